@@ -1,0 +1,37 @@
+# Every target sets itself up in .venv; a second call is quick.
+VENV ?= .venv
+PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(VENV)/.core: pyproject.toml $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info[:2] < (3, 14) else "lstm-cs needs Python 3.10-3.13, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e ".[dev]"
+	@touch $@
+
+demo: $(VENV)/.core  ## train the baseline and C1 on the bundled corpus and compare them
+	$(BIN)/python train.py -m cell=baseline,C1 data=robo
+	@$(BIN)/python -m analysis summary runs/robo
+	@echo
+	@echo "Look inside:  $(BIN)/tensorboard --logdir runs   and open http://localhost:6006"
+
+test: $(VENV)/.dev  ## run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## lint and type-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:  ## remove the virtual environment and the caches, never runs/ or data/
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache *.egg-info
