@@ -1,0 +1,95 @@
+"""Fetches a file so that it is either there, whole and as pinned, or not there at all."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from http.client import HTTPException
+from pathlib import Path
+from typing import BinaryIO
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from tqdm import tqdm
+
+from .errors import DataError
+
+TIMEOUT = 30  # seconds without a byte
+CHUNK = 1 << 16  # bytes
+
+
+def fetch(url: str, path: Path, digest: str | None, alternative: str) -> None:
+    """Download `url` to `path`, with a progress bar on a terminal.
+
+    The bytes go to a temporary file beside `path`, which takes its name only when they are complete and have
+    the pinned hash, and which is removed in all other cases.
+
+    Args:
+        url: an http or https address.
+        path: where the file shall lie; its folder is made.
+        digest: "sha256:..." or "md5:..." in hexadecimal, or None for a file that is not pinned.
+        alternative: what else the user can do, for the error message: "use data=robo".
+
+    Raises:
+        DataError: offline, refused, not found, cut short or another hash; names address, folder, alternative.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            _download(url, file, path.name)
+        if digest is not None and (found := hash_of(temporary, digest)) != digest:
+            raise _DownloadError(f"its hash is {found}, but {digest} is pinned")
+        os.replace(temporary, path)
+    except (OSError, HTTPException, _DownloadError) as error:
+        raise DataError(
+            f"{url} could not be downloaded ({_reason(error)}): "
+            f"put {path.name} into {path.parent.resolve()} by hand, or {alternative}."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def hash_of(path: Path, like: str) -> str:
+    """The hash of a file, in the notation and by the algorithm of `like`: "md5:..." or "sha256:..."."""
+    algorithm = like.split(":")[0]
+    digest = hashlib.new(algorithm)
+    with open(path, "rb") as file:
+        for chunk in _chunks(file):
+            digest.update(chunk)
+    return f"{algorithm}:{digest.hexdigest()}"
+
+
+class _DownloadError(Exception):
+    """The download arrived, but is not what was asked for."""
+
+
+def _download(url: str, file: BinaryIO, name: str) -> None:
+    # Some hosts turn Python's own name away.
+    request = Request(url, headers={"User-Agent": "lstm-cs"})
+    try:
+        response = urlopen(request, timeout=TIMEOUT)
+    except HTTPError as error:
+        error.close()  # it holds the connection
+        raise
+    with response:
+        length = response.headers["Content-Length"]
+        total = None if length is None else int(length)
+        with tqdm(total=total, unit="B", unit_scale=True, desc=name, disable=None) as bar:
+            for chunk in _chunks(response):
+                file.write(chunk)
+                bar.update(len(chunk))
+    if total is not None and file.tell() != total:
+        raise _DownloadError(f"cut short after {file.tell()} of {total} bytes")
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        return f"HTTP status {error.code} {error.reason}"
+    if isinstance(error, URLError):
+        return str(error.reason)
+    return str(error) or type(error).__name__

@@ -1,0 +1,62 @@
+"""From a data set's configuration, conf/data/NAME.yaml, to its corpus."""
+
+import logging
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlparse
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from .corpora import Corpus
+from .download import fetch, hash_of
+from .errors import DataError
+
+log = logging.getLogger("lstm-cs")
+
+
+def load(data: DictConfig, data_dir: Path) -> Corpus:
+    """The corpus of a data set, from its file below `data_dir`, or from the project itself if it names none.
+
+    Raises:
+        DataError: the file is missing and cannot be fetched, or its content is broken.
+    """
+    read = instantiate(data.corpus)
+    return read() if data.file is None else read(find(data, data_dir))
+
+
+def find(data: DictConfig, data_dir: Path) -> Path:
+    """Where the data set's file lies; a file that is missing is downloaded from its official address.
+
+    A file that is there is used as it is, without a network. If it is not the pinned version a warning says
+    so, no more: whoever puts a file there by hand may mean it.
+
+    Args:
+        data: `file`, below `data_dir`; `url` and `hash` of the official file; optionally `unzipped`, which
+            does as well as `file`, and `page`, where people can get the file.
+        data_dir: the folder of all data.
+
+    Raises:
+        DataError: missing, and no network or no address; says what to put where.
+    """
+    path = data_dir / data.file
+    # With data.file=... naming another file, the official address and hash say nothing about it.
+    official = data.url is None or PurePosixPath(urlparse(data.url).path).name == path.name
+    if path.exists():
+        if official:
+            _warn_unless_pinned(path, data.hash)
+        return path
+    if official and data.get("unzipped") and (data_dir / data.unzipped).exists():
+        return data_dir / data.unzipped
+    if official and data.url is not None:
+        fetch(data.url, path, data.hash, alternative="use data=robo")
+        return path
+    page = f"get it from {data.page} and " if data.get("page") else ""
+    raise DataError(
+        f"{path.name} is missing and has no address to download it from: "
+        f"{page}put it into {path.parent.resolve()}, or use data=robo."
+    )
+
+
+def _warn_unless_pinned(path: Path, pinned: str | None) -> None:
+    if pinned is not None and (found := hash_of(path, pinned)) != pinned:
+        log.warning("%s is not the pinned version (%s, not %s); used as it is.", path, found, pinned)

@@ -1,0 +1,198 @@
+"""Batches of a corpus for Lightning: slices of tensors in memory, nothing per document."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from .corpora import Corpus, one_hot
+from .errors import DataError
+from .preprocess import Settings, Tokens, preprocess
+from .sources import load
+from .splits import Split, folds
+from .vocabulary import Encoded, encode
+
+
+class Batch(NamedTuple):
+    """Some documents.
+
+    Attributes:
+        tokens: `[B, T]` int64, numbers of words, 0 where there is none.
+        lengths: `[B]` int64, steps of each row that count, 0 for a document without a known word.
+        targets: `[B, C]` float32, 1 for each class of a document.
+        rows: `[B]` int64, the documents' rows in the corpus.
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+    targets: Tensor
+    rows: Tensor
+
+
+class Batches:
+    """The batches of one part, as often as they are asked for; the last one may be smaller.
+
+    Stands where Lightning expects a DataLoader, whose workers and collation would only copy what lies ready.
+
+    Args:
+        documents: all of them as one batch, but for tokens being int32, which is half the memory.
+        rows: those of this part.
+        batch_size: B.
+        seed: shuffles `rows` anew each epoch, as a function of (seed, epoch) alone, so that an interrupted
+            run resumes with the batches it would have seen; None keeps their order.
+    """
+
+    batch_sampler = None  # where there is a sampler, Lightning asks for this as well
+
+    def __init__(self, documents: Batch, rows: Tensor, batch_size: int, seed: int | None = None):
+        self.documents = documents
+        self.rows = rows
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    @property
+    def sampler(self) -> "Batches":
+        """What Lightning calls `set_epoch` on before each epoch."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        rows = self.rows
+        if self.seed is not None:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(len(rows))
+            rows = rows[torch.from_numpy(order)]
+        for chosen in rows.split(self.batch_size):
+            lengths = self.documents.lengths[chosen]
+            longest = max(1, int(lengths.max()))  # a net needs one step, also where no document has a word
+            tokens = self.documents.tokens[chosen, :longest].long()
+            yield Batch(tokens, lengths, self.documents.targets[chosen], chosen)
+
+
+class TextDataModule(pl.LightningDataModule):
+    """A corpus, pre-processed, split and numbered; ready for use once it is made.
+
+    Attributes:
+        corpus: as the source has it.
+        words: of all documents, before rare ones are dropped.
+        vocabulary: the words, without padding: number i is `vocabulary[i - 1]`.
+        max_length: words of the longest document.
+        split: rows of the training, validation and test part.
+        report: what is worth knowing of all this, in lines.
+
+    Args:
+        corpus: the documents.
+        settings: how texts become words.
+        cache_dir: where the words are kept for the next time.
+        n_folds, split_seed, fold: see `folds`; fold k is the k-th of them.
+        seed: of the order of the training batches.
+        batch_size: documents per batch.
+        padding: "mask": zeros after the words of a batch's shorter documents, not counted by `lengths`.
+            "paper": every document has the length of the longest, zeros come first and count as words.
+
+    Raises:
+        DataError: `padding` is neither, or there are too few documents for so many folds.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        settings: Settings,
+        cache_dir: Path,
+        *,
+        n_folds: int,
+        split_seed: int,
+        fold: int,
+        seed: int,
+        batch_size: int,
+        padding: str,
+    ):
+        super().__init__()
+        if padding not in ("mask", "paper"):
+            raise DataError(f"padding={padding}: choose mask or paper.")
+        self.corpus = corpus
+        self.words = preprocess(corpus.texts, settings, cache_dir)
+        self.split = folds(corpus.labels, n_folds, split_seed)[fold]
+        self.seed = seed
+        self.batch_size = batch_size
+
+        encoded = encode(self.words, self.split.train, settings.min_count, padding_first=padding == "paper")
+        self.vocabulary = encoded.vocabulary
+        self.max_length = encoded.tokens.shape[1]
+        lengths = encoded.lengths if padding == "mask" else np.full_like(encoded.lengths, self.max_length)
+        targets = torch.from_numpy(one_hot(corpus.labels, len(corpus.classes)))
+        rows = torch.arange(len(corpus.texts))
+        self._documents = Batch(torch.from_numpy(encoded.tokens), torch.from_numpy(lengths), targets, rows)
+        self.report = _report(targets, self.words, encoded, self.split, settings.min_count)
+
+    @property
+    def texts(self) -> list[str]:
+        """Raw, by row."""
+        return self.corpus.texts
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names."""
+        return self.corpus.classes
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether a document may have several classes or none."""
+        return self.corpus.multilabel
+
+    @classmethod
+    def from_config(cls, config: DictConfig) -> "TextDataModule":
+        """The data set that a configuration names; reads its file, or downloads it.
+
+        Raises:
+            DataError: its file is missing or broken.
+        """
+        corpus = load(config.data, Path(config.data_dir))
+        options = {key: config[key] for key in ("n_folds", "split_seed", "fold", "seed", "batch_size", "padding")}
+        data = cls(corpus, Settings(**config.preprocess), Path(config.cache_dir), **options)
+        if config.data.get("note"):
+            data.report.insert(0, config.data.note)
+        return data
+
+    def train_dataloader(self) -> Batches:
+        """The training part, shuffled anew each epoch."""
+        return Batches(self._documents, torch.from_numpy(self.split.train), self.batch_size, self.seed)
+
+    def val_dataloader(self) -> Batches:
+        """The validation part, in the corpus's order."""
+        return Batches(self._documents, torch.from_numpy(self.split.val), self.batch_size)
+
+    def test_dataloader(self) -> Batches:
+        """The test part, in the corpus's order."""
+        return Batches(self._documents, torch.from_numpy(self.split.test), self.batch_size)
+
+
+def _report(targets: Tensor, words: Tokens, encoded: Encoded, split: Split, min_count: int) -> list[str]:
+    train, val, test = (len(part) for part in split)
+    lines = [
+        f"{len(targets):,} documents in {targets.size(1)} classes: "
+        f"{train:,} to train, {val:,} to validate, {test:,} to test.",
+        f"{len(encoded.vocabulary):,} of {len(words.words):,} words are known: those that occur {min_count} "
+        f"times or more in the training part. The longest document has {encoded.lengths.max()} of them.",
+    ]
+    emptied, unknown = int((words.lengths == 0).sum()), int((encoded.lengths == 0).sum())
+    if unknown:
+        lines.append(
+            f"Documents without a known word: {unknown:,}, of which {emptied:,} have no word at all after "
+            "pre-processing; they stay, with length 0."
+        )
+    absent = [int((targets[part].sum(0) == 0).sum()) for part in split]
+    if any(absent):
+        lines.append("Classes without a document: {} to train, {} to validate, {} to test.".format(*absent))
+    return lines

@@ -1,0 +1,34 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Small nets in many processes: one thread each is quickest, and the sums are the same everywhere.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+PROJECT = Path(__file__).resolve().parent.parent
+SHARED_DATA = PROJECT.parent / "shared" / "data"
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The real data sets, where they lie beside the project."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the real data are not at {SHARED_DATA}")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Command:
+    """Runs `python train.py ...` as a user does, in an empty folder."""
+
+    def run(*arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(PROJECT / "train.py"), *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False)
+
+    return run
