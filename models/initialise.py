@@ -1,0 +1,38 @@
+"""Initial weights as Keras draws them: the paper's numbers come from there."""
+
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def like_keras(net: nn.Module) -> None:
+    """Re-draw the weights of every Embedding, Linear and LSTM inside `net` from Keras' default distributions.
+
+    Embedding U(-0.05, 0.05); dense kernel Glorot-uniform, zero bias; LSTM input kernel Glorot-uniform over all four
+    gates at once, recurrent kernel orthogonal over all four gates at once, zero biases with the forget bias 1.
+    Keras has one bias a gate where torch has two; the second stays zero and is not trained, so that both the number of
+    trainable parameters and the size of an optimiser's step on the bias are Keras'.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Embedding):
+            module.weight.uniform_(-0.05, 0.05)
+        elif isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.LSTM):
+            _lstm_like_keras(module)
+
+
+def _lstm_like_keras(lstm: nn.LSTM) -> None:
+    forget = slice(lstm.hidden_size, 2 * lstm.hidden_size)
+    for name, weight in lstm.named_parameters():
+        if name.startswith("weight_ih"):
+            nn.init.xavier_uniform_(weight)
+        elif name.startswith("weight_hh"):
+            nn.init.orthogonal_(weight)
+        elif name.startswith("bias_ih"):
+            weight.zero_()
+            weight[forget] = 1.0
+        elif name.startswith("bias_hh"):
+            weight.zero_()
+            weight.requires_grad_(False)

@@ -1,0 +1,163 @@
+"""What a net is trained for and how it is scored. A task knows nothing of data sets, files or configurations."""
+
+from typing import NamedTuple, Protocol
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics.classification import MultilabelAccuracy, MultilabelF1Score
+
+
+class TextBatch(Protocol):
+    """What a classification batch brings: `tokens [B, T]`, `lengths [B]`, `targets [B, C]`, `rows [B]`."""
+
+    tokens: Tensor
+    lengths: Tensor
+    targets: Tensor
+    rows: Tensor
+
+
+class Predictions(NamedTuple):
+    """Rows of the corpus `[N]`, and `[N, C]` each: true classes, predicted classes (0 or 1), probabilities."""
+
+    rows: Tensor
+    targets: Tensor
+    predicted: Tensor
+    probabilities: Tensor
+
+
+class DivergedError(Exception):
+    """The loss is no longer a finite number."""
+
+
+class Classification(pl.LightningModule):
+    """Multi-class or multi-label classification of texts.
+
+    loss="sigmoid" (the paper's): binary cross-entropy of each class, averaged over classes and batch; a class is
+    predicted where its probability is above 0.5, so that a document may have none or several, also where exactly one
+    is true. loss="softmax": cross-entropy; the most probable class is predicted.
+
+    Metrics (per split, `test/accuracy` and so on):
+        accuracy     share of the N x C one-hot cells that are predicted rightly (what the paper calls accuracy)
+        top1         share of documents whose most probable class is a true one (the usual accuracy)
+        macro_f1, micro_f1, weighted_f1   F1 over the predicted classes; a class with neither truth nor prediction
+                     counts as 0 in the macro mean
+        loss
+
+    Args:
+        net: `(tokens, lengths) -> logits [B, C]`.
+        classes: C.
+        loss: "sigmoid" or "softmax".
+        lr: learning rate of Adam.
+    """
+
+    def __init__(self, net: nn.Module, classes: int, loss: str, lr: float):
+        super().__init__()
+        self.net = net
+        self.loss = loss
+        self.lr = lr
+        self.train_loss = MeanMetric()
+        self.val_scores = Scores(classes)
+        self.test_scores = Scores(classes)
+        self._tested: list[Predictions] = []
+
+    def training_step(self, batch: TextBatch, _: int) -> Tensor:
+        """Mean loss of the batch.
+
+        Raises:
+            DivergedError: it is NaN or infinite.
+        """
+        loss = self._loss(self.net(batch.tokens, batch.lengths), batch.targets)
+        self.train_loss.update(loss.detach(), batch.targets.size(0))
+        return loss
+
+    def validation_step(self, batch: TextBatch, _: int) -> None:
+        """Update the validation scores."""
+        self._score(self.val_scores, batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log `val/...` and, while training, `train/loss`: the mean over the epoch that is about to end."""
+        self._log("val", self.val_scores)
+        if self.trainer.state.fn == "fit":
+            self.log("train/loss", self.train_loss.compute())
+            self.train_loss.reset()
+
+    def on_test_epoch_start(self) -> None:
+        """Forget the predictions of an earlier test."""
+        self._tested = []
+
+    def test_step(self, batch: TextBatch, _: int) -> None:
+        """Update the test scores and keep the predictions."""
+        logits = self._score(self.test_scores, batch)
+        probabilities = logits.sigmoid() if self.loss == "sigmoid" else logits.softmax(1)
+        self._tested.append(Predictions(batch.rows, batch.targets, self.decide(logits), probabilities))
+
+    def on_test_epoch_end(self) -> None:
+        """Log `test/...`."""
+        self._log("test", self.test_scores)
+
+    @property
+    def predictions(self) -> Predictions:
+        """Of the last test, in the order of the test part."""
+        return Predictions(*(torch.cat(column) for column in zip(*self._tested, strict=True)))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam over what is trained."""
+        return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr)
+
+    def decide(self, logits: Tensor) -> Tensor:
+        """The predicted classes `[B, C]`, 0 or 1."""
+        if self.loss == "sigmoid":
+            return (logits > 0).long()  # a probability above 0.5
+        return F.one_hot(logits.argmax(1), logits.size(1))
+
+    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        sigmoid = self.loss == "sigmoid"
+        loss = (F.binary_cross_entropy_with_logits if sigmoid else F.cross_entropy)(logits, targets)
+        if not torch.isfinite(loss):
+            raise DivergedError(f"the loss is {loss.item()} in epoch {self.current_epoch}")
+        return loss
+
+    def _score(self, scores: "Scores", batch: TextBatch) -> Tensor:
+        logits = self.net(batch.tokens, batch.lengths)
+        scores.update(logits, self.decide(logits), batch.targets, self._loss(logits, batch.targets))
+        return logits
+
+    def _log(self, split: str, scores: "Scores") -> None:
+        in_curves = self.trainer.state.fn == "fit"  # scoring the chosen epoch when all is done adds no point
+        values = {f"{split}/{name}": value for name, value in scores.compute().items()}
+        self.log_dict(values, logger=in_curves)
+
+
+class Scores(nn.Module):
+    """The metrics of one split, over its batches.
+
+    Args:
+        classes: C.
+    """
+
+    def __init__(self, classes: int):
+        super().__init__()
+        metrics: dict[str, Metric | MetricCollection] = {
+            "accuracy": MultilabelAccuracy(classes, average="micro", validate_args=False)
+        }
+        for average in ("macro", "micro", "weighted"):
+            metrics[f"{average}_f1"] = MultilabelF1Score(classes, average=average, validate_args=False)
+        self.cells = MetricCollection(metrics)
+        self.top1 = MeanMetric()
+        self.loss = MeanMetric()
+
+    def update(self, logits: Tensor, predicted: Tensor, targets: Tensor, loss: Tensor) -> None:
+        """Add a batch: logits, predicted and true classes, `[B, C]` each, and its mean loss."""
+        self.cells.update(predicted, targets.long())
+        self.top1.update(targets.gather(1, logits.argmax(1, keepdim=True)))
+        self.loss.update(loss, len(targets))
+
+    def compute(self) -> dict[str, Tensor]:
+        """The metrics by name; the next batch begins anew."""
+        values = {**self.cells.compute(), "top1": self.top1.compute(), "loss": self.loss.compute()}
+        for metric in (self.cells, self.top1, self.loss):
+            metric.reset()
+        return values
