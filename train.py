@@ -1,0 +1,52 @@
+"""Train one net with one cell on one data set: `python train.py cell=C1 data=mlma`; --help explains every key."""
+
+import logging
+
+import hydra
+from omegaconf import DictConfig
+
+from training.configuration import check, register_cells
+from training.errors import Sweep, one_line_errors
+from training.folder import RunFolder
+
+log = logging.getLogger("lstm-cs")
+sweep = Sweep()
+
+
+def run(config: DictConfig) -> None:
+    """Load, fit, test and write; or say that this has been done."""
+    check(config)
+    folder = RunFolder.of(config)
+    if folder.finished:
+        log.info("%s is finished; nothing to do.", folder.path)
+        return
+
+    # Torch and Lightning take seconds to import: only after everything that can be refused was refused.
+    from training import build, results
+
+    data = build.data(config)
+    net = build.net(config, data)
+    task = build.task(config, data, net)
+    folder.claim()
+    trainer = build.trainer(config, data, folder)
+    build.fit(trainer, task, data, folder)
+    results.write(trainer, task, data, folder)
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def compose_and_run(config: DictConfig) -> None:
+    """One run of the command line, which is one of several with -m."""
+    with sweep.run():
+        run(config)
+
+
+def main() -> None:
+    """Everything the command line asks for."""
+    register_cells()
+    with one_line_errors():
+        compose_and_run()
+    sweep.end()
+
+
+if __name__ == "__main__":
+    main()

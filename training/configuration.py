@@ -1,0 +1,75 @@
+"""What a configuration may say, and what it means. Imports nothing heavy: mistakes are answered at once."""
+
+import hashlib
+import json
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from cells.alterations import CURRENT, HIDDEN, Alteration
+
+from .errors import UserError
+
+PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir")
+"""Keys that say where things are; they change no result and are not part of a run's identity."""
+
+CHOICES = {"loss": ("sigmoid", "softmax"), "padding": ("mask", "paper"), "test_epoch": ("best", "last")}
+AT_LEAST = {"seed": 0, "split_seed": 0, "fold": 0, "n_folds": 3, "epochs": 1, "batch_size": 1}
+OPTIONAL_AT_LEAST = {"patience": 1}
+
+
+def register_cells() -> None:
+    """Offer each line of Table 1, and the baseline, to Hydra as `cell=NAME`."""
+    store = ConfigStore.instance()
+    table = {"baseline": Alteration()}
+    table |= {name: Alteration(current=formula) for name, formula in CURRENT.items()}
+    table |= {name: Alteration(hidden=formula) for name, formula in HIDDEN.items()}
+    for name, alteration in table.items():
+        store.store(group="cell", name=name, node={"current": alteration.current, "hidden": alteration.hidden})
+
+
+def alteration_of(config: DictConfig) -> Alteration:
+    """The cell's alteration; a `FormulaError` points at what is wrong in a formula."""
+    return Alteration(current=config.cell.current, hidden=config.cell.hidden)
+
+
+def identity(config: DictConfig) -> dict[str, Any]:
+    """The resolved configuration without its places: two runs are the same run if these are equal."""
+    resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(resolved, dict)
+    alteration = alteration_of(config)
+    resolved["cell"] = {"current": alteration.current, "hidden": alteration.hidden}
+    return {str(key): value for key, value in resolved.items() if key not in PLACES}
+
+
+def fingerprint(run: dict[str, Any]) -> str:
+    """Eight hexadecimal digits that differ where two identities differ."""
+    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def check(config: DictConfig) -> None:
+    """Refuse values that no run can use.
+
+    Raises:
+        UserError: names the key, its value and what is allowed.
+    """
+    for key, choices in CHOICES.items():
+        if config[key] not in choices:
+            raise UserError(f"{key}={config[key]}: choose {' or '.join(choices)}.")
+    for key, least in AT_LEAST.items():
+        _check_integer(key, config[key], least)
+    for key, least in OPTIONAL_AT_LEAST.items():
+        if config[key] is not None:
+            _check_integer(key, config[key], least)
+    if not isinstance(config.lr, float | int) or isinstance(config.lr, bool) or not config.lr > 0:
+        raise UserError(f"lr={config.lr}: the learning rate is a number above 0, such as 0.001.")
+    if config.fold >= config.n_folds:
+        raise UserError(f"fold={config.fold}: with n_folds={config.n_folds} the folds are 0 to {config.n_folds - 1}.")
+    if config.test_epoch == "last" and config.patience is not None:
+        raise UserError("test_epoch=last tests the epoch that epochs= names: add patience=null.")
+
+
+def _check_integer(key: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UserError(f"{key}={value}: give a whole number, {least} or more.")
