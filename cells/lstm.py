@@ -53,7 +53,7 @@ class LSTM(_Altered, nn.LSTM):
 
     alteration: a name of Table 1, a formula or a module (c, h, o) -> (c, h), see `cells.alterations.resolve`.
     With proj_size it acts on the h [B, H] before the projection. The state_dict has torch's keys, and those
-    of the module if it has parameters.
+    of the module if it has parameters. The attribute `alteration` is its name, and `path` says which loop runs.
 
     Scripted by torch.jit.script it takes padded batches (with or without lengths) and no PackedSequence.
     """

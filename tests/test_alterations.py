@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import PROJECT
 from torch import nn
 
 from cells import CURRENT, HIDDEN, Alteration, FormulaError, resolve
@@ -83,4 +84,4 @@ def test_a_mistake_is_one_line(spec: object, error: type[Exception], message: st
 
 def test_the_table_does_not_wait_for_torch() -> None:
     code = "import sys, cells.alterations, cells.formula; cells.resolve('C1'); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
