@@ -2,6 +2,9 @@
 VENV ?= .venv
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
+# Where torch's CPU builds are; out of reach, the registry's own build is taken. For a GPU: .../whl/cu128 or the like.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS)
 BIN := $(VENV)/bin
 
 .PHONY: help demo test check clean
@@ -12,11 +15,12 @@ help:  ## list the targets
 $(VENV)/.core: pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info[:2] < (3, 14) else "lstm-cs needs Python 3.10-3.13, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e .
+	$(PIP) --no-deps --retries 0 --extra-index-url $(TORCH_INDEX) torch
+	$(PIP) -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e ".[dev]"
+	$(PIP) -e ".[dev]"
 	@touch $@
 
 demo: $(VENV)/.core  ## train the baseline and C1 on the bundled corpus and compare them
