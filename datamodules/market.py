@@ -1,0 +1,168 @@
+"""Batches of market windows for Lightning, from files or synthetic series to tensors in memory."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import lightning.pytorch as pl
+import numpy as np
+import pandas as pd
+import torch
+from hydra.utils import instantiate
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+from torch import Tensor
+
+from . import prices, synthetic
+from .audit import Audit, audit
+from .batches import Batches
+from .errors import DataError
+from .panel import SENTIMENT, Panel, assemble
+from .protocols import Fold, make_fold
+from .sentiment import Places, PriceSign, Sentiment, Series
+
+SOURCES = ("yahoo", "synthetic")
+
+
+class MarketBatch(NamedTuple):
+    """Some samples.
+
+    Attributes:
+        inputs: `[B, W, F]` float32, scaled.
+        targets: `[B]` float32, scaled.
+        rows: `[B]` int64, numbers of the samples in the order of time.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    rows: Tensor
+
+
+class Market(NamedTuple):
+    """What is known before any window is cut.
+
+    Attributes:
+        panel: features and closes.
+        report: where they come from and what was found, in lines.
+        audit: of the sentiment; None without one.
+        synthetic: whether it is made up.
+    """
+
+    panel: Panel
+    report: list[str]
+    audit: Audit | None
+    synthetic: bool
+
+
+class MarketDataModule(pl.LightningDataModule):
+    """One fold of a market's windows; ready for use once it is made.
+
+    Attributes:
+        market: what the windows are cut from; `market.audit` and `market.synthetic` belong into every result.
+        fold: arrays of all samples, scalers, persistence, and the way back to dollars.
+        report: what is worth knowing of all this, in lines.
+
+    Args:
+        market: see `load`.
+        fold: see `make_fold`.
+        seed: of the order of the training batches.
+        batch_size: samples per batch.
+    """
+
+    def __init__(self, market: Market, fold: Fold, *, seed: int = 0, batch_size: int = 64):
+        super().__init__()
+        self.market = market
+        self.fold = fold
+        self.seed = seed
+        self.batch_size = batch_size
+        self.inputs = torch.from_numpy(np.ascontiguousarray(fold.samples.inputs, dtype=np.float32))
+        self.targets = torch.from_numpy(fold.targets.astype(np.float32))
+        self.report = [*market.report, _parts(fold)]
+
+    @classmethod
+    def from_config(cls, config: DictConfig) -> "MarketDataModule":
+        """The fold that a configuration names; reads its files, or downloads them.
+
+        Raises:
+            DataError: a file is missing or broken, or there are too few days.
+        """
+        market = load(config)
+        options = {key: config[key] for key in ("protocol", "window", "horizon", "n_folds", "fold")}
+        fold = make_fold(market.panel, **options)
+        return cls(market, fold, seed=config.seed, batch_size=config.batch_size)
+
+    def train_dataloader(self) -> Batches[MarketBatch]:
+        """The training part, shuffled anew each epoch."""
+        return self._batches(self.fold.split.train, self.seed)
+
+    def val_dataloader(self) -> Batches[MarketBatch]:
+        """The validation part, in the order of time."""
+        return self._batches(self.fold.split.val)
+
+    def test_dataloader(self) -> Batches[MarketBatch]:
+        """The test part, in the order of time."""
+        return self._batches(self.fold.split.test)
+
+    def _batches(self, rows: NDArray[np.int64], seed: int | None = None) -> Batches[MarketBatch]:
+        return Batches(self._cut, torch.from_numpy(rows), self.batch_size, seed)
+
+    def _cut(self, rows: Tensor) -> MarketBatch:
+        return MarketBatch(self.inputs[rows], self.targets[rows], rows)
+
+
+def load(config: DictConfig) -> Market:
+    """Prices and sentiment of a feature set, joined and audited.
+
+    Args:
+        config: source ("yahoo" or "synthetic"), start, end, features.series, sentiment, data_dir, cache_dir.
+
+    Raises:
+        DataError: a file is missing and cannot be fetched, or is broken; or `source` is neither.
+    """
+    if config.source not in SOURCES:
+        raise DataError(f"source={config.source}: choose {' or '.join(SOURCES)}.")
+    span = prices.Span.parse(config.start, config.end)
+    made_up = config.source == "synthetic"
+    places = Places(Path(config.data_dir), Path(config.cache_dir))
+    daily = synthetic.prices(span) if made_up else {
+        market: prices.load(market, span, places.data_dir) for market in prices.MARKETS
+    }  # fmt: skip
+    btc = daily["btc"].frame
+    report = list(dict.fromkeys(market.note for market in daily.values()))
+
+    sentiment, audited = None, None
+    if SENTIMENT in config.features.series:
+        sentiment = _sentiment(config.sentiment, places, btc, made_up)
+        audited = audit(sentiment.values, btc["Close"])
+        report += [sentiment.note, audited.sentence(sentiment.name)]
+    values = None if sentiment is None else sentiment.values
+    frames = {market: checked.frame for market, checked in daily.items()}
+    panel, filled = assemble(frames, values, config.features.series)
+    report.append(_days(panel, filled))
+    return Market(panel, report, audited, made_up)
+
+
+def _sentiment(config: DictConfig, places: Places, btc: pd.DataFrame, made_up: bool) -> Series:
+    kind: Sentiment = instantiate(config)
+    if made_up and not isinstance(kind, PriceSign):  # real moods say nothing about made-up prices
+        note = f"SYNTHETIC: sentiment is made up as well, sentiment={config.name} is not read."
+        return Series("synthetic", synthetic.sentiment(btc), note)
+    return kind.load(places, btc)
+
+
+def _days(panel: Panel, filled: int) -> str:
+    days = panel.close.index
+    line = (
+        f"{len(days):,} days on which all markets trade, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}, "
+        f"with {panel.features.shape[1]} features."
+    )
+    return line + (f" {filled:,} of them have no sentiment of their own and keep the last one." if filled else "")
+
+
+def _parts(fold: Fold) -> str:
+    count, window, features = fold.samples.inputs.shape
+    parts = [f"{len(rows):,} to {use}" for use, rows in zip(("train", "validate", "test"), fold.split, strict=True)]
+    first, last = fold.days[fold.split.test[[0, -1]]]
+    return (
+        f"{count:,} windows of {window} days and {features} features: {', '.join(parts)} "
+        f"({first:%Y-%m-%d} to {last:%Y-%m-%d})."
+    )

@@ -1,0 +1,196 @@
+"""Daily prices in Yahoo's layout: read, checked, cut to a span, and joined on the days on which all markets trade."""
+
+import datetime
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from .errors import DataError
+
+
+class Listing(NamedTuple):
+    """A series at Yahoo: its symbol, and how many days apart its rows may be before that is worth a word."""
+
+    symbol: str
+    longest_pause: int
+
+
+MARKETS = {"btc": Listing("BTC-USD", 1), "usd": Listing("DX-Y.NYB", 5), "sp500": Listing("^GSPC", 5)}
+"""The paper's three; Bitcoin is traded every day."""
+
+PRICES = ("Open", "High", "Low", "Close", "Adj Close")
+COLUMNS = (*PRICES, "Volume")
+"""The paper's six features of a market, in Yahoo's order."""
+
+SHOWN = 3  # faults or gaps named in one message
+
+
+class Span(NamedTuple):
+    """First and last day, both included."""
+
+    start: datetime.date
+    end: datetime.date
+
+    @classmethod
+    def parse(cls, start: str, end: str) -> "Span":
+        """From dates such as 2014-09-18.
+
+        Raises:
+            DataError: not a date, or the end lies before the start.
+        """
+        days = []
+        for key, text in (("start", start), ("end", end)):
+            try:
+                days.append(datetime.date.fromisoformat(str(text)))
+            except ValueError as error:
+                raise DataError(f"{key}={text}: write a date such as 2014-09-18.") from error
+        if days[1] < days[0]:
+            raise DataError(f"end={end} lies before start={start}.")
+        return cls(*days)
+
+    def __str__(self) -> str:
+        return f"{self.start} to {self.end}"
+
+
+class Daily(NamedTuple):
+    """Checked prices.
+
+    Attributes:
+        frame: `[days, 6]` float64, in dollars or index points, and traded volume; index of days, rising.
+        note: where they come from and what was found, in one line.
+    """
+
+    frame: pd.DataFrame
+    note: str
+
+
+def load(market: str, span: Span, data_dir: Path) -> Daily:
+    """Prices of one of MARKETS within a span.
+
+    `data_dir/market/BTC-USD.csv` is used as it is. Without it, Yahoo is asked, and its answer kept for the
+    next time as `data_dir/market/BTC-USD_START_END.csv`.
+
+    Raises:
+        DataError: neither file nor network, a broken file, or no row within the span.
+    """
+    symbol, longest_pause = MARKETS[market]
+    name = symbol.removeprefix("^")
+    path = data_dir / "market" / f"{name}.csv"
+    if not path.exists():
+        kept = path.with_name(f"{name}_{span.start}_{span.end}.csv")
+        if not kept.exists():
+            from . import yahoo  # takes a second to import
+
+            yahoo.fetch(symbol, span, kept, by_hand=path)
+        path = kept
+    return check(read(path), span, path, longest_pause)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """A CSV file with the columns Date, Open, High, Low, Close, Adj Close, Volume; # starts a comment.
+
+    Newer exports have no Adj Close; of the three series, which pay no dividend, it equals Close.
+
+    Raises:
+        DataError: a column is missing, or a value is neither a number nor empty; names date and column.
+    """
+    try:
+        raw = pd.read_csv(path, dtype=str, comment="#", na_values=["null"])
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as CSV: {error}.") from error
+    if "Adj Close" not in raw and "Close" in raw:
+        raw["Adj Close"] = raw["Close"]
+    missing = [column for column in ("Date", *COLUMNS) if column not in raw]
+    if missing:
+        raise DataError(
+            f"{path} has no column {' or '.join(missing)}: Yahoo's layout is Date,{','.join(COLUMNS)}, "
+            f"this file's is {','.join(raw.columns)}."
+        )
+    # Of dates with a time and a zone, only the day.
+    days = pd.to_datetime(raw["Date"].str[:10], format="%Y-%m-%d", errors="coerce")
+    _refuse(path, [f"{text} is no date (column Date)" for text in raw["Date"][days.isna()]])
+    texts = raw[list(COLUMNS)].set_axis(days, axis=0)
+    frame = texts.apply(pd.to_numeric, errors="coerce").astype(float)
+    _refuse(path, _where(texts.notna() & ~np.isfinite(frame), texts, "is no number"))
+    return frame
+
+
+def check(frame: pd.DataFrame, span: Span, path: Path, longest_pause: int) -> Daily:
+    """Cut to the span, drop rows without any price, refuse what prices cannot be, and note the gaps.
+
+    Args:
+        frame: as `read` gives it.
+        span: both ends included.
+        path: of the file, for messages.
+        longest_pause: days between two rows that are no gap.
+
+    Raises:
+        DataError: a day twice, a row with only some of its values, a price of 0 or less, a negative volume, a
+            High below the Low (each with date and column), or no row within the span.
+    """
+    frame = frame.sort_index().loc[pd.Timestamp(span.start) : pd.Timestamp(span.end)]
+    twice = frame.index[frame.index.duplicated()].unique()
+    _refuse(path, [f"{day:%Y-%m-%d} stands there twice (column Date)" for day in twice])
+    empty = frame[list(PRICES)].isna().all(axis=1)  # Yahoo has such rows for DX-Y.NYB on Sundays
+    frame = frame[~empty]
+    if frame.empty:
+        raise DataError(f"{path} has no prices from {span}: choose other values of start and end.")
+    _refuse(path, list(_impossible(frame)))
+    return Daily(frame, _note(path, frame, int(empty.sum()), longest_pause))
+
+
+def join(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One table of the days on which all markets trade, with columns such as "btc Close".
+
+    Raises:
+        DataError: there is no such day.
+    """
+    named = [frame.add_prefix(f"{market} ") for market, frame in frames.items()]
+    joined = pd.concat(named, axis=1, join="inner")
+    if joined.empty:
+        raise DataError(f"there is no day on which {', '.join(frames)} all have prices.")
+    return joined
+
+
+def _impossible(frame: pd.DataFrame) -> Iterator[str]:
+    yield from _where(frame.isna(), frame, "is a gap in a row that has other values")
+    prices = frame[list(PRICES)]
+    yield from _where(prices <= 0, prices, "is no price")
+    yield from _where(frame[["Volume"]] < 0, frame[["Volume"]], "is negative")
+    low = frame[["Low"]].set_axis(["High"], axis=1)
+    yield from _where(frame[["High"]] < low, frame[["High"]], "is below that day's Low")
+
+
+def _where(wrong: pd.DataFrame, values: pd.DataFrame, what: str) -> list[str]:
+    """One phrase, with date and column, for each true cell of `wrong`, which has the shape of `values`."""
+    return [
+        f"on {wrong.index[row]:%Y-%m-%d} {wrong.columns[column]} {values.iat[row, column]!s} {what}"
+        for row, column in np.argwhere(wrong.to_numpy())
+    ]
+
+
+def _refuse(path: Path, faults: list[str]) -> None:
+    if faults:
+        more = f" and {len(faults) - SHOWN} more faults" if len(faults) > SHOWN else ""
+        raise DataError(f"{path}: {'; '.join(faults[:SHOWN])}{more}; correct these rows or remove them.")
+
+
+def _note(path: Path, frame: pd.DataFrame, empty: int, longest_pause: int) -> str:
+    days = frame.index
+    parts = [f"{path.name}: {len(days):,} days, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"]
+    with open(path, encoding="utf-8") as file:
+        comment = file.readline()
+    if comment.startswith("# "):  # as yahoo.fetch writes it, with the date of retrieval
+        parts.append(comment.removeprefix("# ").strip())
+    if empty:
+        parts.append(f"{empty:,} rows without a price dropped")
+    pairs = itertools.pairwise(days)
+    gaps = [f"{one:%Y-%m-%d} and {other:%Y-%m-%d}" for one, other in pairs if (other - one).days > longest_pause]
+    if gaps:
+        more = f" and in {len(gaps) - SHOWN} more gaps" if len(gaps) > SHOWN else ""
+        parts.append(f"nothing between {', '.join(gaps[:SHOWN])}{more}")
+    return ", ".join(parts) + "."
