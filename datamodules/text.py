@@ -1,6 +1,5 @@
 """Batches of a corpus for Lightning: slices of tensors in memory, nothing per document."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,11 +9,12 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from .batches import Batches
 from .corpora import Corpus, one_hot
 from .errors import DataError
 from .preprocess import Settings, Tokens, preprocess
 from .sources import load
-from .splits import Split, folds
+from .splits import Rows, Split, folds
 from .vocabulary import Encoded, encode
 
 
@@ -32,52 +32,6 @@ class Batch(NamedTuple):
     lengths: Tensor
     targets: Tensor
     rows: Tensor
-
-
-class Batches:
-    """The batches of one part, as often as they are asked for; the last one may be smaller.
-
-    Stands where Lightning expects a DataLoader, whose workers and collation would only copy what lies ready.
-
-    Args:
-        documents: all of them as one batch, but for tokens being int32, which is half the memory.
-        rows: those of this part.
-        batch_size: B.
-        seed: shuffles `rows` anew each epoch, as a function of (seed, epoch) alone, so that an interrupted
-            run resumes with the batches it would have seen; None keeps their order.
-    """
-
-    batch_sampler = None  # where there is a sampler, Lightning asks for this as well
-
-    def __init__(self, documents: Batch, rows: Tensor, batch_size: int, seed: int | None = None):
-        self.documents = documents
-        self.rows = rows
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = 0
-
-    @property
-    def sampler(self) -> "Batches":
-        """What Lightning calls `set_epoch` on before each epoch."""
-        return self
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order comes next."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
-
-    def __iter__(self) -> Iterator[Batch]:
-        rows = self.rows
-        if self.seed is not None:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(len(rows))
-            rows = rows[torch.from_numpy(order)]
-        for chosen in rows.split(self.batch_size):
-            lengths = self.documents.lengths[chosen]
-            longest = max(1, int(lengths.max()))  # a net needs one step, also where no document has a word
-            tokens = self.documents.tokens[chosen, :longest].long()
-            yield Batch(tokens, lengths, self.documents.targets[chosen], chosen)
 
 
 class TextDataModule(pl.LightningDataModule):
@@ -133,6 +87,7 @@ class TextDataModule(pl.LightningDataModule):
         lengths = encoded.lengths if padding == "mask" else np.full_like(encoded.lengths, self.max_length)
         targets = torch.from_numpy(one_hot(corpus.labels, len(corpus.classes)))
         rows = torch.arange(len(corpus.texts))
+        # int32 tokens are half the memory
         self._documents = Batch(torch.from_numpy(encoded.tokens), torch.from_numpy(lengths), targets, rows)
         self.report = _report(targets, self.words, encoded, self.split, settings.min_count)
 
@@ -165,17 +120,25 @@ class TextDataModule(pl.LightningDataModule):
             data.report.insert(0, config.data.note)
         return data
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> Batches[Batch]:
         """The training part, shuffled anew each epoch."""
-        return Batches(self._documents, torch.from_numpy(self.split.train), self.batch_size, self.seed)
+        return self._batches(self.split.train, self.seed)
 
-    def val_dataloader(self) -> Batches:
+    def val_dataloader(self) -> Batches[Batch]:
         """The validation part, in the corpus's order."""
-        return Batches(self._documents, torch.from_numpy(self.split.val), self.batch_size)
+        return self._batches(self.split.val)
 
-    def test_dataloader(self) -> Batches:
+    def test_dataloader(self) -> Batches[Batch]:
         """The test part, in the corpus's order."""
-        return Batches(self._documents, torch.from_numpy(self.split.test), self.batch_size)
+        return self._batches(self.split.test)
+
+    def _batches(self, rows: Rows, seed: int | None = None) -> Batches[Batch]:
+        return Batches(self._cut, torch.from_numpy(rows), self.batch_size, seed)
+
+    def _cut(self, rows: Tensor) -> Batch:
+        tokens, lengths, targets, _ = (column[rows] for column in self._documents)
+        longest = max(1, int(lengths.max()))  # a net needs one step, also where no document has a word
+        return Batch(tokens[:, :longest].long(), lengths, targets, rows)
 
 
 def _report(targets: Tensor, words: Tokens, encoded: Encoded, split: Split, min_count: int) -> list[str]:

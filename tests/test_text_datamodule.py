@@ -13,10 +13,11 @@ from omegaconf import DictConfig
 from text_data import lay_out
 from torch import Tensor, nn
 
+from datamodules.batches import Batches
 from datamodules.corpora import Corpus
 from datamodules.errors import DataError
 from datamodules.preprocess import Settings
-from datamodules.text import Batch, Batches, TextDataModule
+from datamodules.text import Batch, TextDataModule
 from training.configuration import register_cells
 
 WORDS = ["anchor", "beacon", "canoe", "dinghy", "estuary", "ferry", "galley"]
@@ -45,7 +46,7 @@ def module(tmp_path: Path, documents: Corpus | None = None, min_count: int = 1, 
     return TextDataModule(documents or corpus(), Settings(min_count=min_count), tmp_path, **chosen)
 
 
-def rows(batches: Batches, epoch: int = 0) -> list[list[int]]:
+def rows(batches: Batches[Batch], epoch: int = 0) -> list[list[int]]:
     batches.set_epoch(epoch)
     return [batch.rows.tolist() for batch in batches]
 
