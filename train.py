@@ -5,8 +5,8 @@ import logging
 import hydra
 from omegaconf import DictConfig
 
+from training.command_line import Sweep, one_line_errors
 from training.configuration import check, register_cells
-from training.errors import Sweep, one_line_errors
 from training.folder import RunFolder
 
 log = logging.getLogger("lstm-cs")
@@ -17,7 +17,7 @@ def run(config: DictConfig) -> None:
     """Load, fit, test and write; or say that this has been done."""
     check(config)
     folder = RunFolder.of(config)
-    if folder.finished:
+    if folder.is_finished():
         log.info("%s is finished; nothing to do.", folder.path)
         return
 
@@ -43,7 +43,7 @@ def compose_and_run(config: DictConfig) -> None:
 def main() -> None:
     """Everything the command line asks for."""
     register_cells()
-    with one_line_errors():
+    with one_line_errors("Interrupted; the same command resumes after the last whole epoch."):
         compose_and_run()
     sweep.end()
 

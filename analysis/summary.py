@@ -2,12 +2,14 @@
 
 import pandas as pd
 
-GROUPS = ["data", "model", "cell"]
+GROUPS = ["data", "model", "settings", "cell"]
+"""Fits of one group differ in seed and fold only."""
+
 SCORES = ["accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1"]
 
 
 def summary(results: pd.DataFrame) -> str:
-    """Mean test scores in percent over the fits of each data set, model and cell, with seconds a fit and parameters."""
+    """Mean test scores in percent over the fits of each group, with seconds a fit and parameters."""
     test = results[results["split"] == "test"]
     groups = test.groupby(GROUPS, sort=False)
     table = groups[SCORES].mean() * 100

@@ -1,7 +1,6 @@
 """Fetches a file so that it is either there, whole and as pinned, or not there at all."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from .errors import DataError
+from .files import replacing
 
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 1 << 16  # bytes
@@ -32,21 +32,17 @@ def fetch(url: str, path: Path, digest: str | None, alternative: str) -> None:
     Raises:
         DataError: offline, refused, not found, cut short or another hash; names address, folder, alternative.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            _download(url, file, path.name)
-        if digest is not None and (found := hash_of(temporary, digest)) != digest:
-            raise _DownloadError(f"its hash is {found}, but {digest} is pinned")
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            with open(temporary, "wb") as file:
+                _download(url, file, path.name)
+            if digest is not None and (found := hash_of(temporary, digest)) != digest:
+                raise _DownloadError(f"its hash is {found}, but {digest} is pinned")
     except (OSError, HTTPException, _DownloadError) as error:
         raise DataError(
             f"{url} could not be downloaded ({_reason(error)}): "
             f"put {path.name} into {path.parent.resolve()} by hand, or {alternative}."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def hash_of(path: Path, like: str) -> str:

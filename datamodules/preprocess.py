@@ -15,7 +15,6 @@ Rare words are dropped later (`vocabulary`), as it is the training part alone th
 
 import functools
 import hashlib
-import os
 import re
 from array import array
 from collections.abc import Callable, Iterable
@@ -27,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError
+from .files import replacing
 
 STOP_WORDS = Path(__file__).with_name("stop_words.txt")
 """NLTK's English list as Figure 5 of the Bitcoin paper prints it: 127 words."""
@@ -78,7 +78,7 @@ class Settings:
     lowercase: bool = True
     contractions: bool = True
     stop_words: bool = True
-    min_count: int = 2
+    min_count: int = 3
     stem: bool = False
 
     def __post_init__(self) -> None:
@@ -186,12 +186,6 @@ def _read(path: Path) -> Tokens:
 
 
 def _write(path: Path, tokens: Tokens) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     words = np.frombuffer("\n".join(tokens.words).encode("ascii"), np.uint8)
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, ids=tokens.ids, offsets=tokens.offsets, words=words)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, ids=tokens.ids, offsets=tokens.offsets, words=words)

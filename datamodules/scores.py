@@ -1,7 +1,6 @@
 """Scores of tweets: what one piece of a tweet file gives, and how the pieces become one row a day."""
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .files import replacing
 from .tweets import Piece, Tweet
 from .vader import compound
 
@@ -49,10 +49,8 @@ def by_tag(tweets: list[Tweet], piece: Piece) -> Scores:
 
 def save(path: Path, scores: Scores, broken: int) -> None:
     """Write scores and the number of broken lines; the file is there whole or not at all."""
-    temporary = path.with_suffix(f".{os.getpid()}")
-    with open(temporary, "wb") as file:
+    with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, broken=broken, **scores._asdict())
-    os.replace(temporary, path)
 
 
 def merge(paths: list[Path]) -> tuple[pd.DataFrame, int]:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from . import scores
 from .errors import DataError
+from .files import replacing
 from .tweets import MBSA, Piece, layout_of, pieces, read
 
 PIECE_SIZE = 4 << 20  # bytes of the file: some 20,000 tweets, a few seconds
@@ -138,11 +139,9 @@ def _write(path: Path, by: str, folder: Path, result: Path) -> None:
     if table.empty:
         raise DataError(f"{path} has no readable tweet, but {broken:,} broken lines.")
     tweets, duplicates = int(table["tweets"].sum()), int(table["duplicates"].sum())
-    temporary = result.with_suffix(f".{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
+    with replacing(result) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         file.write(
             f"# {path.name} by {by}: {tweets:,} tweets on {len(table):,} days, "
             f"{duplicates:,} duplicates left out, {broken:,} broken lines skipped\n"
         )
         table.to_csv(file)
-    os.replace(temporary, result)

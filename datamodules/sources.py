@@ -1,8 +1,7 @@
 """From a data set's configuration, conf/data/NAME.yaml, to its corpus."""
 
 import logging
-from pathlib import Path, PurePosixPath
-from urllib.parse import urlparse
+from pathlib import Path
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -20,7 +19,7 @@ def load(data: DictConfig, data_dir: Path) -> Corpus:
     Raises:
         DataError: the file is missing and cannot be fetched, or its content is broken.
     """
-    read = instantiate(data.corpus)
+    read = instantiate(data.corpus, _partial_=True)  # so that Hydra does not wrap a DataError
     return read() if data.file is None else read(find(data, data_dir))
 
 
@@ -31,23 +30,23 @@ def find(data: DictConfig, data_dir: Path) -> Path:
     so, no more: whoever puts a file there by hand may mean it.
 
     Args:
-        data: `file`, below `data_dir`; `url` and `hash` of the official file; optionally `unzipped`, which
-            does as well as `file`, and `page`, where people can get the file.
+        data: `file`, below `data_dir`, and its official `url` and `hash`; optionally `unzipped`, which does as
+            well as `file`; `page`, where people can get the file; `instead`, another file of the same layout below
+            `data_dir`, which is then neither fetched nor checked.
         data_dir: the folder of all data.
 
     Raises:
         DataError: missing, and no network or no address; says what to put where.
     """
+    if data.get("instead"):
+        return _existing(data_dir / data.instead)
     path = data_dir / data.file
-    # With data.file=... naming another file, the official address and hash say nothing about it.
-    official = data.url is None or PurePosixPath(urlparse(data.url).path).name == path.name
     if path.exists():
-        if official:
-            _warn_unless_pinned(path, data.hash)
+        _warn_unless_pinned(path, data.hash)
         return path
-    if official and data.get("unzipped") and (data_dir / data.unzipped).exists():
+    if data.get("unzipped") and (data_dir / data.unzipped).exists():
         return data_dir / data.unzipped
-    if official and data.url is not None:
+    if data.url is not None:
         fetch(data.url, path, data.hash, alternative="use data=robo")
         return path
     page = f"get it from {data.page} and " if data.get("page") else ""
@@ -55,6 +54,12 @@ def find(data: DictConfig, data_dir: Path) -> Path:
         f"{path.name} is missing and has no address to download it from: "
         f"{page}put it into {path.parent.resolve()}, or use data=robo."
     )
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise DataError(f"{path} is missing: put it there, or leave out data.instead.")
+    return path
 
 
 def _warn_unless_pinned(path: Path, pinned: str | None) -> None:

@@ -2,7 +2,6 @@
 
 import datetime
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from .errors import DataError
+from .files import replacing
 from .prices import COLUMNS, Span
 
 ONE_DAY = datetime.timedelta(days=1)
@@ -35,11 +35,9 @@ def fetch(symbol: str, span: Span, path: Path, by_hand: Path) -> None:
         raise _failure(symbol, span, str(error) or type(error).__name__, by_hand) from error
     if frame.empty:  # yfinance's usual answer when it is offline or refused
         raise _failure(symbol, span, complaints[-1] if complaints else "an empty answer", by_hand)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         file.write(f"# {symbol} from Yahoo Finance, retrieved {datetime.date.today()}\n")
         frame.to_csv(file, date_format="%Y-%m-%d")  # the day in the exchange's own time zone
-    os.replace(temporary, path)
 
 
 def _ask(symbol: str, span: Span, folder: Path) -> tuple[pd.DataFrame, list[str]]:

@@ -51,12 +51,18 @@ class Classification(pl.LightningModule):
         classes: C.
         loss: "sigmoid" or "softmax".
         lr: learning rate of Adam.
+
+    Raises:
+        DivergedError: in any step, the loss is NaN or infinite.
     """
 
     def __init__(self, net: nn.Module, classes: int, loss: str, lr: float):
         super().__init__()
+        if loss not in ("sigmoid", "softmax"):
+            raise ValueError(f"loss is sigmoid or softmax, not {loss!r}")
         self.net = net
-        self.loss = loss
+        self.sigmoid = loss == "sigmoid"
+        self.criterion = F.binary_cross_entropy_with_logits if self.sigmoid else F.cross_entropy
         self.lr = lr
         self.train_loss = MeanMetric()
         self.val_scores = Scores(classes)
@@ -64,11 +70,7 @@ class Classification(pl.LightningModule):
         self._tested: list[Predictions] = []
 
     def training_step(self, batch: TextBatch, _: int) -> Tensor:
-        """Mean loss of the batch.
-
-        Raises:
-            DivergedError: it is NaN or infinite.
-        """
+        """Mean loss of the batch."""
         loss = self._loss(self.net(batch.tokens, batch.lengths), batch.targets)
         self.train_loss.update(loss.detach(), batch.targets.size(0))
         return loss
@@ -91,7 +93,7 @@ class Classification(pl.LightningModule):
     def test_step(self, batch: TextBatch, _: int) -> None:
         """Update the test scores and keep the predictions."""
         logits = self._score(self.test_scores, batch)
-        probabilities = logits.sigmoid() if self.loss == "sigmoid" else logits.softmax(1)
+        probabilities = logits.sigmoid() if self.sigmoid else logits.softmax(1)
         self._tested.append(Predictions(batch.rows, batch.targets, self.decide(logits), probabilities))
 
     def on_test_epoch_end(self) -> None:
@@ -109,13 +111,12 @@ class Classification(pl.LightningModule):
 
     def decide(self, logits: Tensor) -> Tensor:
         """The predicted classes `[B, C]`, 0 or 1."""
-        if self.loss == "sigmoid":
+        if self.sigmoid:
             return (logits > 0).long()  # a probability above 0.5
         return F.one_hot(logits.argmax(1), logits.size(1))
 
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        sigmoid = self.loss == "sigmoid"
-        loss = (F.binary_cross_entropy_with_logits if sigmoid else F.cross_entropy)(logits, targets)
+        loss = self.criterion(logits, targets)
         if not torch.isfinite(loss):
             raise DivergedError(f"the loss is {loss.item()} in epoch {self.current_epoch}")
         return loss

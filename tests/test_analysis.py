@@ -7,12 +7,14 @@ import pytest
 from analysis.results import ResultsError, read
 from analysis.summary import summary
 
-HEADER = "data,model,cell,seed,fold,seconds,parameters,split,accuracy,top1,macro_f1,micro_f1,weighted_f1,loss\n"
+HEADER = (
+    "data,model,settings,cell,seed,fold,seconds,parameters,split,accuracy,top1,macro_f1,micro_f1,weighted_f1,loss\n"
+)
 
 
-def run(folder: Path, cell: str, seed: int, micro: float, finished: bool = True) -> None:
+def run(folder: Path, cell: str, seed: int, micro: float, finished: bool = True, settings: str = "a1") -> None:
     folder.mkdir(parents=True)
-    row = "robo,bilstm,{cell},{seed},0,2.0,1000,{split},0.9,0.8,0.3,{micro},0.5,0.2\n"
+    row = f"robo,bilstm,{settings}," + "{cell},{seed},0,2.0,1000,{split},0.9,0.8,0.3,{micro},0.5,0.2\n"
     rows = [
         row.format(cell=cell, seed=seed, split=split, micro=value) for split, value in (("val", 0.99), ("test", micro))
     ]
@@ -28,10 +30,17 @@ def test_summary_is_the_mean_of_the_test_rows_of_each_cell(tmp_path: Path) -> No
     run(tmp_path / "d", "C1", 1, 0.1, finished=False)
     lines = summary(read(tmp_path)).splitlines()
     header, rows = lines[0].split(), [line.split() for line in lines[1:]]
-    assert [(row[2], row[3], row[header.index("micro_f1")]) for row in rows] == [
+    assert [(row[3], row[4], row[header.index("micro_f1")]) for row in rows] == [
         ("baseline", "2", "55.0"),
         ("C1", "1", "70.0"),
     ]
+
+
+def test_runs_with_other_settings_are_not_averaged(tmp_path: Path) -> None:
+    run(tmp_path / "a", "C1", 0, 0.5)
+    run(tmp_path / "b", "C1", 1, 0.7, settings="b2")
+    rows = [line.split() for line in summary(read(tmp_path)).splitlines()[1:]]
+    assert [(row[2], row[4]) for row in rows] == [("a1", "1"), ("b2", "1")]
 
 
 @pytest.mark.parametrize(("folder", "says"), [("empty", "no finished run"), ("nowhere", "not a folder")])

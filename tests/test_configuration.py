@@ -1,50 +1,38 @@
-from collections.abc import Iterator
-from pathlib import Path
+"""What a configuration may say, what it means, and whether --help tells all of it."""
+
+import re
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from cells.alterations import CURRENT, HIDDEN
-from training.configuration import PLACES, alteration_of, check, fingerprint, identity, register_cells
+from cells.formula import FUNCTIONS
+from training.configuration import CONF, PLACES, alteration_of, check, composed, fingerprint, identity
 from training.errors import UserError
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
-
-
-@pytest.fixture(autouse=True)
-def hydra() -> Iterator[None]:
-    register_cells()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        yield
-    GlobalHydra.instance().clear()
-
-
-def configuration(*overrides: str) -> DictConfig:
-    return compose("config", overrides=list(overrides))
+DATA_SETS = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", ["baseline", *CURRENT, *HIDDEN])
 def test_every_line_of_table_1_is_a_cell(name: str) -> None:
-    alteration = alteration_of(configuration(f"cell={name}"))
+    alteration = alteration_of(composed(f"cell={name}"))
     assert alteration.name == name
     assert alteration.current == CURRENT.get(name)
     assert alteration.hidden == HIDDEN.get(name)
 
 
 def test_a_formula_that_is_in_table_1_is_the_same_run_as_its_name() -> None:
-    assert identity(configuration("cell=C1")) == identity(configuration("cell.current='c*o'"))
+    assert identity(composed("cell=C1")) == identity(composed("cell.current='c*o'"))
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "data").glob("*.yaml")))
+@pytest.mark.parametrize("name", DATA_SETS)
 def test_every_data_set_composes_under_its_own_name(name: str) -> None:
-    assert configuration(f"data={name}").data.name == name
+    assert composed(f"data={name}").data.name == name
 
 
 @pytest.mark.parametrize("key", PLACES)
 def test_places_are_not_part_of_a_runs_identity(key: str) -> None:
-    assert identity(configuration(f"{key}=elsewhere")) == identity(configuration())
+    assert identity(composed(f"{key}=elsewhere")) == identity(composed())
 
 
 OTHER_VALUES = {"loss": "softmax", "padding": "paper", "preprocess.stem": "true", "cell": "H2", "data": "hate"}
@@ -55,8 +43,8 @@ OTHER_VALUES = {"loss": "softmax", "padding": "paper", "preprocess.stem": "true"
     ["seed", "fold", "n_folds", "split_seed", "epochs", "patience", "batch_size", "lr", "model.hidden", *OTHER_VALUES],
 )
 def test_whatever_changes_a_result_changes_the_fingerprint(key: str) -> None:
-    other = identity(configuration(f"{key}={OTHER_VALUES.get(key, 9)}" if key != "fold" else "fold=9"))
-    assert fingerprint(other) != fingerprint(identity(configuration()))
+    other = identity(composed(f"{key}={OTHER_VALUES.get(key, 9)}" if key != "fold" else "fold=9"))
+    assert fingerprint(other) != fingerprint(identity(composed()))
 
 
 @pytest.mark.parametrize(
@@ -81,17 +69,33 @@ def test_whatever_changes_a_result_changes_the_fingerprint(key: str) -> None:
 )
 def test_values_no_run_can_use_are_refused(override: str, says: str) -> None:
     with pytest.raises(UserError, match=says) as error:
-        check(configuration(override))
+        check(composed(override))
     assert override.split("=")[0] in str(error.value)
+
+
+HELP = str(OmegaConf.load(CONF / "config.yaml").hydra.help.template)
 
 
 def test_help_explains_every_key() -> None:
     config = OmegaConf.load(CONF / "config.yaml")
-    text = str(config.hydra.help.template)
     keys = [str(key) for key in config if key not in ("defaults", "hydra", "preprocess")]
     keys += [f".{key}" if key != "lowercase" else "preprocess.lowercase" for key in config.preprocess]
     keys += [
         f"model.{key}" for key in OmegaConf.load(CONF / "model" / "bilstm.yaml") if key not in ("name", "_target_")
     ]
-    keys += ["cell.current", "cell.hidden", *(path.stem for path in (CONF / "data").glob("*.yaml"))]
-    assert [key for key in keys if key not in text] == []
+    keys += ["cell", "cell.current", "cell.hidden", "data", "model", *FUNCTIONS]
+    assert [key for key in keys if key not in HELP] == []
+
+
+def test_help_gives_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LSTM_CS_DATA", raising=False)
+    config = composed()
+    shown = re.findall(r"^ +([a-z_.]+) .*\[([^\]]+)\]$", HELP, re.MULTILINE)
+    assert len(shown) > 10
+    assert shown == [(key, str(OmegaConf.select(config, key))) for key, _ in shown]
+
+
+@pytest.mark.parametrize("key", ["url", "page", "note"])
+def test_an_address_is_not_part_of_a_runs_identity(key: str) -> None:
+    assert identity(composed("data=hate", f"++data.{key}=other")) == identity(composed("data=hate"))
+    assert identity(composed("data=ag", "data.instead=mine.csv")) != identity(composed("data=ag"))

@@ -267,7 +267,7 @@ def test_the_real_files(name: str, shared_data: Path) -> None:
 
 def test_the_real_part_of_ag(shared_data: Path) -> None:
     config = configuration("ag")
-    config.file = "text/ag/train_partial.csv"
+    config.instead = "text/ag/train_partial.csv"
     corpus = load(config, shared_data)
     assert Counter(named(corpus)) == {
         ("World",): 14427,

@@ -185,11 +185,11 @@ def test_a_file_that_is_there_is_used_with_a_warning_if_it_is_not_the_pinned_one
     assert server.asked == []
 
 
-def test_the_official_address_and_hash_say_nothing_about_a_file_of_another_name(
+def test_another_file_instead_is_neither_fetched_nor_checked(
     server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = data(f"{server.address}/data.bin", SHA256, file="text/x/part.bin")
-    with pytest.raises(DataError, match=r"part\.bin is missing and has no address to download it from: put it into "):
+    config = data(f"{server.address}/data.bin", SHA256, instead="text/x/part.bin")
+    with pytest.raises(DataError, match=r"text/x/part\.bin is missing: put it there, or leave out data\.instead"):
         find(config, tmp_path)
     (tmp_path / "text/x").mkdir(parents=True)
     (tmp_path / "text/x/part.bin").write_bytes(b"part")
@@ -203,9 +203,6 @@ def test_the_unzipped_file_does_as_well_as_the_archive(server: Server, tmp_path:
     (tmp_path / "text/x").mkdir(parents=True)
     (tmp_path / "text/x/inside.txt").write_bytes(b"inside")
     assert find(config, tmp_path) == tmp_path / "text/x/inside.txt"
-    config.file = "text/x/other.bin"
-    with pytest.raises(DataError, match=r"^other\.bin is missing"):
-        find(config, tmp_path)
     assert server.asked == []
 
 
@@ -223,7 +220,7 @@ def test_a_data_set_is_downloaded_and_read(server: Server, tmp_path: Path) -> No
     archive = make_zip(tmp_path / "served.zip", {"a/en_dataset.csv": (FIXTURES / "mlma/en_dataset.csv").read_bytes()})
     server.files["/data.zip"] = archive.read_bytes()
     config = data(f"{server.address}/data.zip", hash_of(archive, SHA256), "text/mlma/data.zip")
-    config.corpus = {"_target_": "datamodules.corpora.mlma", "_partial_": True}
+    config.corpus = {"_target_": "datamodules.corpora.mlma"}
     assert len(load(config, tmp_path / "data").texts) == 12
 
 
@@ -232,7 +229,7 @@ def test_an_archive_that_leads_outside_is_refused(name: str, server: Server, tmp
     members = {"a/en_dataset.csv": (FIXTURES / "mlma/en_dataset.csv").read_bytes(), name: b"surprise"}
     server.files["/evil.zip"] = make_zip(tmp_path / "served.zip", members).read_bytes()
     config = data(f"{server.address}/evil.zip", None, "text/mlma/evil.zip")
-    config.corpus = {"_target_": "datamodules.corpora.mlma", "_partial_": True}
+    config.corpus = {"_target_": "datamodules.corpora.mlma"}
     with pytest.raises(DataError, match="is refused: it holds a file with the unsafe path"):
         load(config, tmp_path / "data")
     assert everything_in(tmp_path) == ["data/text/mlma/evil.zip", "served.zip"]

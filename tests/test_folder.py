@@ -13,12 +13,12 @@ def folder(path: Path, **run: object) -> RunFolder:
 
 def test_a_claimed_folder_is_not_finished_until_finish(tmp_path: Path) -> None:
     run = folder(tmp_path / "a" / "b")
-    assert not run.finished
+    assert not run.is_finished()
     run.claim()
-    assert not run.finished
-    run.finish({"accuracy": 1.0})
-    assert run.finished
-    assert folder(tmp_path / "a" / "b").finished
+    assert not run.is_finished()
+    run.finish()
+    assert run.is_finished()
+    assert folder(tmp_path / "a" / "b").is_finished()
 
 
 def test_claiming_twice_is_how_an_interrupted_run_goes_on(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_another_configuration_in_the_same_folder_is_an_error(tmp_path: Path) ->
     with pytest.raises(UserError, match=r"another configuration \(differs in seed\)"):
         other.claim()
     with pytest.raises(UserError, match="another configuration"):
-        _ = other.finished
+        other.is_finished()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
@@ -55,7 +55,7 @@ def test_finishing_removes_the_checkpoint_to_resume_from_only(tmp_path: Path) ->
     for name in ("last.ckpt", "model.ckpt"):
         (run.checkpoints / name).write_text("")
     assert run.last_checkpoint is not None
-    run.finish({})
+    run.finish()
     assert run.last_checkpoint is None
     assert (run.checkpoints / "model.ckpt").exists()
 
@@ -66,3 +66,4 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         write_atomically(path, "new \ud800")
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

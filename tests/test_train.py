@@ -11,6 +11,7 @@ import pytest
 from conftest import PROJECT, Command
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from text_data import lay_out
 
 SMALL = ("data=robo", "model.embedding=8", "model.hidden=8", "lr=0.01", "patience=null")
 
@@ -81,7 +82,8 @@ def test_tensorboard_shows_scores_states_gates_confusions_and_texts(train: Comma
 
 def test_a_sweep_is_skipped_when_it_is_repeated(train: Command, tmp_path: Path) -> None:
     command = ("-m", "cell=baseline,C1", "seed=0,1", "epochs=1", *SMALL)
-    assert train(*command).returncode == 0
+    done = train(*command)
+    assert (done.returncode, done.stderr) == (0, "")
     assert len(list(tmp_path.rglob("finished"))) == 4
     again = train(*command)
     assert again.stdout.count("is finished") == 4
@@ -131,7 +133,7 @@ def test_a_formula_of_the_users_own(train: Command, tmp_path: Path) -> None:
     [
         (["cell.current='__import__(\"os\")'"], "__import__"),
         (["cell.current='c * q'"], "q"),
-        (["cell=C13"], "C13"),
+        (["cell=C99"], "C99"),
         (["cel=C1"], "did you mean 'cell'"),
         (["seeed=1"], "did you mean 'seed'"),
         (["model.hiden=3"], "did you mean 'model.hidden'"),
@@ -146,14 +148,23 @@ def test_a_formula_of_the_users_own(train: Command, tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_one_line(train: Command, arguments: list[str], says: str, tmp_path: Path) -> None:
-    if "data=semeval" in arguments:
-        folder = tmp_path / "data" / "text" / "semeval"
-        folder.mkdir(parents=True)
-        fixtures = PROJECT / "tests" / "fixtures" / "semeval"
-        for file in fixtures.iterdir():
-            (folder / file.name).write_bytes(file.read_bytes())
+    lay_out(tmp_path / "data")
     assert_one_line_error(train(*arguments), says)
     assert not list(tmp_path.rglob("finished"))
+
+
+def test_a_sweep_goes_on_after_a_failed_run_and_does_not_forget_it(train: Command, tmp_path: Path) -> None:
+    done = train("-m", "loss=hinge,sigmoid", "epochs=1", *SMALL)
+    assert done.returncode == 1
+    assert len(list(tmp_path.rglob("finished"))) == 1
+    mistake, summary = done.stderr.splitlines()
+    assert mistake == "Error: loss=hinge: choose sigmoid or softmax."
+    assert summary.startswith("Error: 1 of the runs failed")
+
+
+def test_a_traceback_for_who_asks(train: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert "Traceback" in train("loss=hinge").stderr
 
 
 def test_the_same_folder_for_another_configuration_is_an_error(train: Command) -> None:

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
@@ -11,12 +13,16 @@ from cells.alterations import CURRENT, HIDDEN, Alteration
 
 from .errors import UserError
 
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
 PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir")
 """Keys that say where things are; they change no result and are not part of a run's identity."""
 
 CHOICES = {"loss": ("sigmoid", "softmax"), "padding": ("mask", "paper"), "test_epoch": ("best", "last")}
 AT_LEAST = {"seed": 0, "split_seed": 0, "fold": 0, "n_folds": 3, "epochs": 1, "batch_size": 1}
-OPTIONAL_AT_LEAST = {"patience": 1}
+
+DESCRIPTIONS = ("url", "page", "note")
+"""Keys of a data set that say where its file comes from; which file it is does count."""
 
 
 def register_cells() -> None:
@@ -29,23 +35,31 @@ def register_cells() -> None:
         store.store(group="cell", name=name, node={"current": alteration.current, "hidden": alteration.hidden})
 
 
+def composed(*overrides: str) -> DictConfig:
+    """The configuration as train.py composes it, not yet checked."""
+    register_cells()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", list(overrides))
+
+
 def alteration_of(config: DictConfig) -> Alteration:
     """The cell's alteration; a `FormulaError` points at what is wrong in a formula."""
     return Alteration(current=config.cell.current, hidden=config.cell.hidden)
 
 
 def identity(config: DictConfig) -> dict[str, Any]:
-    """The resolved configuration without its places: two runs are the same run if these are equal."""
+    """What a run's numbers depend on: two runs are the same run if their identities are equal."""
     resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
     alteration = alteration_of(config)
     resolved["cell"] = {"current": alteration.current, "hidden": alteration.hidden}
+    resolved["data"] = {key: value for key, value in resolved["data"].items() if key not in DESCRIPTIONS}
     return {str(key): value for key, value in resolved.items() if key not in PLACES}
 
 
-def fingerprint(run: dict[str, Any]) -> str:
+def fingerprint(identity: dict[str, Any]) -> str:
     """Eight hexadecimal digits that differ where two identities differ."""
-    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:8]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def check(config: DictConfig) -> None:
@@ -59,9 +73,8 @@ def check(config: DictConfig) -> None:
             raise UserError(f"{key}={config[key]}: choose {' or '.join(choices)}.")
     for key, least in AT_LEAST.items():
         _check_integer(key, config[key], least)
-    for key, least in OPTIONAL_AT_LEAST.items():
-        if config[key] is not None:
-            _check_integer(key, config[key], least)
+    if config.patience is not None:
+        _check_integer("patience", config.patience, 1)
     if not isinstance(config.lr, float | int) or isinstance(config.lr, bool) or not config.lr > 0:
         raise UserError(f"lr={config.lr}: the learning rate is a number above 0, such as 0.001.")
     if config.fold >= config.n_folds:

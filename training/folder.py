@@ -1,6 +1,5 @@
 """The folder of one run: named by its configuration, resumable, finished by one rename."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -8,20 +7,18 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from datamodules.files import replacing
+
 from .configuration import alteration_of, fingerprint, identity
 from .errors import UserError
 
-PROJECT = Path(__file__).resolve().parent.parent
-
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write to a temporary file beside `path`, then rename: readers see the old file or the new, never a half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
+    """Write a file that is then on the disk, whole."""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 class RunFolder:
@@ -31,23 +28,26 @@ class RunFolder:
     `predictions.csv`, `metrics.csv`, and `finished`, written last by rename.
     """
 
-    def __init__(self, path: Path, run: dict[str, Any]):
+    def __init__(self, path: Path, identity: dict[str, Any]):
         self.path = path
-        self.run = run
+        self.identity = identity
 
     @classmethod
     def of(cls, config: DictConfig) -> "RunFolder":
         """The folder that belongs to a configuration, wherever the command is given from a second time."""
-        run = identity(config)
+        this = identity(config)
         if config.run_dir is not None:
-            return cls(Path(config.run_dir), run)
+            return cls(Path(config.run_dir), this)
         cell = re.sub(r"[^A-Za-z0-9]+", "_", alteration_of(config).name).strip("_")[:40]
-        name = f"seed{config.seed}_fold{config.fold}_{fingerprint(run)}"
-        return cls(Path(config.runs_dir) / config.data.name / config.model.name / cell / name, run)
+        name = f"seed{config.seed}_fold{config.fold}_{fingerprint(this)}"
+        return cls(Path(config.runs_dir) / config.data.name / config.model.name / cell / name, this)
 
-    @property
-    def finished(self) -> bool:
-        """Whether all results of this very configuration are there."""
+    def is_finished(self) -> bool:
+        """Whether all results of this very configuration are there.
+
+        Raises:
+            UserError: the folder belongs to another configuration.
+        """
         self._refuse_another_configuration()
         return self._mark.exists()
 
@@ -71,13 +71,13 @@ class RunFolder:
         self._refuse_another_configuration()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._config, OmegaConf.to_yaml(self.run))
+            write_atomically(self._config, OmegaConf.to_yaml(self.identity))
         except OSError as error:
             raise UserError(f"{self.path} cannot be written ({error.strerror}); choose runs_dir=...") from error
 
-    def finish(self, summary: dict[str, Any]) -> None:
-        """Mark the run finished; the mark holds a summary as JSON."""
-        write_atomically(self._mark, json.dumps(summary, indent=1) + "\n")
+    def finish(self) -> None:
+        """Mark the run finished."""
+        write_atomically(self._mark, "")
         (self.checkpoints / "last.ckpt").unlink(missing_ok=True)
 
     @property
@@ -92,10 +92,10 @@ class RunFolder:
         if not self._config.exists():
             return
         there = OmegaConf.to_container(OmegaConf.load(self._config))
-        if there == self.run:
+        if there == self.identity:
             return
         assert isinstance(there, dict)
-        differing = sorted(key for key in {*there, *self.run} if there.get(key) != self.run.get(key))
+        differing = sorted(key for key in {*there, *self.identity} if there.get(key) != self.identity.get(key))
         raise UserError(
             f"{self.path} holds a run with another configuration (differs in {', '.join(map(str, differing))}); "
             "choose another run_dir or remove that folder."

@@ -18,7 +18,6 @@ from models.tasks import Classification, Predictions
 
 TEXTS = 20
 READABLE_CELLS = 15
-DIRECTIONS = ("forward", "reverse")
 
 
 class Insight(Callback):
@@ -49,7 +48,7 @@ class Insight(Callback):
                 )
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log the confusion matrix and the first test texts."""
+        """Log the confusion matrix, and documents from all over the test part: a corpus may be sorted by class."""
         assert isinstance(pl_module, Classification)
         predictions = pl_module.predictions
         writer = _writer(trainer)
@@ -66,8 +65,9 @@ class Insight(Callback):
 
     def _table(self, predictions: Predictions) -> str:
         lines = ["| text | truth | predicted | most probable |", "|---|---|---|---|"]
-        every = max(1, len(predictions.rows) // TEXTS)  # spread over the part: a corpus may be sorted by class
-        for row, truth, predicted, probability in list(zip(*predictions, strict=True))[::every]:
+        documents = len(predictions.rows)
+        shown = torch.linspace(0, documents - 1, min(TEXTS, documents)).long()
+        for row, truth, predicted, probability in zip(*(column[shown] for column in predictions), strict=True):
             text = " ".join(self.data.texts[row].replace("|", "/").split())
             best = int(probability.argmax())
             lines.append(
@@ -103,23 +103,32 @@ def confusion(counts: Tensor, predicted: str, classes: Sequence[str]) -> Figure:
 
 
 def _states(net: nn.Module, tokens: Tensor, lengths: Tensor) -> dict[str, dict[str, Tensor]]:
-    """The states and gates of every one-layer LSTM inside `net`, by its name and direction, on one batch."""
+    """The states and gates of every LSTM inside `net`, by its name, layer and direction, on one batch."""
     inputs: dict[str, Tensor] = {}
     layers = {name: module for name, module in net.named_modules() if isinstance(module, LSTM)}
     hooks = [
         module.register_forward_pre_hook(lambda _, args, name=name: inputs.update({name: args[0]}))
         for name, module in layers.items()
     ]
-    with torch.no_grad():
-        net(tokens, lengths)
-        states = {
-            f"{name}/{direction}": values
-            for name, module in layers.items()
-            for direction, values in zip(DIRECTIONS, observe(module, inputs[name], lengths), strict=False)
-        }
-    for hook in hooks:
-        hook.remove()
-    return states
+    try:
+        with torch.no_grad():
+            net(tokens, lengths)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {
+        f"{name}/{cell}": values
+        for name, module in layers.items()
+        for cell, values in zip(_cells(module), observe(module, inputs[name], lengths), strict=True)
+    }
+
+
+def _cells(lstm: LSTM) -> list[str]:
+    """What `observe` returns, by name: "forward", "reverse", with the layer's number where there are several."""
+    directions = ("forward", "reverse") if lstm.bidirectional else ("forward",)
+    if lstm.num_layers == 1:
+        return list(directions)
+    return [f"layer_{layer}/{direction}" for layer in range(lstm.num_layers) for direction in directions]
 
 
 def _writer(trainer: pl.Trainer) -> SummaryWriter:

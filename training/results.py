@@ -15,6 +15,7 @@ from cells.alterations import Alteration
 from datamodules.text import TextDataModule
 from models.tasks import Classification
 
+from .configuration import fingerprint
 from .folder import RunFolder, write_atomically
 
 log = logging.getLogger("lstm-cs")
@@ -29,28 +30,30 @@ def write(trainer: pl.Trainer, task: Classification, data: TextDataModule, folde
     """Score the chosen epoch on the validation and the test part, write the results and mark the run finished."""
     checkpoint = trainer.checkpoint_callback
     assert isinstance(checkpoint, ModelCheckpoint)
-    model = checkpoint.best_model_path
-    fit = _fit(trainer, task, folder) | {"epoch": torch.load(model, weights_only=True)["epoch"]}
+    chosen = checkpoint.best_model_path  # the last epoch where nothing is monitored (test_epoch=last)
+    facts = _facts(trainer, task, folder) | {"epoch": torch.load(chosen, weights_only=True)["epoch"]}
     rows = []
     for split, score in (("val", trainer.validate), ("test", trainer.test)):
-        score(task, data, ckpt_path=model, verbose=False)
+        score(task, data, ckpt_path=chosen, verbose=False)
         scores = {name: trainer.callback_metrics[f"{split}/{name}"].item() for name in SCORES}
-        rows.append({**fit, "split": split, **scores})
+        rows.append({**facts, "split": split, **scores})
     write_atomically(folder.path / "predictions.csv", _predictions(task, data).to_csv(index=False))
     write_atomically(folder.path / "metrics.csv", pd.DataFrame(rows).to_csv(index=False))
     _log_hyperparameters(trainer, rows[-1])
-    folder.finish(rows[-1])
+    folder.finish()
     log.info(_summary(rows[-1], folder))
 
 
-def _fit(trainer: pl.Trainer, task: Classification, folder: RunFolder) -> dict[str, Any]:
-    run = folder.run
+def _facts(trainer: pl.Trainer, task: Classification, folder: RunFolder) -> dict[str, Any]:
+    """Which fit a row is about; `settings` is the same for runs that differ in cell, seed and fold only."""
+    run = folder.identity
     timer = next(callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
     return {
         "data": run["data"]["name"],
         "model": run["model"]["name"],
         "cell": Alteration(**run["cell"]).name,
         **run["cell"],
+        "settings": fingerprint({key: run[key] for key in run if key not in ("cell", "seed", "fold")}),
         "seed": run["seed"],
         "fold": run["fold"],
         "seconds": round(timer.time_elapsed("train"), 3),

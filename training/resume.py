@@ -17,6 +17,7 @@ class SeededEpochs(Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Seed torch's generators."""
+        # 100,003 is more than any number of epochs: no two (seed, epoch) share a state
         torch.manual_seed(self.seed * 100_003 + trainer.current_epoch)
 
 

@@ -1,0 +1,32 @@
+"""A data set in numbers, beside the paper's Table 2."""
+
+from omegaconf import DictConfig
+
+from . import table2
+from .corpora import one_hot
+from .text import TextDataModule
+
+
+def describe(config: DictConfig) -> str:
+    """Table 2's numbers, the paper's and ours, what the split gives, and the documents of each class.
+
+    Raises:
+        DataError: the data set's file is missing or broken.
+    """
+    data = TextDataModule.from_config(config)
+    ours = {"raw": table2.raw(data.corpus), "processed": table2.processed(data.corpus, data.words)}
+    paper = table2.published(config.data.name)
+
+    lines = [_line(config.data.name, "", *table2.Size._fields)]
+    for stage, size in ours.items():
+        if stage in paper:
+            lines.append(_line(stage, "paper", *paper[stage]))
+        lines.append(_line(stage, "here", *size))
+    lines += ["", *data.report, "", "Documents of each class:"]
+    counts = one_hot(data.corpus.labels, len(data.classes)).sum(0)
+    lines += [f"  {count:7,.0f}  {name}" for name, count in zip(data.classes, counts, strict=True)]
+    return "\n".join(lines)
+
+
+def _line(stage: str, whose: str, *numbers: object) -> str:
+    return f"{stage:10}{whose:6}" + "".join(f"{number:>11}" for number in numbers)
