@@ -30,7 +30,7 @@ demo: $(VENV)/.core  ## train the baseline and C1 on the bundled corpus and comp
 	@echo "Look inside:  $(BIN)/tensorboard --logdir runs   and open http://localhost:6006"
 
 test: $(VENV)/.dev  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.dev  ## lint and type-check
 	$(BIN)/ruff check .

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
+from cells import fast
 from cells.alterations import Spec
-from cells.recurrence import Step, Unroll, runner, why_eager
+from cells.recurrence import Step, Unroll, Weights, runner, why_eager
 
 
 def _for_this_call(weight: Tensor) -> Tensor:
@@ -63,6 +64,15 @@ class LSTM(_Altered, nn.LSTM):
         step = Step(alteration)
         self.alteration = step.alteration
         self.recurrence = Unroll(step)
+
+    @property
+    @torch.jit.unused
+    def path(self) -> str:
+        """Which loop the next call takes, and why if it is not the fast one."""
+        weights = [own for layer in range(self.num_layers) for own in self._weights(layer)]
+        reason = fast.obstacle(self.recurrence, [], weights)
+        loop = "eager" if why_eager(self.recurrence) else "TorchScript"
+        return f"reference ({loop} loop): {reason}" if reason else "fast (compiled loops)"
 
     def forward(  # type: ignore[override]
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None, lengths: Tensor | None = None
@@ -149,43 +159,45 @@ class LSTM(_Altered, nn.LSTM):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """All layers and directions over packed rows [N, I] -> [N, D H]."""
         directions = 2 if self.bidirectional else 1
+        h, c = hx[0].split(directions), hx[1].split(directions)
         final_h: list[Tensor] = []
         final_c: list[Tensor] = []
         for layer in range(self.num_layers):
-            outputs: list[Tensor] = []
-            for direction in range(directions):
-                k = layer * directions + direction
-                output, c, h = self._run(k, rows, sizes, hx[1][k], hx[0][k])
-                outputs.append(output)
-                final_h.append(h)
-                final_c.append(c)
-            rows = torch.cat(outputs, 1)
+            rows, last_c, last_h = self._run(rows, sizes, c[layer], h[layer], self._weights(layer))
+            final_h.append(last_h)
+            final_c.append(last_c)
             if layer < self.num_layers - 1:
                 rows = F.dropout(rows, self.dropout, self.training)
-        return rows, (torch.stack(final_h), torch.stack(final_c))
+        return rows, (torch.cat(final_h), torch.cat(final_c))
 
-    def _run(self, k: int, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Layer and direction k: the one place that decides which loop runs."""
-        weight_ih, weight_hh, bias, weight_hr = self._weights(k)
+    def _run(
+        self, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor, weights: list[Weights]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One layer, as `Unroll.forward`: the one place that decides which loop runs."""
         unroll = self.recurrence
         if not torch.jit.is_scripting():
+            if fast.takes(self.recurrence, [rows, c, h], weights):
+                return fast.layer(self.recurrence, rows, sizes, c, h, weights)
             unroll = runner(self.recurrence)
-        projected = F.linear(rows, weight_ih, bias)  # all steps in one product
-        reverse = self.bidirectional and k % 2 == 1
-        return unroll(projected, sizes, c, h, weight_hh, weight_hr, reverse)
+        return unroll(rows, sizes, c, h, weights)
 
-    def _weights(self, k: int) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-        """weight_ih, weight_hh, the sum of the biases and weight_hr of layer and direction k."""
+    def _weights(self, layer: int) -> list[Weights]:
+        """Those of each direction of a layer."""
+        directions = 2 if self.bidirectional else 1
         count = 2 + (2 if self.bias else 0) + (1 if self.proj_size > 0 else 0)
-        flat = self._flat_weights[k * count : (k + 1) * count]
-        weights = [_for_this_call(weight) for weight in flat]  # type: ignore[arg-type]
-        bias: Tensor | None = None
-        weight_hr: Tensor | None = None
-        if self.bias:
-            bias = weights[2] + weights[3]
-        if self.proj_size > 0:
-            weight_hr = weights[-1]
-        return weights[0], weights[1], bias, weight_hr
+        result: list[Weights] = []
+        for k in range(layer * directions, (layer + 1) * directions):
+            flat = self._flat_weights[k * count : (k + 1) * count]
+            own = [_for_this_call(weight) for weight in flat]  # type: ignore[arg-type]
+            bias_ih: Tensor | None = None
+            bias_hh: Tensor | None = None
+            hr: Tensor | None = None
+            if self.bias:
+                bias_ih, bias_hh = own[2], own[3]
+            if self.proj_size > 0:
+                hr = own[-1]
+            result.append(Weights(own[0], own[1], bias_ih, bias_hh, hr))
+        return result
 
 
 def pack(lengths: Tensor, steps: int, batch: int) -> tuple[Tensor, Tensor, list[int]]:

@@ -9,10 +9,12 @@ import functools
 import io
 import logging
 import weakref
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn import functional as F
 
 from cells.alterations import Alteration, Spec, resolve
 from cells.formula import parse
@@ -127,8 +129,18 @@ class Step(nn.Module):
         return self.alter(c, h, o, i, f, g)
 
 
+class Weights(NamedTuple):
+    """Of one layer in one direction, with torch's names and shapes."""
+
+    ih: Tensor  # [4 H, I]
+    hh: Tensor  # [4 H, H], or [4 H, P] with a projection to P
+    bias_ih: Tensor | None  # [4 H]
+    bias_hh: Tensor | None
+    hr: Tensor | None  # [P, H]
+
+
 class Unroll(nn.Module):
-    """All steps of one layer in one direction: the reference, differentiated by TorchScript's own autograd.
+    """All steps of one layer: the reference, differentiated by TorchScript's own autograd.
 
     A row that has ended (in reverse: not begun) keeps its state, so one without any step ends as it began.
     """
@@ -138,21 +150,30 @@ class Unroll(nn.Module):
         self.step = step
 
     def forward(
-        self,
-        projected: Tensor,
-        sizes: list[int],
-        c: Tensor,
-        h: Tensor,
-        weight_hh: Tensor,
-        weight_hr: Tensor | None,
-        reverse: bool,
+        self, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor, weights: list[Weights]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """-> outputs [N, H], final c and h [B, H].
+        """-> outputs [N, D H], final c and h [D, B, H], for the weights of D = 1 or 2 directions.
 
-        projected [N, 4 H] is W_ih x + b of all N = sum(sizes) rows; c and h [B, H] are the initial states.
-        With a projection, weight_hr [P, H], every h and the outputs are [.., P].
+        rows [N, I] are the inputs of all N = sum(sizes) steps; c and h [D, B, H] are the initial states. With a
+        projection, every h and the outputs have P in place of H.
         """
-        gates = projected.split(sizes)
+        outputs: list[Tensor] = []
+        final_c: list[Tensor] = []
+        final_h: list[Tensor] = []
+        for direction, own in enumerate(weights):
+            output, last_c, last_h = self._direction(rows, sizes, c[direction], h[direction], own, direction == 1)
+            outputs.append(output)
+            final_c.append(last_c)
+            final_h.append(last_h)
+        return torch.cat(outputs, 1), torch.stack(final_c), torch.stack(final_h)
+
+    def _direction(
+        self, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor, weights: Weights, reverse: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        weight_ih, weight_hh, bias, bias_hh, weight_hr = weights
+        if bias is not None and bias_hh is not None:
+            bias = bias + bias_hh
+        gates = F.linear(rows, weight_ih, bias).split(sizes)  # W_ih x + b of all steps in one product
         outputs: list[Tensor] = []
         for k in range(len(sizes)):
             t = len(sizes) - 1 - k if reverse else k
@@ -181,7 +202,7 @@ _compiled: weakref.WeakKeyDictionary[nn.Module, torch.jit.ScriptModule] = weakre
 
 def runner(module: nn.Module) -> Any:
     """What runs a Step or Unroll: its compiled form, which shares a hook's tensors, or else itself."""
-    if why_eager(module):
+    if why_eager(module) or torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return module
     if module not in _compiled:
         compiled = torch.jit.script(module)

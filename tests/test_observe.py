@@ -58,7 +58,7 @@ def test_observing_leaves_the_module_as_it_was() -> None:
     assert all(not values.requires_grad for values in observe(lstm, x)[0].values())
     with pytest.raises(RuntimeError, match=r"input\.size"):
         observe(lstm, torch.randn(5, 2, 9))
-    assert lstm.path == "reference (TorchScript loop)"
+    assert lstm.path == "fast (compiled loops)"
     assert list(lstm.state_dict()) == names
     assert torch.equal(lstm(x)[0], before)
 

@@ -1,0 +1,209 @@
+"""One layer by compiled loops, with exact gradients: the side of `cells.kernels` that torch sees."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cells import native
+from cells.alterations import Alteration, resolve
+from cells.plan import Plan, Task, Work, chunk_rows, plan
+from cells.recurrence import Unroll, Weights, runner
+from cells.vector import BYTES
+from cells.workspace import Workspace
+
+Gradient = Tensor | None
+_workspace = Workspace()
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What a call has beside its tensors."""
+
+    unroll: Unroll
+    sizes: list[int]
+    plan: Plan
+    kernels: native.Kernels
+    kept: bool  # for backward, which may follow
+
+
+def layer(
+    unroll: Unroll, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor, weights: list[Weights]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `Unroll.forward`, for weights without a projection and N > 0."""
+    alteration = resolve(unroll.step.alteration)
+    assert isinstance(alteration, Alteration)
+    directions, hidden, item = len(weights), c.size(2), c.element_size()
+    kernels = native.compiled(alteration, c.dtype, hidden % (BYTES // item) != 0)
+    cut = plan(tuple(sizes), directions, torch.get_num_threads(), chunk_rows(hidden, item))
+    flat = [weight for own in weights for weight in own[:4]]
+    kept = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (rows, c, h, *flat))
+    return _Layer.apply(_Call(unroll, sizes, cut, kernels, kept), rows, c, h, *flat)
+
+
+class _Layer(torch.autograd.Function):
+    """(rows, c, h, weights) -> (output, c, h), where weights are ih, hh, bias_ih, bias_hh of each direction."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, call: _Call, rows: Tensor, c: Tensor, h: Tensor, *weights: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        output, gates, states = _Loops(call, rows, c, h, weights).forward()
+        if call.kept:
+            ctx.call = call
+            ctx.set_materialize_grads(False)
+            ctx.save_for_backward(rows, c, h, *weights, output, *gates, *states)
+        last_c = _last(call.plan, states, c) if call.kept else torch.stack(states)
+        return output, last_c, _last(call.plan, output.split(c.size(2), 1), h)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Gradient) -> tuple[Any, ...]:
+        call: _Call = ctx.call
+        _, *wanted = ctx.needs_input_grad
+        saved = ctx.saved_tensors  # read once: some users of saved tensors allow no more
+        inputs, (output, *kept) = saved[: len(wanted)], saved[len(wanted) :]
+        batched = any(d is not None and torch._C._functorch.is_legacy_batchedtensor(d) for d in gradients)
+        if torch.is_grad_enabled() or batched:
+            return None, *_by_reference(call, inputs, wanted, gradients, torch.is_grad_enabled())
+        rows, c, h, *weights = inputs
+        d_output, d_c, d_h = (
+            torch.zeros_like(value, memory_format=torch.contiguous_format) if d is None else d
+            for value, d in zip((output, c, h), gradients, strict=True)
+        )
+        gates, states = kept[: c.size(0)], kept[c.size(0) :]
+        loops = _Loops(call, rows, c, h, weights)
+        return None, *loops.backward(output, gates, states, d_output, d_c, d_h, wanted)
+
+
+class _Loops:
+    """The loops on the tensors of one layer."""
+
+    def __init__(self, call: _Call, rows: Tensor, c: Tensor, h: Tensor, weights: Sequence[Any]) -> None:
+        self.call, (self.directions, _, self.hidden) = call, c.shape
+        self.rows, self.c, self.h = (_dense(tensor) for tensor in (rows, c, h))
+        self.numbers = {"inputs": rows.size(1), "hidden": self.hidden, "stride": self.directions * self.hidden}
+        self.numbers["kept"] = int(call.kept)
+        self.weights = []
+        for d in range(self.directions):
+            ih, hh, bias_ih, bias_hh = weights[4 * d : 4 * d + 4]
+            bias = rows.new_zeros(4 * self.hidden) if bias_ih is None else bias_ih + bias_hh
+            self.weights.append({"w_ih": _dense(ih), "w_hh": _dense(hh), "bias": bias})
+
+    def forward(self) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """-> output [N, D H]; for each direction, the gates [N, 4 H] and c [N, H] of all rows.
+
+        If nothing is kept, there are no gates, and c [B, H] is the final one.
+        """
+        rows, hidden, kept = self.rows, self.hidden, self.call.kept
+        output = rows.new_empty(rows.size(0), self.directions * hidden)
+        gates = [_workspace.empty(rows, rows.size(0), 4 * hidden) for _ in range(self.directions if kept else 0)]
+        if kept:
+            states = [_workspace.empty(rows, rows.size(0), hidden) for _ in range(self.directions)]
+        else:
+            states = list(self.c.clone())
+        works = []
+        for task in self.call.plan.tasks:
+            d = task.direction
+            buffers = {
+                "gates": gates[d] if kept else rows.new_empty(task.chunk_rows, 4 * hidden),
+                "c": states[d] if kept else states[d][task.low :],
+                "out": output[:, d * hidden :],
+            }
+            works.append(self._work(task, buffers))
+        native.run(self.call.kernels.forward, [work.words for work in works])
+        return output, gates, states
+
+    def backward(
+        self,
+        output: Tensor,
+        gates: Sequence[Tensor],
+        states: Sequence[Tensor],
+        d_output: Tensor,
+        d_c: Tensor,
+        d_h: Tensor,
+        wanted: Sequence[bool],
+    ) -> list[Gradient]:
+        """-> the gradients of rows, c, h and the weights, None where not wanted."""
+        rows, hidden = self.rows, self.hidden
+        d_output, d_c, d_h = _dense(d_output), _dense(d_c).clone(), _dense(d_h).clone()  # the loops update d_c and d_h
+        d_rows = [_workspace.empty(rows, *rows.shape) if wanted[0] else None for _ in range(self.directions)]
+        self.numbers["d_h0_wanted"] = int(wanted[2])
+        works = []
+        for task in self.call.plan.tasks:
+            d = task.direction
+            columns = slice(d * hidden, (d + 1) * hidden)
+            buffers = {
+                **{"gates": gates[d], "c": states[d], "out": output[:, columns], "d_out": d_output[:, columns]},
+                **{"d_c": d_c[d, task.low :], "d_h": d_h[d, task.low :], "d_x": d_rows[d]},
+                **self._sums(task, wanted[3 + 4 * d : 5 + 4 * d]),
+            }
+            works.append(self._work(task, buffers))
+        native.run(self.call.kernels.backward, [work.words for work in works])
+        return [_sum(d_rows), d_c if wanted[1] else None, d_h if wanted[2] else None, *_of_weights(works, wanted[3:])]
+
+    def _sums(self, task: Task, wanted: Sequence[bool]) -> dict[str, Gradient]:
+        """Buffers for what is summed up within a task; `wanted`: for W_ih and W_hh."""
+        inputs, width = self.rows.size(1), 4 * self.hidden
+        return {
+            "d_gates": self.rows.new_empty(task.chunk_rows, width),
+            "h_before": self.rows.new_empty(task.chunk_rows, self.hidden),
+            "d_w_ih": self.rows.new_empty(inputs, width) if wanted[0] else None,
+            "d_w_hh": self.rows.new_empty(self.hidden, width) if wanted[1] else None,
+            "d_bias": self.rows.new_zeros(width),
+        }
+
+    def _work(self, task: Task, buffers: Mapping[str, Gradient]) -> Work:
+        d = task.direction
+        states = {"h0": self.h[d, task.low :], "c0": self.c[d, task.low :]}
+        return task.work(self.numbers, {"x": self.rows, **states, **self.weights[d], **buffers})
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    """With its numbers in memory as they are, row by row."""
+    return tensor.contiguous().resolve_neg()
+
+
+def _last(plan: Plan, states: Sequence[Tensor], initial: Tensor) -> Tensor:
+    """The final state of each row of the batch [D, B, H]: of its last step, or the initial one where it has none."""
+    stepless = initial[:, plan.batch :]
+    return torch.stack([torch.cat([plan.final(s, d), stepless[d]]) for d, s in enumerate(states)])
+
+
+def _of_weights(works: list[Work], wanted: Sequence[bool]) -> list[Gradient]:
+    """The gradients of all weights in their order: sums over the tasks of a direction."""
+    result: list[Gradient] = []
+    for d in range(len(wanted) // 4):
+        own = [work.tensors for work in works if work.direction == d]
+        d_ih, d_hh, d_bias = (_sum([sums[name] for sums in own]) for name in ("d_w_ih", "d_w_hh", "d_bias"))
+        _, _, bias_ih, bias_hh = wanted[4 * d : 4 * d + 4]
+        result += [None if d_weight is None else d_weight.t() for d_weight in (d_ih, d_hh)]
+        result.append(d_bias if bias_ih else None)
+        result.append(d_bias.clone() if d_bias is not None and bias_hh else None)  # two gradients, not one twice
+    return result
+
+
+def _sum(parts: Sequence[Gradient]) -> Gradient:
+    """In the memory of the first one; None of Nones."""
+    first, *others = parts
+    for part in others:
+        if first is not None and part is not None:
+            first.add_(part)
+    return first
+
+
+@torch.enable_grad()
+def _by_reference(
+    call: _Call, inputs: Sequence[Any], wanted: Sequence[bool], gradients: Sequence[Gradient], create_graph: bool
+) -> list[Gradient]:
+    """The gradients through the reference: they may be differentiated again, or be a batch of them at once."""
+    own: list[Any] = [None if t is None else t.view_as(t) for t in inputs]  # apart, even where two are the same
+    rows, c, h, *weights = own
+    layers = [Weights._make([*weights[k : k + 4], None]) for k in range(0, len(weights), 4)]
+    results = runner(call.unroll)(rows, call.sizes, c, h, layers)
+    given = [(result, d) for result, d in zip(results, gradients, strict=True) if d is not None]
+    by = [tensor for tensor, is_wanted in zip(own, wanted, strict=True) if is_wanted]
+    outputs, d_outputs = zip(*given, strict=True)
+    found = iter(torch.autograd.grad(outputs, by, d_outputs, create_graph=create_graph, allow_unused=True))
+    return [next(found) if is_wanted else None for is_wanted in wanted]

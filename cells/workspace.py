@@ -1,0 +1,50 @@
+"""Large buffers that are used again.
+
+malloc gives the pages of a large buffer back to the system when it is freed, and the next one faults them in anew,
+one by one, which costs about as much as the arithmetic on them. Here a buffer returns when its last tensor dies.
+"""
+
+import math
+import mmap
+import threading
+import weakref
+
+import numpy as np
+import torch
+from torch import Tensor
+
+LEAST = 1 << 20  # bytes; malloc keeps smaller ones itself
+MOST_IDLE = 8  # buffers that wait; the oldest is given back to the system
+
+
+class Workspace:
+    """Buffers for tensors; each belongs to one tensor (and its views) at a time."""
+
+    def __init__(self) -> None:
+        self._idle: list[mmap.mmap] = []  # the most recently used last
+        self._lock = threading.Lock()
+
+    def empty(self, like: Tensor, *shape: int) -> Tensor:
+        """An uninitialised tensor on the CPU with the dtype of `like`."""
+        size = math.prod(shape) * like.element_size()
+        if size < LEAST:
+            return like.new_empty(shape)
+        block = self._take(size)
+        array = np.frombuffer(block, np.uint8, size)  # lives as long as torch has a tensor on it
+        weakref.finalize(array, self._give_back, block).atexit = False
+        return torch.from_numpy(array).view(like.dtype).view(shape)
+
+    def _take(self, size: int) -> mmap.mmap:
+        with self._lock:
+            del self._idle[:-MOST_IDLE]
+            for k in reversed(range(len(self._idle))):
+                if size <= len(self._idle[k]) <= 2 * size:
+                    return self._idle.pop(k)
+        # Not mmap's default, which is shared: a forked process would write into its parent's buffers.
+        block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            block.madvise(mmap.MADV_HUGEPAGE)  # fewer faults, and fewer misses of the address cache
+        return block
+
+    def _give_back(self, block: mmap.mmap) -> None:
+        self._idle.append(block)  # without the lock: a collection of garbage may come here in the middle of _take
