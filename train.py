@@ -1,8 +1,9 @@
-"""Train one net with one cell on one data set: `python train.py cell=C1 data=mlma`; --help explains every key."""
+"""Train one net with one cell on texts or a market: `python train.py cell=C1 data=mlma`; --help explains every key."""
 
 import logging
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from training.command_line import Sweep, one_line_errors
@@ -15,7 +16,7 @@ sweep = Sweep()
 
 def run(config: DictConfig) -> None:
     """Load, fit, test and write; or say that this has been done."""
-    check(config)
+    check(config, HydraConfig.get().overrides.task)
     folder = RunFolder.of(config)
     if folder.is_finished():
         log.info("%s is finished; nothing to do.", folder.path)
@@ -24,13 +25,12 @@ def run(config: DictConfig) -> None:
     # Torch and Lightning take seconds to import: only after everything that can be refused was refused.
     from training import build, results
 
-    data = build.data(config)
-    net = build.net(config, data)
-    task = build.task(config, data, net)
+    job = build.job(config)
+    task = job.task(build.net(config, job), config.lr)
     folder.claim()
-    trainer = build.trainer(config, data, folder)
-    build.fit(trainer, task, data, folder)
-    results.write(trainer, task, data, folder)
+    trainer = build.trainer(config, job, folder)
+    build.fit(trainer, task, job, folder)
+    results.write(trainer, task, job, folder)
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")

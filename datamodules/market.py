@@ -15,6 +15,7 @@ from torch import Tensor
 from . import prices, synthetic
 from .audit import Audit, audit
 from .batches import Batches
+from .controls import controlled
 from .errors import DataError
 from .panel import SENTIMENT, Panel, assemble
 from .protocols import Fold, make_fold
@@ -83,11 +84,12 @@ class MarketDataModule(pl.LightningDataModule):
         """The fold that a configuration names; reads its files, or downloads them.
 
         Raises:
-            DataError: a file is missing or broken, or there are too few days.
+            DataError: a file is missing or broken, there are too few days, or a control without sentiment.
         """
         market = load(config)
+        panel = controlled(market.panel, config.control, config.horizon, config.seed)
         options = {key: config[key] for key in ("protocol", "window", "horizon", "n_folds", "fold")}
-        fold = make_fold(market.panel, **options)
+        fold = make_fold(panel, **options)
         return cls(market, fold, seed=config.seed, batch_size=config.batch_size)
 
     def train_dataloader(self) -> Batches[MarketBatch]:
@@ -101,6 +103,10 @@ class MarketDataModule(pl.LightningDataModule):
     def test_dataloader(self) -> Batches[MarketBatch]:
         """The test part, in the order of time."""
         return self._batches(self.fold.split.test)
+
+    def predict_dataloader(self) -> Batches[MarketBatch]:
+        """All samples, in the order of time."""
+        return self._batches(np.arange(len(self.targets)))
 
     def _batches(self, rows: NDArray[np.int64], seed: int | None = None) -> Batches[MarketBatch]:
         return Batches(self._cut, torch.from_numpy(rows), self.batch_size, seed)

@@ -93,19 +93,20 @@ class Fold:
     @property
     def targets(self) -> Floats:
         """What a net learns, `[S]`, scaled."""
-        return self._scaled(self.close)
+        return self.scaled(self.close)
 
     @property
     def persistence(self) -> Floats:
         """The forecast "the close will be the last close", `[S]`, scaled as targets are."""
-        return self._scaled(self.last_close)
+        return self.scaled(self.last_close)
 
     def dollars(self, forecasts: Floats, chosen: NDArray[np.int64]) -> Floats:
         """The closes that scaled forecasts of the samples `chosen` mean; all `[n]`."""
         unscaled = self.scaler.inverse_transform(np.asarray(forecasts, float).reshape(-1, 1))[:, 0]
         return self.protocol.dollars(unscaled, self.last_close[chosen])
 
-    def _scaled(self, close: Floats) -> Floats:
+    def scaled(self, close: Floats) -> Floats:
+        """The forecasts that closes `[S]` in dollars, one for each sample, mean; undoes `dollars`."""
         target = self.protocol.target(close, self.last_close)
         return self.scaler.transform(target.reshape(-1, 1))[:, 0]
 

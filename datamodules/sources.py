@@ -41,7 +41,7 @@ def find(data: DictConfig, data_dir: Path) -> Path:
     if data.get("instead"):
         return _existing(data_dir / data.instead)
     path = data_dir / data.file
-    if path.exists():
+    if path.is_file():
         _warn_unless_pinned(path, data.hash)
         return path
     if data.get("unzipped") and (data_dir / data.unzipped).exists():

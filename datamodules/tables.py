@@ -88,7 +88,7 @@ def read_member(path: Path, member: str) -> bytes:
 
 def _read(path: Path, member: str | None) -> tuple[str, str]:
     """How to call the file in a message, and its text."""
-    if member is not None and zipfile.is_zipfile(path):
+    if member is not None and (path.suffix == ".zip" or zipfile.is_zipfile(path)):
         file, content = f"{path} ({member})", read_member(path, member)
     else:
         file, content = str(path), path.read_bytes()

@@ -6,19 +6,21 @@ from torch import nn
 
 @torch.no_grad()
 def like_keras(net: nn.Module) -> None:
-    """Re-draw the weights of every Embedding, Linear and LSTM inside `net` from Keras' default distributions.
+    """Re-draw the weights of every Embedding, Linear, Conv1d and LSTM inside `net` from Keras' default distributions.
 
-    Embedding U(-0.05, 0.05); dense kernel Glorot-uniform, zero bias; LSTM input kernel Glorot-uniform over all four
-    gates at once, recurrent kernel orthogonal over all four gates at once, zero biases with the forget bias 1.
+    Embedding U(-0.05, 0.05); dense and convolution kernels Glorot-uniform, zero bias; LSTM input kernel Glorot-uniform
+    over all four gates at once, recurrent kernel orthogonal over all four gates at once, zero biases with the forget
+    bias 1.
     Keras has one bias a gate where torch has two; the second stays zero and is not trained, so that both the number of
     trainable parameters and the size of an optimiser's step on the bias are Keras'.
     """
     for module in net.modules():
         if isinstance(module, nn.Embedding):
             module.weight.uniform_(-0.05, 0.05)
-        elif isinstance(module, nn.Linear):
+        elif isinstance(module, nn.Linear | nn.Conv1d):
             nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.LSTM):
             _lstm_like_keras(module)
 

@@ -64,6 +64,10 @@ def test_whatever_changes_a_result_changes_the_fingerprint(key: str) -> None:
         ("lr=fast", "above 0"),
         ("lr=nan", "above 0"),
         ("test_epoch=first", "best or last"),
+        ("seed=4294967296", "up to 4294967295"),
+        ("split_seed=99999999999999999999", "up to 4294967295"),
+        ("data_dir=null", "path of a folder"),
+        ("runs_dir=''", "path of a folder"),
         ("test_epoch=last", "patience=null"),
     ],
 )
@@ -80,10 +84,10 @@ def test_help_explains_every_key() -> None:
     config = OmegaConf.load(CONF / "config.yaml")
     keys = [str(key) for key in config if key not in ("defaults", "hydra", "preprocess")]
     keys += [f".{key}" if key != "lowercase" else "preprocess.lowercase" for key in config.preprocess]
-    keys += [
-        f"model.{key}" for key in OmegaConf.load(CONF / "model" / "bilstm.yaml") if key not in ("name", "_target_")
-    ]
-    keys += ["cell", "cell.current", "cell.hidden", "data", "model", *FUNCTIONS]
+    for model in (CONF / "model").glob("*.yaml"):
+        keys += [model.stem, *(f"model.{key}" for key in OmegaConf.load(model) if key not in ("name", "_target_"))]
+    keys += [path.stem for group in ("features", "sentiment") for path in (CONF / group).glob("*.yaml")]
+    keys += ["cell", "cell.current", "cell.hidden", "data", "model", "features", "sentiment", *FUNCTIONS]
     assert [key for key in keys if key not in HELP] == []
 
 
@@ -99,3 +103,49 @@ def test_help_gives_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_is_not_part_of_a_runs_identity(key: str) -> None:
     assert identity(composed("data=hate", f"++data.{key}=other")) == identity(composed("data=hate"))
     assert identity(composed("data=ag", "data.instead=mine.csv")) != identity(composed("data=ag"))
+
+
+@pytest.mark.parametrize(
+    "override", ["window=30", "horizon=3", "protocol=walk_forward", "source=synthetic", "sentiment=stocktwits"]
+)
+def test_what_is_about_the_market_is_not_part_of_a_texts_identity(override: str) -> None:
+    assert identity(composed(override)) == identity(composed())
+    market = "features=btc_sent"
+    assert fingerprint(identity(composed(market, override))) != fingerprint(identity(composed(market)))
+
+
+@pytest.mark.parametrize("override", ["loss=softmax", "padding=paper", "preprocess.stem=true", "split_seed=3"])
+def test_what_is_about_texts_is_not_part_of_a_markets_identity(override: str) -> None:
+    assert identity(composed("features=btc", override)) == identity(composed("features=btc"))
+
+
+def test_sentiment_counts_only_where_it_is_a_feature() -> None:
+    other = "sentiment=price_sign"
+    assert identity(composed("features=btc", other)) == identity(composed("features=btc"))
+    assert identity(composed("features=btc_sent", other)) != identity(composed("features=btc_sent"))
+
+
+def test_a_feature_set_brings_its_model_and_the_protocol_its_stopping() -> None:
+    paper, walk = composed("features=btc"), composed("features=btc", "protocol=walk_forward")
+    assert (paper.model.name, paper.patience, paper.test_epoch) == ("lstm", None, "last")
+    assert (walk.model.name, walk.patience, walk.test_epoch) == ("lstm", 5, "best")
+    chosen = composed("features=btc", "model=cnn_lstm", "patience=3", "test_epoch=best")
+    assert (chosen.model.name, chosen.patience, chosen.test_epoch) == ("cnn_lstm", 3, "best")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["features=btc", "data=mlma"], "data=mlma and features=btc"),
+        (["features=btc", "loss=softmax"], "loss=softmax: loss= is about texts"),
+        (["features=btc", "preprocess.stem=true"], "preprocess= is about texts"),
+        (["window=30"], "window=30: window= is about the market"),
+        (["sentiment.column=x"], "sentiment= is about the market"),
+        (["features=btc", "protocol=chance"], "protocol=chance: choose paper or walk_forward"),
+        (["features=btc", "horizon=0"], "horizon=0: give a whole number, 1 or more"),
+    ],
+)
+def test_keys_that_do_not_go_together_are_refused(overrides: list[str], says: str) -> None:
+    config = composed(*[override for override in overrides if override != "sentiment.column=x"])
+    with pytest.raises(UserError, match=says):
+        check(config, overrides)

@@ -265,6 +265,13 @@ def test_the_real_files(name: str, shared_data: Path) -> None:
         assert corpus.labels.count(()) == 204
 
 
+def test_a_truncated_archive_is_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "hate_speech_mlma.zip"
+    path.write_bytes(b"PK\x03\x04\x81 cut short")
+    with pytest.raises(DataError, match="is a damaged zip archive"):
+        corpora.mlma(path)
+
+
 def test_the_real_part_of_ag(shared_data: Path) -> None:
     config = configuration("ag")
     config.instead = "text/ag/train_partial.csv"

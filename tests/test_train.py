@@ -58,6 +58,9 @@ def test_a_run_leaves_everything_behind_and_is_not_repeated(train: Command, tmp_
     assert (run / "checkpoints" / "model.ckpt").exists()
     assert (run / "finished").exists()
 
+    written = {path.name: path.stat().st_mtime_ns for path in (*run.glob("*.csv"), run / "finished")}
+    assert max(written, key=lambda name: written[name]) == "finished"
+
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     again = train(*command)
     assert again.returncode == 0
@@ -92,7 +95,8 @@ def test_a_sweep_is_skipped_when_it_is_repeated(train: Command, tmp_path: Path) 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_resumes_to_the_same_numbers(train: Command, tmp_path: Path, how: signal.Signals) -> None:
-    command = ("cell=C4", "epochs=6", "model.dropout=0.5", *SMALL)
+    # so large a learning rate that most epochs are no better than the best so far
+    command = ("cell=C4", "epochs=9", "model.dropout=0.5", *SMALL, "lr=0.2")
     assert train(*command, "runs_dir=whole").returncode == 0
 
     interrupted = [sys.executable, PROJECT / "train.py", *command, "runs_dir=broken"]
@@ -101,7 +105,7 @@ def test_an_interrupted_run_resumes_to_the_same_numbers(train: Command, tmp_path
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith("epoch   3"):  # so the end of epoch 2 is safe
+            if line.startswith("epoch   6"):  # so the end of epoch 5 is safe
                 process.send_signal(how)
                 break
         output, errors = process.communicate()
@@ -112,14 +116,44 @@ def test_an_interrupted_run_resumes_to_the_same_numbers(train: Command, tmp_path
         assert "Traceback" not in errors
         assert "resumes" in errors
 
-    resumed = train(*command, "runs_dir=broken")
+    (tmp_path / "broken").rename(tmp_path / "moved")
+    resumed = train(*command, "runs_dir=moved")
     assert resumed.returncode == 0, resumed.stderr
     assert "resuming" in resumed.stdout
-    assert "epoch   2" not in resumed.stdout
-    whole = only_run(tmp_path / "whole")
-    pd.testing.assert_frame_equal(scores(broken), scores(whole), rtol=0, atol=1e-6)
-    predictions = (pd.read_csv(run / "predictions.csv") for run in (broken, whole))
-    pd.testing.assert_frame_equal(*predictions, rtol=0, atol=1e-6)
+    assert "epoch   5" not in resumed.stdout
+    whole, moved = only_run(tmp_path / "whole"), only_run(tmp_path / "moved")
+    pd.testing.assert_frame_equal(scores(moved), scores(whole), check_exact=True)
+    assert (moved / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
+
+    events = EventAccumulator(str(moved))
+    events.Reload()
+    for name in ("val/loss", "saturated f/lstm_1/forward"):
+        steps = [event.step for event in events.Scalars(name)]
+        assert steps == [7 * (epoch + 1) - 1 for epoch in range(9)], name  # 419 documents are 7 batches
+
+
+def test_a_run_killed_after_it_had_stopped_early_trains_no_more(train: Command, tmp_path: Path) -> None:
+    command = ("epochs=30", "cell=C1", *SMALL, "lr=0.2", "patience=2")
+    assert train(*command, "runs_dir=whole").returncode == 0
+    interrupted = [sys.executable, "-c", KILLED_BEFORE_ITS_TEST, *command, "runs_dir=broken"]
+    killed = subprocess.run(interrupted, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    resumed = train(*command, "runs_dir=broken")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "epoch  " in killed.stdout
+    assert "train/loss" not in resumed.stdout
+    pd.testing.assert_frame_equal(
+        scores(only_run(tmp_path / "broken")), scores(only_run(tmp_path / "whole")), check_exact=True
+    )
+
+
+KILLED_BEFORE_ITS_TEST = f"""
+import os, runpy, signal, sys
+sys.path.insert(0, {str(PROJECT)!r})
+import training.results
+training.results.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+runpy.run_path({str(PROJECT / "train.py")!r}, run_name="__main__")
+"""
 
 
 def test_a_formula_of_the_users_own(train: Command, tmp_path: Path) -> None:
@@ -144,6 +178,8 @@ def test_a_formula_of_the_users_own(train: Command, tmp_path: Path) -> None:
         (["data=3"], "must be a string"),
         (["model.hidden=0"], "hidden"),
         (["model.dropout=1.5"], "dropout"),
+        (["model.hidden=wide"], "model=bilstm"),
+        (["preprocess.min_count=100000"], "so frequent"),
         (["data_dir=${nowhere}"], "nowhere"),
     ],
 )

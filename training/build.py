@@ -1,58 +1,67 @@
-"""From a configuration to the objects of a run: data, net, task, trainer."""
+"""From a configuration to the objects of a run: data, net, trainer."""
 
+import inspect
 import logging
 import sys
 
 import lightning.pytorch as pl
 import torch
 from hydra.utils import instantiate
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, Timer
+from lightning.pytorch.callbacks import Callback, EarlyStopping, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 from torch import nn
 
-from datamodules.text import TextDataModule
-from models.tasks import Classification, DivergedError
+from models.tasks import DivergedError
 
-from .configuration import alteration_of
+from .configuration import alteration_of, is_market
 from .errors import UserError
 from .folder import RunFolder
-from .insight import Insight
+from .job import Job
 from .progress import EpochLines, quiet
-from .resume import SeededEpochs, StayStopped
+from .resume import LastEpoch, SeededEpochs, StayStopped, TestedEpoch, keyboard_interrupts
 
 log = logging.getLogger("lstm-cs")
 
 
-def data(config: DictConfig) -> TextDataModule:
-    """The corpus of `data=`, pre-processed and split; texts are read or downloaded here."""
-    module = TextDataModule.from_config(config)
-    if config.loss == "softmax" and module.multilabel:
-        raise UserError(f"loss=softmax: {config.data.name} is multi-label, use loss=sigmoid.")
-    for line in module.report:
+def job(config: DictConfig) -> Job:
+    """The data that a configuration names, read or downloaded, and what is particular about them."""
+    # One of the two: each imports libraries that the other has no use for.
+    made: Job
+    if is_market(config):
+        from .market import MarketJob
+
+        made = MarketJob(config)
+    else:
+        from .text import TextJob
+
+        made = TextJob(config)
+    for line in made.notes:
         log.info(line)
-    return module
+    return made
 
 
-def net(config: DictConfig, data: TextDataModule) -> nn.Module:
-    """The net of `model=` with the cell of `cell=`; its initial weights depend on the seed alone."""
+def net(config: DictConfig, job: Job) -> nn.Module:
+    """The net of `model=` with the cell of `cell=`; its initial weights depend on the seed alone.
+
+    Raises:
+        UserError: a size is out of range, or the net is for other data.
+    """
     torch.manual_seed(config.seed)
     sizes = {key: value for key, value in config.model.items() if key != "name"}
     alteration = alteration_of(config)
     log.info("%s with %s", config.model.name, alteration.name)
     make = instantiate(sizes, _partial_=True)
+    wanted = inspect.signature(make).parameters
+    if not wanted.keys() >= job.sizes.keys():
+        raise UserError(f"model={config.model.name} is no net for {next(iter(job.labels.values()))}.")
     try:
-        return make(vocabulary=len(data.vocabulary), classes=len(data.classes), alteration=alteration)
-    except ValueError as error:
+        return make(**job.sizes, alteration=alteration)
+    except (TypeError, ValueError) as error:
         raise UserError(f"model={config.model.name}: {error}.") from error
 
 
-def task(config: DictConfig, data: TextDataModule, net: nn.Module) -> Classification:
-    """What the net is trained for."""
-    return Classification(net, len(data.classes), config.loss, config.lr)
-
-
-def trainer(config: DictConfig, data: TextDataModule, folder: RunFolder) -> pl.Trainer:
+def trainer(config: DictConfig, job: Job, folder: RunFolder) -> pl.Trainer:
     """A trainer that keeps the epoch to test and the last one in `folder`, and logs there for TensorBoard."""
     quiet()
     interactive = sys.stdout.isatty()
@@ -60,7 +69,7 @@ def trainer(config: DictConfig, data: TextDataModule, folder: RunFolder) -> pl.T
         accelerator="auto",
         devices=1,
         max_epochs=config.epochs,
-        callbacks=_callbacks(config, data, folder) + ([] if interactive else [EpochLines()]),
+        callbacks=_callbacks(config, job, folder) + ([] if interactive else [EpochLines()]),
         logger=_logger(folder),
         log_every_n_steps=1,  # the task logs once an epoch; a larger number only brings a warning on short epochs
         enable_progress_bar=interactive,
@@ -70,23 +79,15 @@ def trainer(config: DictConfig, data: TextDataModule, folder: RunFolder) -> pl.T
     )
 
 
-def _callbacks(config: DictConfig, data: TextDataModule, folder: RunFolder) -> list[Callback]:
-    callbacks: list[Callback] = [SeededEpochs(config.seed), Timer(verbose=False), Insight(data)]
+def _callbacks(config: DictConfig, job: Job, folder: RunFolder) -> list[Callback]:
+    callbacks: list[Callback] = [SeededEpochs(config.seed), Timer(verbose=False), *job.insight()]
     if config.patience is not None:
         early = EarlyStopping("val/loss", patience=config.patience, check_on_train_epoch_end=True)
         callbacks += [early, StayStopped(early)]
-    checkpoint = ModelCheckpoint(
-        folder.checkpoints,
-        "model",
-        monitor="val/loss" if config.test_epoch == "best" else None,
-        save_last=True,
-        save_on_train_epoch_end=True,  # after validation: from there a resumed run goes on exactly
-        enable_version_counter=False,
-    )
-    return [*callbacks, checkpoint]
+    return [*callbacks, TestedEpoch(folder.checkpoints, config.test_epoch == "best"), LastEpoch(folder.checkpoints)]
 
 
-def fit(trainer: pl.Trainer, task: Classification, data: TextDataModule, folder: RunFolder) -> None:
+def fit(trainer: pl.Trainer, task: pl.LightningModule, job: Job, folder: RunFolder) -> None:
     """Train, from the last whole epoch if there is one.
 
     Raises:
@@ -96,11 +97,10 @@ def fit(trainer: pl.Trainer, task: Classification, data: TextDataModule, folder:
     if last is not None:
         log.info("resuming %s", last)
     try:
-        trainer.fit(task, data, ckpt_path=last)
+        with keyboard_interrupts():
+            trainer.fit(task, job.data, ckpt_path=last)
     except DivergedError as error:
         raise UserError(f"{error}; try a smaller lr (now {task.lr}) or another cell.") from error
-    except SystemExit:  # Lightning's answer to Ctrl-C
-        raise KeyboardInterrupt from None
 
 
 def _logger(folder: RunFolder) -> TensorBoardLogger:

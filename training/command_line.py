@@ -98,7 +98,8 @@ def _explain(error: Exception) -> str:
     """Hydra's message, or the nearest key where one was mistyped."""
     unknown = re.match(r"Could not override '([^']+)'", str(error))
     if unknown is None:
-        return f"{error}; python train.py --help lists the keys."
+        message = str(error).split("Config search path")[0].strip()
+        return f"{message}; python train.py --help lists the keys."
     key = unknown.group(1)
     near = difflib.get_close_matches(key, _known_keys(), n=1)
     meant = f", did you mean {near[0]!r}?" if near else "."

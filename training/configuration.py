@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,14 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir")
 """Keys that say where things are; they change no result and are not part of a run's identity."""
 
+TEXT_KEYS = ("data", "loss", "padding", "preprocess", "split_seed")
+MARKET_KEYS = ("features", "sentiment", "window", "horizon", "protocol", "source", "start", "end", "control")
+"""Keys that only one of the two kinds of runs knows; the other's are not part of its identity."""
+
 CHOICES = {"loss": ("sigmoid", "softmax"), "padding": ("mask", "paper"), "test_epoch": ("best", "last")}
+LARGEST_SEED = 2**32 - 1
+"""What the generators of NumPy and scikit-learn take."""
+
 AT_LEAST = {"seed": 0, "split_seed": 0, "fold": 0, "n_folds": 3, "epochs": 1, "batch_size": 1}
 
 DESCRIPTIONS = ("url", "page", "note")
@@ -53,8 +62,23 @@ def identity(config: DictConfig) -> dict[str, Any]:
     assert isinstance(resolved, dict)
     alteration = alteration_of(config)
     resolved["cell"] = {"current": alteration.current, "hidden": alteration.hidden}
-    resolved["data"] = {key: value for key, value in resolved["data"].items() if key not in DESCRIPTIONS}
-    return {str(key): value for key, value in resolved.items() if key not in PLACES}
+    ignored = {*PLACES, *(("stopping", *TEXT_KEYS) if is_market(config) else MARKET_KEYS)}
+    if is_market(config) and "sentiment" not in config.features.series:
+        ignored.add("sentiment")
+    for group in ("data", "sentiment"):
+        if group in resolved:
+            resolved[group] = {key: value for key, value in resolved[group].items() if key not in DESCRIPTIONS}
+    return {str(key): value for key, value in resolved.items() if key not in ignored}
+
+
+def is_market(config: DictConfig) -> bool:
+    """Whether a feature set is named: the run forecasts a market, and does not classify texts."""
+    return "features" in config
+
+
+def kind(config: DictConfig) -> str:
+    """The name of what is learnt from: a data set or a feature set."""
+    return str((config.features if is_market(config) else config.data).name)
 
 
 def fingerprint(identity: dict[str, Any]) -> str:
@@ -62,17 +86,30 @@ def fingerprint(identity: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def check(config: DictConfig) -> None:
+def check(config: DictConfig, given: Sequence[str] = ()) -> None:
     """Refuse values that no run can use.
+
+    Args:
+        config: as composed.
+        given: the overrides on the command line, such as "window=7".
 
     Raises:
         UserError: names the key, its value and what is allowed.
     """
+    _refuse_keys_of_the_other_kind(config, given)
+    if is_market(config):
+        _check_market(config)
     for key, choices in CHOICES.items():
         if config[key] not in choices:
             raise UserError(f"{key}={config[key]}: choose {' or '.join(choices)}.")
     for key, least in AT_LEAST.items():
         _check_integer(key, config[key], least)
+    for key in ("seed", "split_seed"):
+        if config[key] > LARGEST_SEED:
+            raise UserError(f"{key}={config[key]}: give a whole number up to {LARGEST_SEED}.")
+    for key in ("data_dir", "cache_dir", "runs_dir"):
+        if not isinstance(config[key], str) or not config[key]:
+            raise UserError(f"{key}={config[key]}: give the path of a folder.")
     if config.patience is not None:
         _check_integer("patience", config.patience, 1)
     if not isinstance(config.lr, float | int) or isinstance(config.lr, bool) or not config.lr > 0:
@@ -81,6 +118,31 @@ def check(config: DictConfig) -> None:
         raise UserError(f"fold={config.fold}: with n_folds={config.n_folds} the folds are 0 to {config.n_folds - 1}.")
     if config.test_epoch == "last" and config.patience is not None:
         raise UserError("test_epoch=last tests the epoch that epochs= names: add patience=null.")
+
+
+def _refuse_keys_of_the_other_kind(config: DictConfig, given: Sequence[str]) -> None:
+    if is_market(config) and "data" in config:
+        raise UserError(
+            f"data={config.data.name} and features={config.features.name}: data= classifies texts and features= "
+            "forecasts the market, leave one of them out."
+        )
+    for override in given:
+        key = re.split(r"[.=]", override.lstrip("+~"))[0]
+        if is_market(config) and key in TEXT_KEYS:
+            raise UserError(
+                f"{override}: {key}= is about texts, features= forecasts the market; leave one of them out."
+            )
+        if not is_market(config) and key in MARKET_KEYS:
+            raise UserError(
+                f"{override}: {key}= is about the market; name a feature set as well, such as features=btc."
+            )
+
+
+def _check_market(config: DictConfig) -> None:
+    if config.protocol not in config.stopping:
+        raise UserError(f"protocol={config.protocol}: choose {' or '.join(config.stopping)}.")
+    for key in ("window", "horizon"):
+        _check_integer(key, config[key], 1)
 
 
 def _check_integer(key: str, value: object, least: int) -> None:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from datamodules.files import replacing
 
-from .configuration import alteration_of, fingerprint, identity
+from .configuration import alteration_of, fingerprint, identity, is_market, kind
 from .errors import UserError
 
 
@@ -39,8 +39,9 @@ class RunFolder:
         if config.run_dir is not None:
             return cls(Path(config.run_dir), this)
         cell = re.sub(r"[^A-Za-z0-9]+", "_", alteration_of(config).name).strip("_")[:40]
-        name = f"seed{config.seed}_fold{config.fold}_{fingerprint(this)}"
-        return cls(Path(config.runs_dir) / config.data.name / config.model.name / cell / name, this)
+        window = f"window{config.window}_" if is_market(config) else ""
+        name = f"{window}seed{config.seed}_fold{config.fold}_{fingerprint(this)}"
+        return cls(Path(config.runs_dir) / kind(config) / config.model.name / cell / name, this)
 
     def is_finished(self) -> bool:
         """Whether all results of this very configuration are there.
@@ -61,6 +62,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Holds model.ckpt, and last.ckpt until the run is finished."""
         return self.path / "checkpoints"
+
+    @property
+    def tested_checkpoint(self) -> Path:
+        """Weights of the epoch that is tested."""
+        return self.checkpoints / "model.ckpt"
 
     def claim(self) -> None:
         """Create the folder and write down what it is for.

@@ -1,60 +1,41 @@
-"""What TensorBoard shows of a run beyond its scores: states, gates, confusions, texts."""
+"""What TensorBoard shows of a text classifier's test: confusions and texts."""
 
 from collections.abc import Sequence
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.tensorboard import SummaryWriter
 
-from cells import LSTM
-from cells.observe import observe, saturation
 from datamodules.text import TextDataModule
 from models.tasks import Classification, Predictions
+
+from .states import writer
 
 TEXTS = 20
 READABLE_CELLS = 15
 
 
-class Insight(Callback):
-    """Logs, per epoch, how an alteration changes the recurrent states; after the test, the confusions and some texts.
-
-    Per LSTM layer and direction, over the first validation batch: distributions of `c` and `h`, and the share of
-    saturated values of each gate (below 0.05 or above 0.95; for g, beyond 0.95 in size).
+class Confusions(Callback):
+    """Logs, after the test, the confusions and some texts.
 
     Args:
-        data: brings the first validation batch, the names of the classes and the texts.
+        data: brings the names of the classes and the texts.
     """
 
     def __init__(self, data: TextDataModule):
         self.data = data
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log the states, while training."""
-        if trainer.state.fn != "fit":
-            return
-        assert isinstance(pl_module, Classification)
-        batch = trainer.strategy.batch_to_device(next(iter(self.data.val_dataloader())))
-        for name, states in _states(pl_module.net, batch.tokens, batch.lengths).items():
-            for state in ("c", "h"):
-                _writer(trainer).add_histogram(f"{state}/{name}", states[state], trainer.current_epoch)
-            for gate in "ifgo":
-                _writer(trainer).add_scalar(
-                    f"saturated {gate}/{name}", saturation(gate, states[gate]), trainer.current_epoch
-                )
-
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log the confusion matrix, and documents from all over the test part: a corpus may be sorted by class."""
+        """Log the confusion matrix and TEXTS documents, spread over the test part: a corpus may be sorted by class."""
         assert isinstance(pl_module, Classification)
         predictions = pl_module.predictions
-        writer = _writer(trainer)
-        writer.add_figure("confusion", confusion(*self._counts(predictions), self.data.classes))
-        writer.add_text("test texts", self._table(predictions))
-        writer.flush()
+        board = writer(trainer)
+        board.add_figure("confusion", confusion(*self._counts(predictions), self.data.classes))
+        board.add_text("test texts", self._table(predictions))
+        board.flush()
 
     def _counts(self, predictions: Predictions) -> tuple[Tensor, str]:
         """Documents of each true class (row) by predicted class (column), and what counts as predicted."""
@@ -100,37 +81,3 @@ def confusion(counts: Tensor, predicted: str, classes: Sequence[str]) -> Figure:
                 colour = "white" if shares[row, column] > 0.5 else "black"
                 axes.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=colour)
     return figure
-
-
-def _states(net: nn.Module, tokens: Tensor, lengths: Tensor) -> dict[str, dict[str, Tensor]]:
-    """The states and gates of every LSTM inside `net`, by its name, layer and direction, on one batch."""
-    inputs: dict[str, Tensor] = {}
-    layers = {name: module for name, module in net.named_modules() if isinstance(module, LSTM)}
-    hooks = [
-        module.register_forward_pre_hook(lambda _, args, name=name: inputs.update({name: args[0]}))
-        for name, module in layers.items()
-    ]
-    try:
-        with torch.no_grad():
-            net(tokens, lengths)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return {
-        f"{name}/{cell}": values
-        for name, module in layers.items()
-        for cell, values in zip(_cells(module), observe(module, inputs[name], lengths), strict=True)
-    }
-
-
-def _cells(lstm: LSTM) -> list[str]:
-    """What `observe` returns, by name: "forward", "reverse", with the layer's number where there are several."""
-    directions = ("forward", "reverse") if lstm.bidirectional else ("forward",)
-    if lstm.num_layers == 1:
-        return list(directions)
-    return [f"layer_{layer}/{direction}" for layer in range(lstm.num_layers) for direction in directions]
-
-
-def _writer(trainer: pl.Trainer) -> SummaryWriter:
-    assert isinstance(trainer.logger, TensorBoardLogger)
-    return trainer.logger.experiment

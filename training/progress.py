@@ -15,7 +15,7 @@ class EpochLines(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print the losses and the validation scores."""
         values = trainer.callback_metrics
-        shown = ("train/loss", "val/loss", "val/macro_f1", "val/micro_f1")
+        shown = ("train/loss", "val/loss", "val/macro_f1", "val/micro_f1", "val/rmse", "val/mae")
         scores = "  ".join(f"{name} {values[name].item():.4f}" for name in shown if name in values)
         log.info("epoch %3d  %s", trainer.current_epoch, scores)
 

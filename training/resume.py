@@ -1,8 +1,13 @@
 """What makes a resumed run end with the numbers of one that was never interrupted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 
 class SeededEpochs(Callback):
@@ -35,3 +40,46 @@ class StayStopped(Callback):
         """Stop before the first epoch if early stopping had already decided so."""
         if self.early.wait_count >= self.early.patience:
             trainer.should_stop = True
+
+
+class TestedEpoch(ModelCheckpoint):
+    """Keeps the epoch that will be tested, `model.ckpt`.
+
+    Args:
+        folder: of the checkpoints.
+        best: the epoch of the lowest validation loss; else the last one.
+    """
+
+    def __init__(self, folder: Path, best: bool):
+        monitor = "val/loss" if best else None
+        super().__init__(folder, "model", monitor=monitor, save_on_train_epoch_end=True, enable_version_counter=False)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on in this folder, also where it was called otherwise when the run was interrupted.
+
+        Lightning would forget the best score so far, and take the next epoch for the best.
+        """
+        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
+class LastEpoch(ModelCheckpoint):
+    """Keeps `last.ckpt` after every epoch, whatever its score: from there a resumed run goes on exactly.
+
+    Stands behind `TestedEpoch`, whose state it has to hold. Lightning's own `save_last` writes only when the score is
+    a better one.
+
+    Args:
+        folder: of the checkpoints.
+    """
+
+    def __init__(self, folder: Path):
+        super().__init__(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+
+
+@contextmanager
+def keyboard_interrupts() -> Iterator[None]:
+    """Lightning answers Ctrl-C by leaving with exit code 1; let it be a KeyboardInterrupt again."""
+    try:
+        yield
+    except SystemExit:
+        raise KeyboardInterrupt from None

@@ -1,0 +1,1 @@
+"""What a forecast is worth: errors, baselines, tests against "tomorrow = today", weights of the features, Figure 7."""

@@ -1,0 +1,84 @@
+"""Forecasts without a net, fitted on the training part of the same fold."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from datamodules.protocols import Fold
+from datamodules.windows import Floats
+
+LONGEST_MEMORY = 20  # days; the order of the autoregression is at most this
+PENALTIES = np.logspace(0, 6, 7)
+
+
+def persistence(fold: Fold) -> Floats:
+    """The close will be the last close."""
+    return fold.last_close
+
+
+def drift(fold: Fold) -> Floats:
+    """The last close grows by the training part's mean log-return for each step of the horizon."""
+    return fold.last_close * np.exp(_horizon(fold) * _known_returns(fold).mean())
+
+
+def autoregression(fold: Fold) -> Floats:
+    """AR(p) of the log-returns: r_t = a + b_1 r_(t-1) + ... + b_p r_(t-p), with p of the lowest BIC.
+
+    Order and coefficients are those of the training part. Farther horizons are reached step by step, each forecast
+    taken for the return that it foretells. Days before the first one count as average.
+    """
+    from statsmodels.tsa.ar_model import ar_select_order  # takes a second to import
+
+    known = _known_returns(fold)
+    chosen = ar_select_order(known, min(LONGEST_MEMORY, len(known) // 4), ic="bic")
+    if not chosen.ar_lags:
+        return drift(fold)
+    constant, *weights = chosen.model.fit().params
+    p = len(weights)
+    past = np.concatenate([np.full(p, known.mean()), _returns(fold)])
+    lagged = sliding_window_view(past, p)[fold.samples.origins, ::-1]  # the origin's own return first
+    total = np.zeros(len(lagged))
+    for _ in range(_horizon(fold)):
+        step = constant + lagged @ np.array(weights)
+        total += step
+        lagged = np.column_stack([step, lagged[:, :-1]])
+    return fold.last_close * np.exp(total)
+
+
+def ridge(fold: Fold) -> Floats:
+    """Linear in all days and features of the window, with the penalty that forecasts the training part best.
+
+    It is chosen by forecasting later fifths of the training part from what came before them.
+    """
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+
+    rows = fold.samples.inputs.reshape(len(fold.samples.inputs), -1)
+    later = TimeSeriesSplit(min(5, len(fold.split.train) - _horizon(fold)), gap=_horizon(fold) - 1)
+    search = GridSearchCV(Ridge(), {"alpha": PENALTIES}, scoring="neg_mean_squared_error", cv=later)
+    search.fit(rows[fold.split.train], fold.targets[fold.split.train])
+    return fold.dollars(search.predict(rows), np.arange(len(rows)))
+
+
+BASELINES: dict[str, Callable[[Fold], Floats]] = {
+    "persistence": persistence,
+    "drift": drift,
+    "ar": autoregression,
+    "ridge": ridge,
+}
+"""Fold -> the closes `[S]` in dollars that it forecasts for all samples."""
+
+
+def _horizon(fold: Fold) -> int:
+    return int(fold.samples.targets[0] - fold.samples.origins[0])
+
+
+def _returns(fold: Fold) -> Floats:
+    """Log-returns into row 1, 2, ... of the panel."""
+    return np.diff(np.log(fold.panel.close.to_numpy(float)))
+
+
+def _known_returns(fold: Fold) -> Floats:
+    """Those up to the last training target."""
+    return _returns(fold)[: fold.samples.targets[fold.split.train[-1]]]

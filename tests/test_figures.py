@@ -1,0 +1,37 @@
+import pandas as pd
+
+from forecasting.figures import figure_7, weights
+
+DAYS = pd.date_range("2020-01-01", periods=4)
+
+
+def predictions() -> pd.DataFrame:
+    columns = {"truth": [1.0, 2, 3, 4], "prediction": [1.5, 2.5, 3.5, 4.5], "persistence": [0.0, 1, 2, 3]}
+    return pd.DataFrame({"day": DAYS, "split": ["train", "train", "val", "val"], **columns})
+
+
+def test_figure_7_has_truth_both_parts_and_persistence_where_it_is_scored() -> None:
+    whole, end = figure_7(predictions(), "a title").axes
+    for axes in (whole, end):  # there are only a few days
+        assert {line.get_label(): list(line.get_ydata()) for line in axes.lines} == {
+            "truth": [1, 2, 3, 4],
+            "fitted (training)": [1.5, 2.5],
+            "forecast (validation)": [3.5, 4.5],
+            "persistence: tomorrow = today": [2, 3],
+        }
+    assert whole.get_title() == "a title"
+
+
+def test_figure_7_enlarges_the_last_days() -> None:
+    many = pd.concat([predictions()] * 30, ignore_index=True).assign(split="val")
+    whole, end = figure_7(many, "a title").axes
+    assert len(whole.lines[0].get_ydata()) == 120
+    assert list(end.lines[0].get_ydata()) == many["truth"].tolist()[-60:]
+
+
+def test_weights_are_bars_by_feature() -> None:
+    table = pd.DataFrame({"feature": ["a", "b"], "permutation": [0.1, -0.2], "integrated_gradients": [0.3, 0.4]})
+    left, right = weights(table).axes
+    assert [bar.get_width() for bar in left.patches] == [0.1, -0.2]
+    assert [bar.get_width() for bar in right.patches] == [0.3, 0.4]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["a", "b"]

@@ -1,0 +1,86 @@
+"""What TensorBoard shows of every net: how an alteration changes states and gates."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from cells import LSTM
+from cells.observe import observe, saturation
+
+Run = Callable[[nn.Module, Any], Tensor]
+
+
+class States(Callback):
+    """Logs, per epoch, how an alteration changes the recurrent states.
+
+    Per LSTM layer and direction, over the first validation batch: distributions of `c` and `h`, and the share of
+    saturated values of each gate (below 0.05 or above 0.95; for g, beyond 0.95 in size).
+
+    Args:
+        data: brings the first validation batch.
+        run: (net, batch) -> the net's output for that batch.
+    """
+
+    def __init__(self, data: pl.LightningDataModule, run: Run):
+        self.data = data
+        self.run = run
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log the states, while training."""
+        if trainer.state.fn != "fit":
+            return
+        net = pl_module.net
+        assert isinstance(net, nn.Module)
+        batch = trainer.strategy.batch_to_device(next(iter(self.data.val_dataloader())))
+        step = trainer.global_step - 1  # where Lightning puts the scores of this epoch
+        for name, states in _states(net, lambda: self.run(net, batch)).items():
+            for state in ("c", "h"):
+                writer(trainer).add_histogram(f"{state}/{name}", states[state], step)
+            for gate in "ifgo":
+                writer(trainer).add_scalar(f"saturated {gate}/{name}", saturation(gate, states[gate]), step)
+
+
+def _states(net: nn.Module, run: Callable[[], Tensor]) -> dict[str, dict[str, Tensor]]:
+    """The states and gates of every LSTM inside `net`, by its name, layer and direction, while it runs once."""
+    seen: dict[str, tuple[Any, ...]] = {}
+    layers = {name: module for name, module in net.named_modules() if isinstance(module, LSTM)}
+    hooks = [
+        module.register_forward_pre_hook(lambda _, args, name=name: seen.update({name: args}))
+        for name, module in layers.items()
+    ]
+    try:
+        with torch.no_grad():
+            run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {
+        f"{name}/{cell}": values
+        for name, module in layers.items()
+        for cell, values in zip(_cells(module), observe(module, *_input_and_lengths(*seen[name])), strict=True)
+    }
+
+
+def _input_and_lengths(input: Tensor, hx: None = None, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    """What of an LSTM's arguments `observe` wants to know."""
+    return input, lengths
+
+
+def _cells(lstm: LSTM) -> list[str]:
+    """What `observe` returns, by name: "forward", "reverse", with the layer's number where there are several."""
+    directions = ("forward", "reverse") if lstm.bidirectional else ("forward",)
+    if lstm.num_layers == 1:
+        return list(directions)
+    return [f"layer_{layer}/{direction}" for layer in range(lstm.num_layers) for direction in directions]
+
+
+def writer(trainer: pl.Trainer) -> SummaryWriter:
+    """Where TensorBoard's events of this run are written."""
+    assert isinstance(trainer.logger, TensorBoardLogger)
+    return trainer.logger.experiment
