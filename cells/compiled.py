@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from cells import native
-from cells.alterations import Alteration, resolve
+from cells.kernels import Cell
 from cells.plan import Plan, Task, Work, chunk_rows, plan
+from cells.reading import read
 from cells.recurrence import Unroll, Weights, runner
 from cells.vector import BYTES
 from cells.workspace import Workspace
@@ -33,28 +34,31 @@ def layer(
     unroll: Unroll, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor, weights: list[Weights]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `Unroll.forward`, for weights without a projection and N > 0."""
-    alteration = resolve(unroll.step.alteration)
-    assert isinstance(alteration, Alteration)
     directions, hidden, item = len(weights), c.size(2), c.element_size()
-    kernels = native.compiled(alteration, c.dtype, hidden % (BYTES // item) != 0)
-    cut = plan(tuple(sizes), directions, torch.get_num_threads(), chunk_rows(hidden, item))
+    for_c, for_h, tensors = read(unroll.step.alter)
+    cell = Cell(for_c, for_h, len(tensors), tail=hidden % (BYTES // item) != 0)
+    parameters = torch.stack([tensor.expand(1, hidden).squeeze(0) for tensor in tensors]) if tensors else None
     flat = [weight for own in weights for weight in own[:4]]
-    kept = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (rows, c, h, *flat))
-    return _Layer.apply(_Call(unroll, sizes, cut, kernels, kept), rows, c, h, *flat)
+    inputs = (rows, c, h, parameters, *flat)
+    kept = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
+    cut = plan(tuple(sizes), directions, torch.get_num_threads(), chunk_rows(hidden, item))
+    return _Layer.apply(_Call(unroll, sizes, cut, native.compiled(cell, c.dtype), kept), *inputs)
 
 
 class _Layer(torch.autograd.Function):
-    """(rows, c, h, weights) -> (output, c, h), where weights are ih, hh, bias_ih, bias_hh of each direction."""
+    """(rows, c, h, parameters, weights) -> (output, c, h).
+
+    parameters [P, H] or None are those of the formulas, weights are ih, hh, bias_ih and bias_hh of each direction.
+    """
 
     @staticmethod
-    def forward(
-        ctx: Any, call: _Call, rows: Tensor, c: Tensor, h: Tensor, *weights: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        output, gates, states = _Loops(call, rows, c, h, weights).forward()
+    def forward(ctx: Any, call: _Call, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+        _, c, h, *_ = inputs
+        output, gates, states = _Loops(call, *inputs).forward()
         if call.kept:
             ctx.call = call
             ctx.set_materialize_grads(False)
-            ctx.save_for_backward(rows, c, h, *weights, output, *gates, *states)
+            ctx.save_for_backward(*inputs, output, *gates, *states)
         last_c = _last(call.plan, states, c) if call.kept else torch.stack(states)
         return output, last_c, _last(call.plan, output.split(c.size(2), 1), h)
 
@@ -67,21 +71,23 @@ class _Layer(torch.autograd.Function):
         batched = any(d is not None and torch._C._functorch.is_legacy_batchedtensor(d) for d in gradients)
         if torch.is_grad_enabled() or batched:
             return None, *_by_reference(call, inputs, wanted, gradients, torch.is_grad_enabled())
-        rows, c, h, *weights = inputs
+        _, c, h, *_ = inputs
         d_output, d_c, d_h = (
             torch.zeros_like(value, memory_format=torch.contiguous_format) if d is None else d
             for value, d in zip((output, c, h), gradients, strict=True)
         )
         gates, states = kept[: c.size(0)], kept[c.size(0) :]
-        loops = _Loops(call, rows, c, h, weights)
-        return None, *loops.backward(output, gates, states, d_output, d_c, d_h, wanted)
+        return None, *_Loops(call, *inputs).backward(output, gates, states, d_output, d_c, d_h, wanted)
 
 
 class _Loops:
     """The loops on the tensors of one layer."""
 
-    def __init__(self, call: _Call, rows: Tensor, c: Tensor, h: Tensor, weights: Sequence[Any]) -> None:
+    def __init__(
+        self, call: _Call, rows: Tensor, c: Tensor, h: Tensor, parameters: Tensor | None, *weights: Any
+    ) -> None:
         self.call, (self.directions, _, self.hidden) = call, c.shape
+        self.parameters = parameters
         self.rows, self.c, self.h = (_dense(tensor) for tensor in (rows, c, h))
         self.numbers = {"inputs": rows.size(1), "hidden": self.hidden, "stride": self.directions * self.hidden}
         self.numbers["kept"] = int(call.kept)
@@ -125,7 +131,7 @@ class _Loops:
         d_h: Tensor,
         wanted: Sequence[bool],
     ) -> list[Gradient]:
-        """-> the gradients of rows, c, h and the weights, None where not wanted."""
+        """-> the gradients of rows, c, h, parameters and weights, None where not wanted."""
         rows, hidden = self.rows, self.hidden
         d_output, d_c, d_h = _dense(d_output), _dense(d_c).clone(), _dense(d_h).clone()  # the loops update d_c and d_h
         d_rows = [_workspace.empty(rows, *rows.shape) if wanted[0] else None for _ in range(self.directions)]
@@ -137,11 +143,14 @@ class _Loops:
             buffers = {
                 **{"gates": gates[d], "c": states[d], "out": output[:, columns], "d_out": d_output[:, columns]},
                 **{"d_c": d_c[d, task.low :], "d_h": d_h[d, task.low :], "d_x": d_rows[d]},
-                **self._sums(task, wanted[3 + 4 * d : 5 + 4 * d]),
+                **self._sums(task, wanted[4 + 4 * d : 6 + 4 * d]),
             }
             works.append(self._work(task, buffers))
         native.run(self.call.kernels.backward, [work.words for work in works])
-        return [_sum(d_rows), d_c if wanted[1] else None, d_h if wanted[2] else None, *_of_weights(works, wanted[3:])]
+        d_parameters = _sum([work.tensors["d_parameters"] for work in works])
+        found = (_sum(d_rows), d_c, d_h, d_parameters)
+        inputs = [gradient if is_wanted else None for gradient, is_wanted in zip(found, wanted, strict=False)]
+        return [*inputs, *_of_weights(works, wanted[4:])]
 
     def _sums(self, task: Task, wanted: Sequence[bool]) -> dict[str, Gradient]:
         """Buffers for what is summed up within a task; `wanted`: for W_ih and W_hh."""
@@ -152,12 +161,14 @@ class _Loops:
             "d_w_ih": self.rows.new_empty(inputs, width) if wanted[0] else None,
             "d_w_hh": self.rows.new_empty(self.hidden, width) if wanted[1] else None,
             "d_bias": self.rows.new_zeros(width),
+            "d_parameters": None if self.parameters is None else torch.zeros_like(self.parameters),
         }
 
     def _work(self, task: Task, buffers: Mapping[str, Gradient]) -> Work:
         d = task.direction
         states = {"h0": self.h[d, task.low :], "c0": self.c[d, task.low :]}
-        return task.work(self.numbers, {"x": self.rows, **states, **self.weights[d], **buffers})
+        inputs = {"x": self.rows, "parameters": self.parameters, **states, **self.weights[d]}
+        return task.work(self.numbers, {**inputs, **buffers})
 
 
 def _dense(tensor: Tensor) -> Tensor:
@@ -199,7 +210,9 @@ def _by_reference(
 ) -> list[Gradient]:
     """The gradients through the reference: they may be differentiated again, or be a batch of them at once."""
     own: list[Any] = [None if t is None else t.view_as(t) for t in inputs]  # apart, even where two are the same
-    rows, c, h, *weights = own
+    rows, c, h, parameters, *weights = own
+    if parameters is not None:
+        raise RuntimeError("an alteration that has tensors of its own has no second derivatives")
     layers = [Weights._make([*weights[k : k + 4], None]) for k in range(0, len(weights), 4)]
     results = runner(call.unroll)(rows, call.sizes, c, h, layers)
     given = [(result, d) for result, d in zip(results, gradients, strict=True) if d is not None]

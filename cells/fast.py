@@ -11,19 +11,26 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from cells.recurrence import Formula, Unroll, Weights, why_eager
+from cells.reading import UnreadableError, read
+from cells.recurrence import Unroll, Weights, why_eager
 
 log = logging.getLogger(__name__)
 
 
 def obstacle(unroll: Unroll, tensors: list[Tensor], weights: list[Weights]) -> str:
     """Why the fast path cannot take a layer of these tensors and weights now; empty if it can."""
-    alter = unroll.step.alter
-    if not isinstance(alter, Formula):
-        return why_eager(unroll) or f"{alter.name} is a module, and only formulas are compiled"
+    if reason := why_eager(unroll):
+        return reason
     if any(own.hr is not None for own in weights):
         return "it has a projection"
-    tensors = [*tensors, *(weight for own in weights for weight in own if weight is not None)]
+    try:
+        of_alteration = read(unroll.step.alter).tensors
+    except UnreadableError as error:
+        return str(error)
+    hidden = weights[0].hh.size(1)
+    if any(tensor.shape not in ((), (1,), (hidden,)) for tensor in of_alteration):
+        return f"{unroll.step.alteration} has a tensor that is neither one number nor one for each unit"
+    tensors = [*tensors, *of_alteration, *(weight for own in weights for weight in own if weight is not None)]
     if any(tensor.device.type != "cpu" or type(tensor) not in (Tensor, nn.Parameter) for tensor in tensors):
         return "its tensors are not all plain ones on the CPU"
     dtypes = {tensor.dtype for tensor in tensors}

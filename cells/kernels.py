@@ -32,7 +32,7 @@ from typing import NamedTuple
 from llvmlite import ir
 
 from cells.formula import Expression
-from cells.pointwise import partials, value, zero_where
+from cells.pointwise import partials, value
 from cells.vector import Precision, Vec, sigmoid, tanh
 from cells.writer import Blas, Int, Writer
 
@@ -41,29 +41,38 @@ FIELDS = [
     *("inputs", "hidden", "stride"),  # I, H, and the distance of two rows of `out` and of `d_out`
     *("chunks", "chunk_step"),  # chunk k has the steps chunk_step[k] .. chunk_step[k + 1]
     *("start", "count"),  # of each step: its first row and their number
-    *("x", "w_ih", "w_hh", "bias", "h0", "c0", "out"),
+    *("x", "w_ih", "w_hh", "bias", "parameters", "h0", "c0", "out"),  # parameters: p0, p1, ... of the formulas, [P, H]
     "kept",  # whether backward follows: `gates` and `c` have i f g o and c" of all rows; if not, of a chunk, of a step
     *("gates", "c"),
     *("d_out", "d_h", "d_c"),  # the latter two come as dh" and dc" of the last step and leave as dh0 and dc0
     "d_h0_wanted",
     *("d_gates", "h_before"),  # da and h' of a chunk
-    *("d_x", "d_w_ih", "d_w_hh", "d_bias"),  # those of the weights are [I, 4 H] and [H, 4 H]; 0 where not wanted
+    *("d_x", "d_w_ih", "d_w_hh"),  # 0 where not wanted; those of the weights are transposed: [I, 4 H] and [H, 4 H]
+    *("d_bias", "d_parameters"),
 ]
 
-Formulas = tuple[Expression, Expression]  # C and H
 Block = Callable[[ir.Value, ir.Value, ir.Value | None], None]  # writes the units j .. j + lanes of row r: (r, j, mask)
 
 
-def write(module: ir.Module, precision: Precision, formulas: Formulas, tail: bool) -> None:
-    """`forward(task)` and `backward(task)`; tail: H is no multiple of the lanes."""
-    forward_loop(module, precision, forward_step(module, precision, formulas, tail))
-    backward_loop(module, precision, backward_step(module, precision, formulas, tail))
+class Cell(NamedTuple):
+    """What a kernel is written for."""
+
+    current: Expression  # C, over c h o i f g and p0, p1, ...
+    hidden: Expression  # H
+    parameters: int  # how many p there are
+    tail: bool  # whether H is no multiple of a vector's lanes
 
 
-def forward_step(module: ir.Module, precision: Precision, formulas: Formulas, tail: bool) -> ir.Function:
+def write(module: ir.Module, precision: Precision, cell: Cell) -> None:
+    """`forward(task)` and `backward(task)`."""
+    forward_loop(module, precision, forward_step(module, precision, cell))
+    backward_loop(module, precision, backward_step(module, precision, cell))
+
+
+def forward_step(module: ir.Module, precision: Precision, cell: Cell) -> ir.Function:
     """Equations 1 to 7 for n rows: `gates` comes as W_ih x + W_hh h' and becomes i f g o."""
-    w = Writer(module, "forward_step", precision, 8, internal=True)
-    n, hidden, gates, bias, c_before, c_after, out, stride = w.arguments
+    w = Writer(module, "forward_step", precision, 9, internal=True)
+    n, hidden, gates, bias, parameters, c_before, c_after, out, stride = w.arguments
 
     def block(r: ir.Value, j: ir.Value, mask: ir.Value | None) -> None:
         places, own = _gate_places(w, r, j, hidden), w.add(w.mul(r, hidden), j)
@@ -74,17 +83,19 @@ def forward_step(module: ir.Module, precision: Precision, formulas: Formulas, ta
             w.store(gate, gates, place, mask)
         c = f * w.load(c_before, own, mask) + i * g
         values = {"c": c, "h": o * tanh(c), "o": o, "i": i, "f": f, "g": g}
-        w.store(value(formulas[0], values), c_after, own, mask)
-        w.store(value(formulas[1], values), out, w.add(w.mul(r, stride), j), mask)
+        values |= {f"p{k}": w.load(parameters, w.add(w.mul(k, hidden), j), mask) for k in range(cell.parameters)}
+        w.store(value(cell.current, values), c_after, own, mask)
+        w.store(value(cell.hidden, values), out, w.add(w.mul(r, stride), j), mask)
 
-    _all_blocks(w, n, hidden, tail, block)
+    _all_blocks(w, n, hidden, cell.tail, block)
     return w.done()
 
 
-def backward_step(module: ir.Module, precision: Precision, formulas: Formulas, tail: bool) -> ir.Function:
-    """dh" and dc" of n rows to da, db and dc', and a copy of h' that lies as a product with it wants it."""
-    w = Writer(module, "backward_step", precision, 13, internal=True)
-    n, hidden, gates, c_before, h_before, h_stride, d_out, stride, d_h, d_c, d_gates, d_bias, h_copy = w.arguments
+def backward_step(module: ir.Module, precision: Precision, cell: Cell) -> ir.Function:
+    """dh" and dc" of n rows to da, dc', db and dp, and a copy of h' that lies as a product with it wants it."""
+    w = Writer(module, "backward_step", precision, 15, internal=True)
+    n, hidden, gates, parameters, c_before, h_before, h_stride, *gradients, h_copy = w.arguments
+    d_out, stride, d_h, d_c, d_gates, d_bias, d_parameters = gradients
 
     def block(r: ir.Value, j: ir.Value, mask: ir.Value | None) -> None:
         places, own = _gate_places(w, r, j, hidden), w.add(w.mul(r, hidden), j)
@@ -93,29 +104,33 @@ def backward_step(module: ir.Module, precision: Precision, formulas: Formulas, t
         c = f * before + i * g
         tanh_c = tanh(c)
         values = {"c": c, "h": o * tanh_c, "o": o, "i": i, "f": f, "g": g}
+        values |= {f"p{k}": w.load(parameters, w.add(w.mul(k, hidden), j), mask) for k in range(cell.parameters)}
         dh_after = w.load(d_h, own, mask) + w.load(d_out, w.add(w.mul(r, stride), j), mask)
-        d = _through_alteration(formulas, values, w.load(d_c, own, mask), dh_after)
+        d = _through_alteration(cell, values, w.load(d_c, own, mask), dh_after)
         dc = d["c"] + d["h"] * o * (1.0 - tanh_c * tanh_c)
         do = d["o"] + d["h"] * tanh_c
         di, df, dg = d["i"] + dc * g, d["f"] + dc * before, d["g"] + dc * i
         w.store(dc * f, d_c, own, mask)
         da = (di * (i * (1.0 - i)), df * (f * (1.0 - f)), dg * (1.0 - g * g), do * (o * (1.0 - o)))
-        for k in range(4):
-            w.store(da[k], d_gates, places[k], mask)
-            total = w.add(w.mul(k, hidden), j)
-            w.store(w.load(d_bias, total, mask) + da[k], d_bias, total, mask)
+        for gradient, place in zip(da, places, strict=True):
+            w.store(gradient, d_gates, place, mask)
+        dp = [d[f"p{k}"] for k in range(cell.parameters)]
+        for sums, added in ((d_bias, da), (d_parameters, dp)):
+            for k, gradient in enumerate(added):
+                place = w.add(w.mul(k, hidden), j)
+                w.store(w.load(sums, place, mask) + gradient, sums, place, mask)
         w.store(w.load(h_before, w.add(w.mul(r, h_stride), j), mask), h_copy, own, mask)
 
-    _all_blocks(w, n, hidden, tail, block)
+    _all_blocks(w, n, hidden, cell.tail, block)
     return w.done()
 
 
-def _through_alteration(formulas: Formulas, values: dict[str, Vec], d_c: Vec, d_h: Vec) -> dict[str, Vec]:
+def _through_alteration(cell: Cell, values: dict[str, Vec], d_c: Vec, d_h: Vec) -> dict[str, Vec]:
     """Equation 7 backward: dc" dC/dy + dh" dH/dy for each name y."""
     result = {name: d_c.e.const(0.0) for name in values}
-    for downstream, formula in zip((d_c, d_h), formulas, strict=True):
+    for downstream, formula in ((d_c, cell.current), (d_h, cell.hidden)):
         for name, partial in partials(formula, values).items():
-            result[name] = result[name] + zero_where(partial, downstream * partial)
+            result[name] = result[name] + downstream * partial
     return result
 
 
@@ -164,7 +179,8 @@ def forward_loop(module: ir.Module, precision: Precision, step: ir.Function) -> 
                 row = w.item(task.start, t)
                 c_after = w.at(task.c, w.add(w.mul(task.kept, row), part.first), hidden)
                 out = w.at(task.out, part.row, task.stride)
-                w.call(step, part.n, hidden, gates, task.bias, part.c_before, c_after, out, task.stride)
+                read = (gates, task.bias, task.parameters, part.c_before)
+                w.call(step, part.n, hidden, *read, c_after, out, task.stride)
     w.done()
 
 
@@ -183,7 +199,9 @@ def backward_loop(module: ir.Module, precision: Precision, step: ir.Function) ->
                 local = w.sub(part.row, row0)
                 d_gates, h_copy = w.at(task.d_gates, local, width), w.at(task.h_before, local, hidden)
                 states = (part.c_before, part.h_before, part.h_stride)
-                w.call(step, part.n, hidden, gates, *states, d_out, task.stride, d_h, d_c, d_gates, task.d_bias, h_copy)
+                sums = (task.d_bias, task.d_parameters)
+                read = (gates, task.parameters, *states, d_out, task.stride)
+                w.call(step, part.n, hidden, *read, d_h, d_c, d_gates, *sums, h_copy)
             with w.when(w.b.or_(w.less(0, t), w.given(task.d_h0_wanted))):
                 d_gates = w.at(task.d_gates, w.sub(w.item(task.start, t), row0), width)
                 sizes, strides = (w.item(task.count, t), hidden, width), (width, hidden, hidden)
@@ -219,10 +237,9 @@ def _steps_and_rows(w: Writer, task: SimpleNamespace, chunk: ir.Value) -> tuple[
     final = w.sub(last, 1)
     row_of_first, row_of_final = w.item(task.start, first), w.item(task.start, final)
     upwards = w.less(row_of_first, row_of_final)  # a reverse direction visits the rows downwards
-    end = w.select(
-        upwards, w.add(row_of_final, w.item(task.count, final)), w.add(row_of_first, w.item(task.count, first))
-    )
-    row0 = w.minimum(row_of_first, row_of_final)
+    end_of_first = w.add(row_of_first, w.item(task.count, first))
+    end_of_final = w.add(row_of_final, w.item(task.count, final))
+    row0, end = w.select(upwards, row_of_first, row_of_final), w.select(upwards, end_of_final, end_of_first)
     return first, last, row0, w.sub(end, row0)
 
 

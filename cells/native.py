@@ -17,8 +17,6 @@ import torch
 from llvmlite import ir
 
 from cells import kernels
-from cells.alterations import Alteration
-from cells.formula import parse
 from cells.vector import DOUBLE, SINGLE
 from cells.writer import INT, WORD, Writer
 
@@ -65,11 +63,10 @@ def _libraries() -> _Torch:
 
 
 @functools.cache
-def compiled(alteration: Alteration, dtype: torch.dtype, tail: bool) -> Kernels:
-    """The kernels of an alteration, in about 0.2 s; tail: the hidden size is no multiple of a vector's lanes."""
-    formulas = parse(alteration.current or "c"), parse(alteration.hidden or "h")
+def compiled(cell: kernels.Cell, dtype: torch.dtype) -> Kernels:
+    """The kernels of a cell. To compile them takes about 0.2 s, too little to keep them in files."""
     module = ir.Module("lstm")
-    kernels.write(module, SINGLE if dtype == torch.float32 else DOUBLE, formulas, tail)
+    kernels.write(module, SINGLE if dtype == torch.float32 else DOUBLE, cell)
     for name in ("forward", "backward"):
         _team(module, name)
     engine, kept = _machine_code(module)

@@ -36,7 +36,8 @@ class Plan:
             for low, high in itertools.pairwise(edges)
         ]
         lengths = _lengths(sizes)
-        self._last_rows = torch.tensor([starts[length - 1] + row for row, length in enumerate(lengths)])
+        last_rows = [starts[length - 1] + row for row, length in enumerate(lengths)]
+        self._last_rows = torch.tensor(last_rows, device="cpu")
 
     def final(self, states: Tensor, direction: int) -> Tensor:
         """The last state [B', H] of each of the batch's rows in a direction, from those of all steps [N, H]."""

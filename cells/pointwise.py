@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cells.formula import NAMES, Binary, Call, Expression, Negative, Number, Variable
+from cells.formula import Binary, Call, Expression, Negative, Number, Variable
 from cells.vector import FUNCTIONS, Vec, where
 
 Values = Mapping[str, Vec]
@@ -20,7 +20,7 @@ def partials(formula: Expression, values: Values) -> dict[str, Vec]:
     0.5 / sqrt(relu(c)) * step(c), and c < 0 makes it infinity * 0. Here a zero factor counts: the product is 0.
     Autograd, which masks relu and multiplies the rest, gives 0 for relu too, and NaN for some others.
     """
-    derivatives = {name: formula.derivative(name) for name in NAMES}
+    derivatives = {name: formula.derivative(name) for name in values}
     return {name: _emit(d, values, derivative=True) for name, d in derivatives.items() if d != Number(0.0)}
 
 
@@ -39,9 +39,9 @@ def _emit(formula: Expression, values: Values, derivative: bool) -> Vec:
             result = _ARITHMETIC[op](x, y)
             if derivative and op in "*/":
                 if op == "/" or _has_pole(v):
-                    result = zero_where(x, result)
+                    result = _zero_where(x, result)
                 if op == "*" and _has_pole(u):
-                    result = zero_where(y, result)
+                    result = _zero_where(y, result)
             return result
     raise TypeError(f"no formula: {type(formula)}")
 
@@ -49,7 +49,7 @@ def _emit(formula: Expression, values: Values, derivative: bool) -> Vec:
 _ARITHMETIC = {"+": Vec.__add__, "-": Vec.__sub__, "*": Vec.__mul__, "/": Vec.__truediv__}
 
 
-def zero_where(factor: Vec, product: Vec) -> Vec:
+def _zero_where(factor: Vec, product: Vec) -> Vec:
     """The product, but 0 where the factor is 0, whatever the other one is."""
     return where(factor, "==", 0.0, 0.0, product)
 

@@ -316,6 +316,100 @@ def test_checkpointing() -> None:
     assert torch.equal(x.grad, expected)
 
 
+# modules
+
+
+class Learned(nn.Module):
+    """Everything that a module may do on the fast path."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(0.5))
+        self.shift = nn.Parameter(torch.linspace(-0.2, 0.2, units))
+        self.act = nn.Sequential(nn.Sigmoid(), nn.Softplus())
+        self.factor = 3.0
+        self.half = 0.5
+
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        c = c / 2 if self.training else 1 - c
+        x = self.factor * self.half * c * self.scale + self.act(h) - o**2 + (c * c + 1).reciprocal()
+        return self.shift - 0.1 * x, torch.tanh(h) * o * self.scale
+
+
+class Mixing(nn.Module):
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        return c * torch.softmax(h, -1), h
+
+
+class Detaching(nn.Module):
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        return c.detach() * o, h
+
+
+class Growing(nn.Module):
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        a = c * c + c
+        b = a * a + a
+        d = b * b + b
+        e = d * d + d
+        return e * e + e * e, h
+
+
+class Cubic(nn.Module):
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        return c**3, h
+
+
+class Shaped(nn.Module):
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        return c + self.shift, h
+
+
+def test_an_elementwise_module_is_fast_with_its_parameters_gradients(threads: Callable[[int], None]) -> None:
+    threads(4)
+    module = LSTM(3, 10, 2, bidirectional=True, alteration=Learned(10), dtype=torch.float64).double()
+    hook = module.recurrence.step.alter.module
+    for rows in (3, 40):
+        x, states = batch(module, 5, rows)
+        for change in (module.train, module.eval, lambda: setattr(hook, "factor", 7.0)):
+            change()
+            assert_equal_to_the_reference(module, x, None, states)
+    hook.shift.requires_grad_(False)
+    assert_equal_to_the_reference(module, x, None, states)
+
+
+@pytest.mark.parametrize(
+    ("hook", "reason"),
+    [
+        (Mixing(), "Mixing uses aten::softmax, which no formula has"),
+        (Detaching(), "Detaching uses aten::detach, which no formula has"),
+        (Growing(), "Growing is longer than a formula may be"),
+        (Cubic(), "Cubic uses aten::pow in a way that no formula does"),
+        (Shaped(2, 1), "Shaped has a tensor that is neither one number nor one for each unit"),
+    ],
+    ids=["mixing", "detaching", "growing", "cubic", "shaped"],
+)
+def test_another_module_takes_the_reference(hook: nn.Module, reason: str) -> None:
+    module, x = LSTM(3, 4, alteration=hook), torch.randn(5, 2, 3)
+    assert module.path == f"reference (TorchScript loop): {reason}"
+    assert module(x)[0].isfinite().all()
+
+
+def test_a_module_for_another_number_of_units_fails_as_by_the_reference() -> None:
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        LSTM(3, 4, alteration=Shaped(5))(torch.randn(5, 2, 3))
+
+
+def test_a_module_with_tensors_has_no_second_derivative() -> None:
+    module, x = LSTM(3, 4, alteration=Learned(4)), torch.randn(5, 2, 3, requires_grad=True)
+    with pytest.raises(RuntimeError, match="has no second derivatives"):
+        torch.autograd.grad(module(x)[0].sum(), x, create_graph=True)
+
+
 # what takes the reference, and says so
 
 
@@ -327,18 +421,13 @@ def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-class Halved(nn.Module):
-    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
-        return c / 2, h
-
-
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN:UserWarning")  # torch's
 @pytest.mark.parametrize(
     ("module", "reason"),
     [
         (LSTM(3, 4, proj_size=2), "it has a projection"),
         (LSTM(3, 4, dtype=torch.bfloat16), "it is in torch.bfloat16, and neither all in float32 nor all in float64"),
-        (LSTM(3, 4, alteration=Halved()), "Halved is a module, and only formulas are compiled"),
+        (LSTM(3, 4, alteration=Mixing()), "Mixing uses aten::softmax, which no formula has"),
         (LSTM(3, 4, device="meta"), "its tensors are not all plain ones on the CPU"),
     ],
     ids=["projection", "bfloat16", "module", "device"],

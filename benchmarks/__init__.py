@@ -1,0 +1,1 @@
+"""Speed and memory of this project, side by side with what else one would use."""

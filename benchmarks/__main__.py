@@ -1,0 +1,27 @@
+"""python -m benchmarks recurrence | fit: measure on this machine."""
+
+import argparse
+import importlib
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    recurrence = commands.add_parser(
+        "recurrence", help="one layer: ours, nn.LSTM and other LSTMs, forward and backward"
+    )
+    recurrence.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="torch's threads [1 2]")
+    recurrence.add_argument("--seconds", type=float, default=60, help="for each shape and number of threads [60]")
+    recurrence.add_argument("--shapes", type=int, nargs="+", help="which of the shapes, by number from 0 [all]")
+    recurrence.add_argument("--quick", action="store_true", help="a few calls each, no memory: does it work?")
+    recurrence.add_argument("--json", metavar="FILE", help="write every number to this file as well")
+    fit = commands.add_parser("fit", help="an epoch of training by Lightning, and by a bare loop over the same net")
+    fit.add_argument("overrides", nargs="*", help="as of train.py [data=mlma]")
+    fit.add_argument("--epochs", type=int, default=5, help="how many of each [5]")
+    arguments = parser.parse_args()
+    importlib.import_module(f"benchmarks.{arguments.command}").run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""What is compared: one bidirectional float32 layer by everybody, on full and on ragged batches."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+
+from cells import LSTM
+from cells.recurrence import Weights, runner
+
+from .measure import Calls
+
+ALTERATIONS = {
+    "baseline": "baseline",
+    "C1": "C1",
+    "C4": "C4",
+    "H2": "H2",
+    "a formula": "c = c * relu(o) + 0.1 * tanh(h); h = h * sigmoid(c)",
+}
+
+
+class Shape(NamedTuple):
+    """Steps, batch, input size, hidden size of a direction."""
+
+    steps: int
+    batch: int
+    inputs: int
+    hidden: int
+
+    def __str__(self) -> str:
+        return f"T={self.steps} B={self.batch} I={self.inputs} H={self.hidden}"
+
+
+# Lengths of the paper's texts and some batches; then the two layers of our text model, conf/model/bilstm.yaml.
+SHAPES = [
+    Shape(23, 64, 100, 64),
+    Shape(23, 256, 100, 64),
+    Shape(12, 128, 100, 64),
+    Shape(100, 64, 128, 128),
+    Shape(342, 32, 100, 64),
+    Shape(23, 64, 96, 64),
+    Shape(23, 64, 128, 64),
+]
+
+
+class PlainLoop(LSTM):
+    """What one gets from writing the loop in TorchScript and leaving the rest to its autograd: our reference."""
+
+    def _run(
+        self, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor, weights: list[Weights]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        result: tuple[Tensor, Tensor, Tensor] = runner(self.recurrence)(rows, sizes, c, h, weights)
+        return result
+
+
+def full(shape: Shape) -> dict[str, Callable[[], Calls]]:
+    """Those for batches whose rows all have T steps, by name; each is made ready only when called."""
+
+    def of(make: Callable[..., nn.Module], **arguments: object) -> Callable[[], Calls]:
+        def ready() -> Calls:
+            x = torch.randn(shape.steps, shape.batch, shape.inputs, requires_grad=True)
+            module = make(shape.inputs, shape.hidden, bidirectional=True, **arguments)
+            return calls_of(module, x, lambda: module(x))
+
+        return ready
+
+    contenders = {"products alone": lambda: products(shape), "nn.LSTM": of(nn.LSTM)}
+    contenders["plain loop C1"] = of(PlainLoop, alteration="C1")
+    return contenders | {f"ours {name}": of(LSTM, alteration=spec) for name, spec in ALTERATIONS.items()}
+
+
+def ragged(shape: Shape) -> dict[str, Callable[[], Calls]]:
+    """Those for a batch with lengths uniform in 1..T: packed, or padded with zeros and with `lengths`."""
+    lengths = torch.randint(1, shape.steps + 1, (shape.batch,), generator=torch.Generator().manual_seed(0))
+    lengths[0] = shape.steps
+
+    def packed(make: Callable[..., nn.Module], **arguments: object) -> Callable[[], Calls]:
+        def ready() -> Calls:
+            padded = torch.randn(shape.steps, shape.batch, shape.inputs)
+            rows, *layout = pack_padded_sequence(padded, lengths, enforce_sorted=False)
+            rows.requires_grad_()
+            module = make(shape.inputs, shape.hidden, bidirectional=True, **arguments)
+            return calls_of(module, rows, lambda: module(PackedSequence(rows, *layout)))
+
+        return ready
+
+    def with_lengths() -> Calls:
+        x = torch.randn(shape.steps, shape.batch, shape.inputs, requires_grad=True)
+        module = LSTM(shape.inputs, shape.hidden, bidirectional=True, alteration="C1")
+        return calls_of(module, x, lambda: module(x, lengths=lengths))
+
+    contenders = {"nn.LSTM": packed(nn.LSTM), "plain loop C1": packed(PlainLoop, alteration="C1")}
+    contenders |= {f"ours {name}": packed(LSTM, alteration=spec) for name, spec in ALTERATIONS.items()}
+    return contenders | {"ours C1 (lengths)": with_lengths}
+
+
+def calls_of(module: nn.Module, x: Tensor, call: Callable[[], Any]) -> Calls:
+    """`call` gives what nn.LSTM gives; x is the tensor in its input."""
+    gradients: list[Tensor] = []  # of the output, made in the first call: what is only ready takes no memory
+
+    def output() -> Tensor:
+        first = call()[0]
+        return first.data if isinstance(first, PackedSequence) else first
+
+    def backward() -> None:
+        x.grad = None
+        module.zero_grad()
+        result = output()
+        if not gradients:
+            gradients.append(torch.randn_like(result))
+        result.backward(gradients[0])
+
+    return Calls(torch.no_grad()(output), backward)
+
+
+def products(shape: Shape) -> Calls:
+    """The matrix products of a layer and nothing else, one direction after the other: a floor, if a soft one."""
+    steps, batch, inputs, hidden = shape
+    rows, width = steps * batch, 4 * hidden
+    x, w_ih, w_hh = torch.randn(rows, inputs), torch.randn(width, inputs), torch.randn(width, hidden)
+    h, a, all_h, all_a = (
+        torch.randn(*size) for size in ((batch, hidden), (batch, width), (rows, hidden), (rows, width))
+    )
+
+    def forward() -> None:
+        for _ in range(2):
+            torch.mm(x, w_ih.t(), out=all_a)
+            for _ in range(steps):
+                a.addmm_(h, w_hh.t(), beta=0)
+
+    def backward() -> None:
+        forward()
+        for _ in range(2):
+            for _ in range(steps):
+                torch.mm(a, w_hh)
+            torch.mm(all_a.t(), all_h)
+            torch.mm(all_a.t(), x)
+            torch.mm(all_a, w_ih)
+
+    return Calls(forward, backward)

@@ -1,0 +1,219 @@
+"""`python -m benchmarks gpu`: our cells beside cuDNN's `nn.LSTM` on a CUDA device, forward and backward.
+
+One bidirectional layer with I = H, float32, the input's gradient included; TF32 off and on, for all layers alike.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cells import LSTM
+
+STOCK = "nn.LSTM"
+ROUNDS = 20  # measurements of each layer at each shape
+WARM_UP = 5  # TorchScript compiles anew in each of a call's first two or three rounds
+
+
+class Shape(NamedTuple):
+    """T, B, and H, which is also the input's size."""
+
+    steps: int
+    batch: int
+    hidden: int
+
+
+SHAPES = [Shape(steps, batch, hidden) for steps in (23, 100, 342) for batch in (64, 256) for hidden in (96, 128, 256)]
+
+Row = dict[str, Any]
+Call = Callable[[], list[Tensor]]
+
+
+def main(arguments: list[str]) -> None:
+    """Measure all shapes on the first CUDA device and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks gpu", description=__doc__.splitlines()[0])
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write every number to this file as well")
+    options = parser.parse_args(arguments)
+    if not torch.cuda.is_available():
+        sys.exit("Error: torch finds no CUDA device here, so there is nothing to measure.")
+    device = torch.device("cuda")
+    machine = describe(device)
+    print(", ".join(f"{key} {value}" for key, value in machine.items()))
+    rows = report(SHAPES, device, ROUNDS)
+    if options.json:
+        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
+
+
+def report(shapes: list[Shape], device: torch.device, rounds: int) -> list[Row]:
+    """Print the table, line by line as it is measured; -> all its numbers."""
+    rows = []
+    for allowed in (False, True):
+        for shape in shapes:
+            with tf32(allowed):
+                new = compare(shape, device, rounds)
+            print(line(shape, new, allowed), flush=True)
+            rows += [{**row, "tf32": allowed} for row in new]
+    print(means(rows))
+    return rows
+
+
+def describe(device: torch.device) -> dict[str, str]:
+    """What the numbers depend on beside the shape."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "device": torch.cuda.get_device_name(device),
+        "torch": torch.__version__,
+        "CUDA": str(torch.version.cuda),
+        "cuDNN": str(torch.backends.cudnn.version()),
+        "ours takes": LSTM(1, 1, device=device).path,
+    }
+
+
+@contextmanager
+def tf32(allowed: bool) -> Iterator[None]:
+    """Let float32 products use TF32, or not."""
+    settings: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [setting.allow_tf32 for setting in settings]
+    try:
+        for setting in settings:
+            setting.allow_tf32 = allowed
+        yield
+    finally:
+        for setting, value in zip(settings, before, strict=True):
+            setting.allow_tf32 = value
+
+
+def compare(shape: Shape, device: torch.device, rounds: int) -> list[Row]:
+    """Milliseconds of each layer at this shape, `ratio` of the minimum to that of `nn.LSTM`.
+
+    A layer that no CUDA graph can be made of has `error` instead.
+
+    Raises:
+        ValueError: two layers with the same weights and alteration disagree.
+    """
+    torch.manual_seed(0)
+    x = torch.randn(shape.steps, shape.batch, shape.hidden, device=device, requires_grad=True)
+    calls, errors = training_calls(shape, x)
+    if not torch.backends.cuda.matmul.allow_tf32:  # whose rounding adds up over the steps
+        check_equal({name: call for name, call in calls.items() if not name.endswith("C1")})
+        check_equal({name: call for name, call in calls.items() if name.endswith("C1")})
+    times = measure(calls, device, rounds)
+    fastest = min(times[STOCK])
+    rows: list[Row] = []
+    for name, values in times.items():
+        minimum, median = min(values), statistics.median(values)
+        rows.append({"layer": name, "min_ms": minimum, "median_ms": median, "ratio": minimum / fastest})
+    rows += [{"layer": name, "error": error} for name, error in errors.items()]
+    return [{**shape._asdict(), **row} for row in rows]
+
+
+def training_calls(shape: Shape, x: Tensor) -> tuple[dict[str, Call], dict[str, str]]:
+    """Forward and backward of each layer, all with the same weights; and why some have none."""
+
+    def layer(make: Callable[..., nn.LSTM], **options: Any) -> nn.LSTM:
+        return make(shape.hidden, shape.hidden, bidirectional=True, device=x.device, **options)
+
+    stock = layer(nn.LSTM)
+    layers: dict[str, nn.Module] = {STOCK: stock}
+    # Scripted, our LSTM is the plain loop over steps that anybody would write, on any device.
+    layers["plain loop C1"] = torch.jit.script(layer(LSTM, alteration="C1"))
+    for alteration in ("baseline", "C1"):
+        layers[f"ours {alteration}"] = layer(LSTM, alteration=alteration)
+        if x.is_cuda:
+            layers[f"CUDA graph {alteration}"] = layer(LSTM, alteration=alteration)
+    calls: dict[str, Call] = {}
+    errors: dict[str, str] = {}
+    for name, net in layers.items():
+        net.load_state_dict(stock.state_dict())
+        call = training_call(net, x)
+        for _ in range(WARM_UP):
+            call()
+        if name.startswith("CUDA graph"):
+            try:
+                torch.cuda.make_graphed_callables(net, (x,))  # replaces its forward
+            except Exception as error:  # whatever a capture refuses; the table says so
+                errors[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+                continue
+        calls[name] = call
+    return calls, errors
+
+
+def training_call(net: nn.Module, x: Tensor) -> Call:
+    """-> the output and the gradients of the input and of all weights."""
+    inputs = [x, *net.parameters()]
+
+    def call() -> list[Tensor]:
+        output, _ = net(x)
+        return [output, *torch.autograd.grad(output, inputs, torch.ones_like(output))]
+
+    return call
+
+
+def check_equal(calls: dict[str, Call]) -> None:
+    """Raise ValueError unless all calls give the first one's results up to rounding."""
+    (reference, first), *others = calls.items()
+    expected = [result.detach() for result in first()]
+    for name, call in others:
+        for result, want in zip(call(), expected, strict=True):
+            difference = float((result.detach() - want).abs().max() / want.abs().max())
+            if not difference <= 1e-3:
+                raise ValueError(f"{name} differs from {reference} by {difference:.1e} of the largest value")
+
+
+def measure(calls: dict[str, Call], device: torch.device, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each call in each round; the calls take turns, so that a machine's drift meets them alike."""
+    for call in calls.values():
+        for _ in range(WARM_UP):
+            call()
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(elapsed(call, device))
+    return times
+
+
+def elapsed(call: Call, device: torch.device) -> float:
+    """Milliseconds of one call, by the device's own clock if it has one."""
+    if device.type != "cuda":
+        begin = time.perf_counter()
+        call()
+        return (time.perf_counter() - begin) * 1000
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda.synchronize(device)
+    start.record()
+    call()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end)
+
+
+def line(shape: Shape, rows: list[Row], allowed: bool) -> str:
+    """One line of the table: minimum (median) in milliseconds, and the ratio of the minimum to that of `nn.LSTM`."""
+    cells = [f"T {shape.steps:3}  B {shape.batch:3}  H {shape.hidden:3}  TF32 {'on ' if allowed else 'off'}"]
+    for row in rows:
+        if "error" in row:
+            cells.append(f"{row['layer']}: {row['error']}")
+        else:
+            cells.append(f"{row['layer']} {row['min_ms']:.2f} ({row['median_ms']:.2f}) {row['ratio']:.2f}x")
+    return " | ".join(cells)
+
+
+def means(rows: list[Row]) -> str:
+    """The geometric mean of each layer's ratio, with TF32 off and on."""
+    lines = []
+    for allowed in (False, True):
+        ratios: dict[str, list[float]] = {}
+        for row in rows:
+            if row["tf32"] == allowed and "ratio" in row:
+                ratios.setdefault(row["layer"], []).append(row["ratio"])
+        mean = (f"{name} {statistics.geometric_mean(values):.2f}x" for name, values in ratios.items())
+        lines.append(f"Geometric mean, TF32 {'on' if allowed else 'off'}: {', '.join(mean)}")
+    return "\n".join(lines)

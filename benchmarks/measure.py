@@ -1,0 +1,86 @@
+"""Times of several functions side by side, and the memory of one."""
+
+import os
+import random
+import re
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+Key = TypeVar("Key")
+
+
+class Calls(NamedTuple):
+    """One contender, ready to be called."""
+
+    forward: Callable[[], object]  # without gradients
+    backward: Callable[[], object]  # forward and backward, to the gradients of the input and all weights
+
+
+class Time(NamedTuple):
+    """In milliseconds, over that many calls."""
+
+    least: float
+    median: float
+    calls: int
+
+
+def interleaved(functions: Mapping[Key, Callable[[], object]], seconds: float, rounds: int = 5) -> dict[Key, Time]:
+    """Call each function once a round, in a new order every round, for that many seconds and rounds at least.
+
+    All see the same moods of a shared machine, so their ratios mean more than their times. Before each timed call
+    there is one that is not, so that caches and threads are as in a loop of this function alone.
+    """
+    for function in functions.values():
+        for _ in range(3):
+            function()  # compilers and allocators settle
+    times: dict[Key, list[float]] = {name: [] for name in functions}
+    names, shuffle = list(functions), random.Random(0).shuffle
+    end = time.perf_counter() + seconds
+    while rounds > 0 or time.perf_counter() < end:
+        rounds -= 1
+        shuffle(names)
+        for name in names:
+            functions[name]()
+            start = time.perf_counter()
+            functions[name]()
+            times[name].append(1000 * (time.perf_counter() - start))
+    return {name: Time(min(of), statistics.median(of), len(of)) for name, of in times.items()}
+
+
+def peak(warm_up: Callable[[], Calls], ready: Callable[[], Calls]) -> float | None:
+    """MiB that three calls of forward and backward add to the process at most; None where Linux does not count it.
+
+    In a process of its own, forked for this, so that nobody's buffers of before can be used again.
+    """
+    if not Path("/proc/self/clear_refs").exists():
+        return None
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            warm_up().backward()
+            os.write(writing, str(_added_by(ready().backward)).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return float(text) if text else None
+
+
+def _added_by(function: Callable[[], object]) -> float:
+    before = _kib("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # starts the peak anew
+    for _ in range(3):
+        function()
+    return (_kib("VmHWM") - before) / 1024
+
+
+def _kib(field: str) -> int:
+    found = re.search(rf"{field}:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1])

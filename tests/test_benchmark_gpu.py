@@ -1,0 +1,104 @@
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks import gpu
+
+CPU = torch.device("cpu")
+SHAPE = gpu.Shape(steps=4, batch=3, hidden=2)
+
+
+def test_without_a_gpu_one_line_says_so_and_the_exit_code_is_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit) as exit_:
+        gpu.main([])
+    assert exit_.value.code == "Error: torch finds no CUDA device here, so there is nothing to measure."
+    assert capsys.readouterr().out == ""
+
+
+def takes(milliseconds: int, name: str, clock: list[float], order: list[str]) -> Callable[[], list[Tensor]]:
+    def call() -> list[Tensor]:
+        order.append(name)
+        clock[0] += milliseconds / 1000
+        return []
+
+    return call
+
+
+def test_the_calls_take_turns_and_each_is_timed_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, order = [0.0], list[str]()
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    calls = {"a": takes(1, "a", clock, order), "b": takes(7, "b", clock, order)}
+    times = gpu.measure(calls, CPU, rounds=3)
+    assert times == {"a": pytest.approx([1, 1, 1]), "b": pytest.approx([7, 7, 7])}
+    assert order == ["a"] * gpu.WARM_UP + ["b"] * gpu.WARM_UP + ["a", "b"] * 3
+
+
+def test_all_layers_are_measured_with_equal_weights() -> None:
+    rows = gpu.compare(SHAPE, CPU, rounds=2)
+    assert [row["layer"] for row in rows] == ["nn.LSTM", "plain loop C1", "ours baseline", "ours C1"]
+    assert rows[0]["ratio"] == 1
+    for row in rows:
+        assert (row["steps"], row["batch"], row["hidden"]) == SHAPE
+        assert 0 < row["min_ms"] <= row["median_ms"]
+        assert row["ratio"] == row["min_ms"] / rows[0]["min_ms"]
+
+
+def test_the_report_has_all_shapes_with_tf32_off_and_on(capsys: pytest.CaptureFixture[str]) -> None:
+    shapes = [SHAPE, SHAPE._replace(batch=1)]
+    rows = gpu.report(shapes, CPU, rounds=1)
+    measured = [(row["steps"], row["batch"], row["hidden"], row["tf32"]) for row in rows if row["layer"] == "ours C1"]
+    assert measured == [(*shape, tf32) for tf32 in (False, True) for shape in shapes]
+    assert len(capsys.readouterr().out.splitlines()) == 4 + 2
+
+
+def test_layers_that_disagree_are_not_compared() -> None:
+    one = torch.ones(3)
+    gpu.check_equal({"a": lambda: [one], "b": lambda: [one + 1e-5]})
+    with pytest.raises(ValueError, match=r"^b differs from a by 1\.0e-02 of the largest value$"):
+        gpu.check_equal({"a": lambda: [one], "b": lambda: [one * 1.01]})
+    with pytest.raises(ValueError, match="differs from a by nan"):
+        gpu.check_equal({"a": lambda: [one], "b": lambda: [one * float("nan")]})
+
+
+def test_the_table_has_minimum_median_ratio_and_what_failed() -> None:
+    rows = [
+        {"layer": "nn.LSTM", "min_ms": 2.0, "median_ms": 2.5, "ratio": 1.0},
+        {"layer": "CUDA graph C1", "error": "RuntimeError: no"},
+    ]
+    text = gpu.line(SHAPE, rows, allowed=True)
+    assert text == "T   4  B   3  H   2  TF32 on  | nn.LSTM 2.00 (2.50) 1.00x | CUDA graph C1: RuntimeError: no"
+
+
+def test_the_means_are_geometric_and_apart_for_tf32() -> None:
+    rows = [{"layer": "ours", "ratio": ratio, "tf32": tf32} for ratio, tf32 in ((1, False), (4, False), (3, True))]
+    failed = {"layer": "graph", "error": "no", "tf32": True}
+    assert gpu.means([*rows, failed]) == "Geometric mean, TF32 off: ours 2.00x\nGeometric mean, TF32 on: ours 3.00x"
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_tf32_is_as_before_afterwards(allowed: bool) -> None:
+    settings = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [setting.allow_tf32 for setting in settings]
+    seen = []
+
+    def fail() -> None:
+        with gpu.tf32(allowed):
+            seen.extend(setting.allow_tf32 for setting in settings)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert seen == [allowed, allowed]
+    assert [setting.allow_tf32 for setting in settings] == before
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_on_a_gpu_it_measures_cuda_graphs_as_well() -> None:
+    rows = gpu.compare(SHAPE, torch.device("cuda"), rounds=2)
+    assert {row["layer"] for row in rows} >= {"CUDA graph baseline", "CUDA graph C1"}

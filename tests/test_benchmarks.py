@@ -1,0 +1,109 @@
+"""The benchmarks run and measure what they say; how fast anything is, no test asks."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import PROJECT
+from omegaconf import OmegaConf
+
+from benchmarks import contenders, others
+from benchmarks.contenders import SHAPES, Shape
+from benchmarks.measure import Calls, interleaved, peak
+
+TINY = Shape(3, 4, 5, 6)
+
+
+def benchmarks(code: str, *arguments: str, timeout: float = 200) -> str:
+    """What `python -m benchmarks ...` prints, after some code."""
+    command = [sys.executable, "-c", f"{code}; from benchmarks.__main__ import main; main()", *arguments]
+    run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=timeout, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_recurrence_measures_every_contender_and_writes_it_all(tmp_path: Path) -> None:
+    tiny = f"from benchmarks import contenders; contenders.SHAPES[:] = [contenders.Shape{tuple(TINY)}]"
+    arguments = ("--quick", "--threads", "1", "--json", str(tmp_path / "all.json"))
+    printed = benchmarks(tiny, "recurrence", *arguments)
+    written = json.loads((tmp_path / "all.json").read_text())
+    assert {"processor", "torch", "python"} < written.keys()
+    named = {(entry["rows"], entry["name"]) for entry in written["entries"] if entry["threads"] == 1}
+    expected = {
+        "full": contenders.full(TINY) | others.full(TINY, others.has_keras()),
+        "ragged": contenders.ragged(TINY),
+    }
+    assert named == {(rows, name) for rows, names in expected.items() for name in names}
+    for entry in written["entries"]:
+        for least, median, calls in (entry["forward"], entry["backward"]):
+            assert 0 < least <= median
+            assert calls >= 5
+        assert f"{entry['backward'][0]:.2f}" in printed
+        assert entry["shape"] == TINY._asdict()
+
+
+def test_fit_compares_epochs(tmp_path: Path) -> None:
+    printed = benchmarks("pass", "fit", "--epochs", "1", "data=robo", f"cache_dir={tmp_path}")
+    assert "training by Lightning over bare loop: least" in printed
+
+
+def test_the_shapes_of_the_project_s_own_model_are_measured() -> None:
+    model = OmegaConf.load(PROJECT / "conf" / "model" / "bilstm.yaml")
+    layers = {(shape.inputs, shape.hidden) for shape in SHAPES}
+    assert {(model.embedding, model.hidden), (2 * model.hidden, model.hidden)} <= layers
+
+
+@pytest.mark.parametrize("name", ["plain loop C1", "ours C1", "ours C1 (lengths)"])
+def test_contenders_that_should_agree_do(name: str) -> None:
+    found = []
+    for contender in (name, "ours C1"):
+        torch.manual_seed(0)  # weights and input
+        group = contenders.ragged if "lengths" in name else contenders.full
+        output = group(TINY)[contender]().forward()
+        found.append(output[output != 0].sort().values)  # padding is zero, and packed rows have another order
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.skipif(not others.has_keras(), reason="Keras is not installed")
+@pytest.mark.parametrize("altered", [False, True])
+def test_keras_gives_our_results(altered: bool) -> None:
+    others.keras_calls(TINY, altered).backward()
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("torchrecurrent"), reason="torchrecurrent is not installed")
+def test_torchrecurrent_gives_our_results() -> None:
+    others.torchrecurrent_calls(TINY).backward()
+
+
+def test_another_result_is_not_measured() -> None:
+    with pytest.raises(RuntimeError, match=r"differs from ours by 1\.0e"):
+        others._check("Keras", torch.zeros(2).numpy(), torch.ones(2))
+
+
+def test_functions_take_turns() -> None:
+    calls: list[str] = []
+
+    def slow() -> None:
+        calls.append("slow")
+        time.sleep(0.002)
+
+    times = interleaved({"quick": lambda: calls.append("quick"), "slow": slow}, 0, rounds=4)
+    assert times["slow"].least >= 2
+    assert times["quick"].calls == times["slow"].calls == 4
+    assert calls.count("quick") == calls.count("slow") == 3 + 2 * 4
+    assert "quick" in calls[-4:]
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux only")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_peak_is_what_the_calls_take() -> None:
+    def ready(mib: int) -> Calls:
+        return Calls(lambda: None, lambda: bytes(os.urandom(1)) * (mib << 20))
+
+    assert 28 < (peak(lambda: ready(5), lambda: ready(30)) or 0) < 34
