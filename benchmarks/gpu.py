@@ -4,6 +4,7 @@ One bidirectional layer with I = H, float32, the input's gradient included; TF32
 """
 
 import argparse
+import functools
 import json
 import statistics
 import sys
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from cells import LSTM
+
+from .measure import interleaved, on_the_clock
 
 STOCK = "nn.LSTM"
 ROUNDS = 20  # measurements of each layer at each shape
@@ -37,19 +40,16 @@ Row = dict[str, Any]
 Call = Callable[[], list[Tensor]]
 
 
-def main(arguments: list[str]) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Measure all shapes on the first CUDA device and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks gpu", description=__doc__.splitlines()[0])
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write every number to this file as well")
-    options = parser.parse_args(arguments)
     if not torch.cuda.is_available():
         sys.exit("Error: torch finds no CUDA device here, so there is nothing to measure.")
     device = torch.device("cuda")
     machine = describe(device)
     print(", ".join(f"{key} {value}" for key, value in machine.items()))
     rows = report(SHAPES, device, ROUNDS)
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
 
 
 def report(shapes: list[Shape], device: torch.device, rounds: int) -> list[Row]:
@@ -105,12 +105,10 @@ def compare(shape: Shape, device: torch.device, rounds: int) -> list[Row]:
     if not torch.backends.cuda.matmul.allow_tf32:  # whose rounding adds up over the steps
         check_equal({name: call for name, call in calls.items() if not name.endswith("C1")})
         check_equal({name: call for name, call in calls.items() if name.endswith("C1")})
-    times = measure(calls, device, rounds)
-    fastest = min(times[STOCK])
+    times = interleaved(calls, 0, rounds, functools.partial(elapsed, device=device))
     rows: list[Row] = []
-    for name, values in times.items():
-        minimum, median = min(values), statistics.median(values)
-        rows.append({"layer": name, "min_ms": minimum, "median_ms": median, "ratio": minimum / fastest})
+    for name, (least, median, _) in times.items():
+        rows.append({"layer": name, "min_ms": least, "median_ms": median, "ratio": least / times[STOCK].least})
     rows += [{"layer": name, "error": error} for name, error in errors.items()]
     return [{**shape._asdict(), **row} for row in rows]
 
@@ -168,24 +166,10 @@ def check_equal(calls: dict[str, Call]) -> None:
                 raise ValueError(f"{name} differs from {reference} by {difference:.1e} of the largest value")
 
 
-def measure(calls: dict[str, Call], device: torch.device, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each call in each round; the calls take turns, so that a machine's drift meets them alike."""
-    for call in calls.values():
-        for _ in range(WARM_UP):
-            call()
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            times[name].append(elapsed(call, device))
-    return times
-
-
-def elapsed(call: Call, device: torch.device) -> float:
+def elapsed(call: Callable[[], object], device: torch.device) -> float:
     """Milliseconds of one call, by the device's own clock if it has one."""
     if device.type != "cuda":
-        begin = time.perf_counter()
-        call()
-        return (time.perf_counter() - begin) * 1000
+        return on_the_clock(call)
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     torch.cuda.synchronize(device)
     start.record()

@@ -31,10 +31,17 @@ def _lstm_like_keras(lstm: nn.LSTM) -> None:
         if name.startswith("weight_ih"):
             nn.init.xavier_uniform_(weight)
         elif name.startswith("weight_hh"):
-            nn.init.orthogonal_(weight)
+            _orthogonal(weight)
         elif name.startswith("bias_ih"):
             weight.zero_()
             weight[forget] = 1.0
         elif name.startswith("bias_hh"):
             weight.zero_()
             weight.requires_grad_(False)
+
+
+def _orthogonal(weight: torch.Tensor) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the last bits of LAPACK's QR depend on it, and a run's numbers should not
+    nn.init.orthogonal_(weight)
+    torch.set_num_threads(threads)

@@ -1,11 +1,10 @@
-import time
-from collections.abc import Callable
+import sys
 
 import pytest
 import torch
-from torch import Tensor
 
 from benchmarks import gpu
+from benchmarks.__main__ import main
 
 CPU = torch.device("cpu")
 SHAPE = gpu.Shape(steps=4, batch=3, hidden=2)
@@ -15,28 +14,11 @@ def test_without_a_gpu_one_line_says_so_and_the_exit_code_is_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "gpu"])
     with pytest.raises(SystemExit) as exit_:
-        gpu.main([])
+        main()
     assert exit_.value.code == "Error: torch finds no CUDA device here, so there is nothing to measure."
     assert capsys.readouterr().out == ""
-
-
-def takes(milliseconds: int, name: str, clock: list[float], order: list[str]) -> Callable[[], list[Tensor]]:
-    def call() -> list[Tensor]:
-        order.append(name)
-        clock[0] += milliseconds / 1000
-        return []
-
-    return call
-
-
-def test_the_calls_take_turns_and_each_is_timed_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, order = [0.0], list[str]()
-    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
-    calls = {"a": takes(1, "a", clock, order), "b": takes(7, "b", clock, order)}
-    times = gpu.measure(calls, CPU, rounds=3)
-    assert times == {"a": pytest.approx([1, 1, 1]), "b": pytest.approx([7, 7, 7])}
-    assert order == ["a"] * gpu.WARM_UP + ["b"] * gpu.WARM_UP + ["a", "b"] * 3
 
 
 def test_all_layers_are_measured_with_equal_weights() -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,20 @@ def test_functions_take_turns() -> None:
     assert times["quick"].calls == times["slow"].calls == 4
     assert calls.count("quick") == calls.count("slow") == 3 + 2 * 4
     assert "quick" in calls[-4:]
+
+
+def test_each_function_is_timed_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    def takes(milliseconds: int) -> Callable[[], None]:
+        def call() -> None:
+            clock[0] += milliseconds / 1000
+
+        return call
+
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    times = interleaved({"a": takes(1), "b": takes(7)}, 0, rounds=3)
+    assert times == {"a": pytest.approx((1, 1, 3)), "b": pytest.approx((7, 7, 3))}
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux only")

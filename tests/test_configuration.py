@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from cells.alterations import CURRENT, HIDDEN
 from cells.formula import FUNCTIONS
-from training.configuration import CONF, PLACES, alteration_of, check, composed, fingerprint, identity
+from training.configuration import CONF, SURROUNDINGS, alteration_of, check, composed, fingerprint, identity
 from training.errors import UserError
 
 DATA_SETS = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
@@ -30,7 +30,7 @@ def test_every_data_set_composes_under_its_own_name(name: str) -> None:
     assert composed(f"data={name}").data.name == name
 
 
-@pytest.mark.parametrize("key", PLACES)
+@pytest.mark.parametrize("key", SURROUNDINGS)
 def test_places_are_not_part_of_a_runs_identity(key: str) -> None:
     assert identity(composed(f"{key}=elsewhere")) == identity(composed())
 

@@ -20,6 +20,7 @@ from .folder import RunFolder
 from .job import Job
 from .progress import EpochLines, quiet
 from .resume import LastEpoch, SeededEpochs, StayStopped, TestedEpoch, keyboard_interrupts
+from .threads import Threads
 
 log = logging.getLogger("lstm-cs")
 
@@ -80,7 +81,12 @@ def trainer(config: DictConfig, job: Job, folder: RunFolder) -> pl.Trainer:
 
 
 def _callbacks(config: DictConfig, job: Job, folder: RunFolder) -> list[Callback]:
-    callbacks: list[Callback] = [SeededEpochs(config.seed), Timer(verbose=False), *job.insight()]
+    callbacks: list[Callback] = [
+        Threads(config.threads),
+        SeededEpochs(config.seed),
+        Timer(verbose=False),
+        *job.insight(),
+    ]
     if config.patience is not None:
         early = EarlyStopping("val/loss", patience=config.patience, check_on_train_epoch_end=True)
         callbacks += [early, StayStopped(early)]

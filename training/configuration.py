@@ -17,8 +17,8 @@ from .errors import UserError
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
-PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir")
-"""Keys that say where things are; they change no result and are not part of a run's identity."""
+SURROUNDINGS = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads")
+"""Keys that say where things are and who computes; they change no result and are not part of a run's identity."""
 
 TEXT_KEYS = ("data", "loss", "padding", "preprocess", "split_seed")
 MARKET_KEYS = ("features", "sentiment", "window", "horizon", "protocol", "source", "start", "end", "control")
@@ -62,7 +62,7 @@ def identity(config: DictConfig) -> dict[str, Any]:
     assert isinstance(resolved, dict)
     alteration = alteration_of(config)
     resolved["cell"] = {"current": alteration.current, "hidden": alteration.hidden}
-    ignored = {*PLACES, *(("stopping", *TEXT_KEYS) if is_market(config) else MARKET_KEYS)}
+    ignored = {*SURROUNDINGS, *(("stopping", *TEXT_KEYS) if is_market(config) else MARKET_KEYS)}
     if is_market(config) and "sentiment" not in config.features.series:
         ignored.add("sentiment")
     for group in ("data", "sentiment"):
@@ -110,8 +110,9 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
     for key in ("data_dir", "cache_dir", "runs_dir"):
         if not isinstance(config[key], str) or not config[key]:
             raise UserError(f"{key}={config[key]}: give the path of a folder.")
-    if config.patience is not None:
-        _check_integer("patience", config.patience, 1)
+    for key in ("patience", "threads"):
+        if config[key] is not None:
+            _check_integer(key, config[key], 1)
     if not isinstance(config.lr, float | int) or isinstance(config.lr, bool) or not config.lr > 0:
         raise UserError(f"lr={config.lr}: the learning rate is a number above 0, such as 0.001.")
     if config.fold >= config.n_folds:
