@@ -19,9 +19,7 @@ def main() -> None:
     fit = commands.add_parser("fit", help="an epoch of training by Lightning, and by a bare loop over the same net")
     fit.add_argument("overrides", nargs="*", help="as of train.py [data=mlma]")
     fit.add_argument("--epochs", type=int, default=5, help="how many of each [5]")
-    gpu = commands.add_parser(
-        "gpu", help="one layer on a CUDA device beside cuDNN, with and without TF32"
-    )
+    gpu = commands.add_parser("gpu", help="one layer on a CUDA device beside cuDNN, with and without TF32")
     gpu.add_argument("--json", metavar="FILE", help="write every number to this file as well")
     arguments = parser.parse_args()
     importlib.import_module(f"benchmarks.{arguments.command}").run(arguments)

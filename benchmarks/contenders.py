@@ -17,7 +17,8 @@ ALTERATIONS = {
     "C1": "C1",
     "C4": "C4",
     "H2": "H2",
-    "a formula": "c = c * relu(o) + 0.1 * tanh(h); h = h * sigmoid(c)",
+    "c * relu(o)": "c = c * relu(o)",  # what no table has: a user's own
+    "both states": "c = c * relu(o) + 0.1 * tanh(h); h = h * sigmoid(c)",
 }
 
 
