@@ -1,27 +1,16 @@
 """Train one net with one cell on texts or a market: `python train.py cell=C1 data=mlma`; --help explains every key."""
 
-import logging
-
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from training.command_line import Sweep, one_line_errors
-from training.configuration import check, register_cells
+from training.attempt import Failure, attempt
+from training.command_line import one_line_errors
+from training.configuration import register_cells
 from training.folder import RunFolder
 
-log = logging.getLogger("lstm-cs")
-sweep = Sweep()
 
-
-def run(config: DictConfig) -> None:
-    """Load, fit, test and write; or say that this has been done."""
-    check(config, HydraConfig.get().overrides.task)
-    folder = RunFolder.of(config)
-    if folder.is_finished():
-        log.info("%s is finished; nothing to do.", folder.path)
-        return
-
+def run(config: DictConfig, folder: RunFolder) -> None:
+    """Load, fit, test and write."""
     # Torch and Lightning take seconds to import: only after everything that can be refused was refused.
     from training import build, results
 
@@ -34,10 +23,9 @@ def run(config: DictConfig) -> None:
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def compose_and_run(config: DictConfig) -> None:
-    """One run of the command line, which is one of several with -m."""
-    with sweep.run():
-        run(config)
+def compose_and_run(config: DictConfig) -> Failure | None:
+    """One run of the command line, which is one of several with -m or experiment=."""
+    return attempt(config, run)
 
 
 def main() -> None:
@@ -45,7 +33,6 @@ def main() -> None:
     register_cells()
     with one_line_errors("Interrupted; the same command resumes after the last whole epoch."):
         compose_and_run()
-    sweep.end()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Tables of finished runs: `python -m analysis summary runs`."""
+"""Tables of finished runs: `python -m analysis tables runs`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from . import market
+from . import market, report, tables
 from .results import ResultsError, read
 from .summary import summary
 
@@ -13,18 +13,31 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m analysis", description="Tables of finished runs.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, table, text in (
-        ("summary", lambda runs: summary(read(runs)), "mean test scores of each data set, model and cell"),
-        ("market", market.report, "Tables 1-3 of the Bitcoin paper beside the runs, and walk-forward runs"),
-    ):
-        command = commands.add_parser(name, help=text)
-        command.add_argument("runs", type=Path, help="a folder with runs below it, such as runs or runs/robo")
-        command.set_defaults(table=table)
-    arguments = parser.parse_args()
+    _add(commands, "summary", "mean test scores of each data set, model and cell").set_defaults(
+        show=lambda given: summary(read(given.runs))
+    )
+    _add(commands, "market", "Tables 1-3 of the Bitcoin paper beside the runs, and walk-forward runs").set_defaults(
+        show=lambda given: market.report(given.runs)
+    )
+    command = _add(commands, "tables", "every table of both papers beside the runs, and what becomes of the claims")
+    command.add_argument("-o", "--output", type=Path, default=Path("tables"), help="folder for the files [tables]")
+    command.set_defaults(show=lambda given: tables.report(given.runs, given.output))
+    command = _add(commands, "report", "one HTML page with pictures and all tables, to be opened from disk")
+    command.add_argument("-o", "--output", type=Path, default=Path("report"), help="folder for index.html [report]")
+    command.set_defaults(show=lambda given: report.write(given.runs, given.output))
+    given = parser.parse_args()
     try:
-        print(arguments.table(arguments.runs))
+        print(given.show(given))
     except ResultsError as error:
         sys.exit(f"Error: {error}")
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text)
+    command.add_argument("runs", type=Path, help="a folder with runs below it, such as runs or runs/robo")
+    return command
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
-"""Tables 1-3 of the Bitcoin paper beside finished runs: `python -m analysis market runs`."""
+"""Tables 1-3 of the Bitcoin paper beside finished runs, and walk-forward runs: `python -m analysis market runs`."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from .results import ResultsError, read_table
-
-PUBLISHED = Path(__file__).with_name("published") / "bitcoin.csv"
-"""The paper's 3 x 64 numbers: train and val RMSE and MAE of each window, feature set and model."""
+from . import published
+from .results import ResultsError, configuration, read, read_table
+from .table import Table, file_name, number, plain, span
 
 SCORES = [f"{split}_{score}" for split in ("train", "val") for score in ("rmse", "mae")]
 CELL = ["window", "features", "model"]
@@ -17,48 +16,85 @@ CELL = ["window", "features", "model"]
 SETTINGS = ["cell", "horizon", "source"]
 """Runs that differ in these are other tables."""
 
-SHOWN = [*CELL, *SETTINGS, "protocol", "sentiment", "control", "seed", "fold"]
+KNOWN_BY = [*CELL, *SETTINGS, "protocol", "sentiment", "control"]
+"""What the tables say of a run, but for seed and fold, over which they take means."""
 
 
 def report(runs: Path) -> str:
+    """`every` table, for the terminal.
+
+    Raises:
+        ResultsError: see there.
+    """
+    return "\n\n".join(map(plain, every(runs)))
+
+
+def every(runs: Path) -> list[Table]:
     """Everything there is to say of the market runs below a folder: `tables`, and `walk_forward.pooled`.
 
     Raises:
-        ResultsError: there are none, or some that differ in something that no table shows, such as epochs.
+        ResultsError: there are none but controls, one twice, or some that differ in something that no table shows,
+            such as epochs.
     """
-    metrics, baselines, predictions = (
-        read_table(runs, "features", table) for table in ("metrics", "baselines", "predictions")
-    )
-    twice = metrics[metrics.duplicated([*SHOWN, "split"])]
-    if len(twice):
-        run = ", ".join(f"{key} {twice.iloc[0][key]}" for key in CELL)
-        raise ResultsError(
-            f"{runs} holds runs of {run} that differ in what these tables do not show (see their config.yaml): "
-            "give a folder below it, or keep them apart with runs_dir=..."
-        )
-    parts = []
+    metrics = read(runs, "features")
+    _refuse_mixed(runs, metrics)
+    baselines, predictions = (read_table(runs, "features", table) for table in ("baselines", "predictions"))
+    found: list[Table] = []
     if (paper := _of_the_paper(metrics)).any():
-        parts.append(tables(metrics[paper], baselines[_of_the_paper(baselines)]))
+        days = metrics["folder"].map(_validated(predictions))
+        found += tables(metrics.assign(days=days)[paper], baselines[_of_the_paper(baselines)])
     if (walked := predictions["protocol"] == "walk_forward").any():
         from .walk_forward import pooled  # imports SciPy
 
-        parts.append(pooled(predictions[walked]))
-    return "\n\n".join(parts)
+        found.append(pooled(predictions[walked]))
+    if not found:
+        raise ResultsError(f"{runs} holds only runs with control=, which are no part of the paper's tables.")
+    return found
+
+
+def _refuse_mixed(runs: Path, metrics: pd.DataFrame) -> None:
+    """Means are taken over runs that differ in seed and fold, and in nothing else."""
+    advice = "give a folder below it, or keep them apart with runs_dir=..."
+    for known, rows in metrics.groupby(KNOWN_BY, dropna=False):
+        named = ", ".join(f"{key} {value}" for key, value in zip(CELL, known, strict=False))
+        one, *others = rows.drop_duplicates("settings")["folder"]
+        if others:
+            raise ResultsError(
+                f"{runs} holds runs of {named} that differ in {_difference(Path(one), Path(others[0]))}, which the "
+                f"tables do not show: {advice}"
+            )
+        twice = rows[rows.duplicated(["seed", "fold", "split"], keep=False)]["folder"].unique()
+        if len(twice):
+            raise ResultsError(f"{runs} holds a run of {named} twice, in {' and '.join(twice[:2])}: {advice}")
+
+
+def _difference(*folders: Path) -> str:
+    """Keys and values of two configurations where they differ: "epochs (40, 5)"."""
+    one, other = (pd.json_normalize(configuration(folder)).astype(object).iloc[0].to_dict() for folder in folders)
+    keys = [key for key in {**one, **other} if str(one.get(key)) != str(other.get(key)) and key not in ("seed", "fold")]
+    return ", ".join(f"{key} ({one.get(key)}, {other.get(key)})" for key in keys)
+
+
+def _validated(predictions: pd.DataFrame) -> "pd.Series[str]":
+    """Which days each run was validated on, by its folder."""
+    days = predictions[predictions["split"] == "val"].groupby("folder")["day"].agg(["size", "min", "max"])
+    return days["size"].astype(str) + " days, " + days["min"] + " to " + days["max"]
 
 
 def _of_the_paper(table: pd.DataFrame) -> pd.Series:
     return (table["protocol"] == "paper") & table["control"].isna()
 
 
-def tables(metrics: pd.DataFrame, baselines: pd.DataFrame) -> str:
-    """Paper / ours in each cell, the latter as a mean over seeds, and persistence below.
+def tables(metrics: pd.DataFrame, baselines: pd.DataFrame) -> list[Table]:
+    """Paper / ours in each cell, the latter as a mean over seeds, and persistence on the same days below.
 
     Args:
-        metrics: rows of metrics.csv of runs with protocol=paper and without a control.
-        baselines: rows of their baselines.csv, each with the columns of CELL and SETTINGS.
+        metrics: rows of metrics.csv of runs with protocol=paper and without a control, with the column days: on which
+            the run was validated.
+        baselines: rows of their baselines.csv, each with its run's folder.
     """
     sentiments = sorted(metrics["sentiment"].dropna().unique()) or [None]
-    blocks = []
+    blocks: list[Table] = []
     for values, group in metrics.groupby(SETTINGS, sort=False):
         settings = dict(zip(SETTINGS, values, strict=True))
         for sentiment in sentiments:
@@ -66,69 +102,74 @@ def tables(metrics: pd.DataFrame, baselines: pd.DataFrame) -> str:
             if rows.empty:
                 continue
             about = {**settings, "sentiment": sentiment}
-            same = (baselines[SETTINGS] == list(values)).all(axis=1)
-            blocks += list(_block(about, rows, baselines[same]))
-    return "\n\n".join(blocks)
+            blocks += _block(about, rows, baselines)
+    return blocks
 
 
-def _block(settings: dict[str, object], metrics: pd.DataFrame, baselines: pd.DataFrame) -> Iterator[str]:
-    """One text for each window of runs with the same settings."""
-    published = pd.read_csv(PUBLISHED)
-    ours = _wide(metrics)
-    for window, rows in ours.groupby("window"):
-        number = published.loc[published["window"] == window, "table"]
-        name = f"Table {number.iloc[0]}" if len(number) else "Not in the paper"
+def _block(settings: dict[str, object], metrics: pd.DataFrame, baselines: pd.DataFrame) -> Iterator[Table]:
+    """One table for each window of runs with the same settings."""
+    paper = published.bitcoin()
+    for window, rows in _wide(metrics).groupby("window"):
+        theirs = paper[paper["window"] == window]
+        name = f"Table {theirs['table'].iloc[0]}" if len(theirs) else "Not in the paper"
         about = ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None)
-        lines = [
-            f"{name}: window {window}, {about}; paper / ours, scaled units, seeds: {_counts(rows['seeds'])}",
-            _side_by_side(published[published["window"] == window], rows).to_string(),
-            _persistence(baselines[baselines["window"] == window]),
-        ]
-        yield "\n".join([*lines, *_warnings(metrics[metrics["window"] == window])])
+        numbers = theirs.merge(rows, "outer", on=["features", "model"], suffixes=("_paper", ""), sort=False)
+        order = list(dict.fromkeys(name for key in ("features", "model") for name in (*paper[key], *rows[key])))
+        numbers = numbers.sort_values(["features", "model"], key=lambda column: column.map(order.index))
+        yield Table(
+            file_name("bitcoin", name.lower() if len(theirs) else f"window {window}", *settings.values()),
+            f"{name}: window {window}, {about}; paper / ours, scaled units, seeds: {span(rows['seeds'])}",
+            numbers,
+            _side_by_side(numbers),
+            [
+                *_persistence(metrics[metrics["window"] == window], baselines),
+                *metrics.loc[metrics["window"] == window, "warning"].dropna().unique(),
+            ],
+        )
 
 
 def _wide(metrics: pd.DataFrame) -> pd.DataFrame:
-    """A row for each cell of the tables: SCORES as means over seeds, and how many seeds there are."""
+    """A row for each cell of the tables: SCORES as means over seeds, how many seeds there are, and the days."""
     groups = metrics.groupby([*CELL, "split"])
     means = pd.DataFrame(groups[["rmse", "mae"]].mean().unstack("split"))
     means.columns = means.columns.map(lambda column: f"{column[1]}_{column[0]}")
     means["seeds"] = metrics.groupby(CELL)["seed"].nunique()
+    means["days"] = metrics.groupby(CELL)["days"].agg(_listed)
     return means.reset_index()
 
 
-def _side_by_side(published: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
-    """Features x (model, score), in the paper's order; what is not in the paper or not run is a dash."""
-    both = published.merge(ours, "outer", on=["features", "model"], suffixes=("_paper", ""), sort=False)
-    order = [*published["features"].unique(), *ours["features"]]
-    cells = {
-        (model, score): {
-            row["features"]: f"{_number(row[f'{score}_paper'], 2)} / {_number(row[score], 4)}"
-            for _, row in both[both["model"] == model].iterrows()
-        }
-        for model in dict.fromkeys([*published["model"], *ours["model"]])
-        for score in SCORES
-    }
-    return pd.DataFrame(cells).reindex(list(dict.fromkeys(order)))
+def _side_by_side(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Features x (model, score), in the paper's order; what is not in the paper or not run is a dash.
+
+    Where rows rest on different days, each says on which.
+    """
+    shown = pd.DataFrame({"features": numbers["features"].unique()}).set_index("features")
+    for model, rows in numbers.groupby("model", sort=False):
+        for score in SCORES:
+            pairs = zip(rows["features"], rows[f"{score}_paper"], rows[score], strict=True)
+            shown[f"{model} {score}"] = pd.Series({name: f"{number(a, 2)} / {number(b, 4)}" for name, a, b in pairs})
+    shown = shown.fillna("- / -")
+    if numbers["days"].nunique() > 1:
+        shown["validated on"] = numbers.dropna(subset="days").groupby("features")["days"].agg(_listed)
+        shown = shown.fillna({"validated on": "-"})
+    return shown.reset_index()
 
 
-def _number(value: float, digits: int) -> str:
-    return "-" if pd.isna(value) else f"{value:.{digits}f}"
+def _listed(texts: "pd.Series[str]") -> str:
+    return "; ".join(dict.fromkeys(texts))
 
 
-def _counts(seeds: pd.Series) -> str:
-    fewest, most = seeds.min(), seeds.max()
-    return f"{fewest}" if fewest == most else f"{fewest} to {most}"
-
-
-def _persistence(baselines: pd.DataFrame) -> str:
-    """What "tomorrow = today" scores on the same days; it has no parameters, so the runs agree on it."""
+def _persistence(metrics: pd.DataFrame, baselines: pd.DataFrame) -> list[str]:
+    """What "tomorrow = today" scores on the days of these runs; one line for all feature sets that agree on it."""
     scores = baselines[(baselines["forecast"] == "persistence") & (baselines["split"] == "val")]
-    row = scores[["rmse", "mae", "rmse_dollars", "mae_dollars"]].mean()
-    return (
-        f"persistence (tomorrow = today) on the validation days: RMSE {row['rmse']:.4f}, MAE {row['mae']:.4f} "
-        f"(${row['rmse_dollars']:.1f}, ${row['mae_dollars']:.1f})"
-    )
-
-
-def _warnings(metrics: pd.DataFrame) -> list[str]:
-    return list(metrics["warning"].dropna().unique())
+    runs = metrics.drop_duplicates("folder")[["folder", "days"]]
+    lines: dict[str, list[str]] = {}
+    for row in scores.merge(runs, on="folder").to_dict("records"):
+        line = (
+            f"persistence (tomorrow = today) on {row['days']}: RMSE {row['rmse']:.4f}, MAE {row['mae']:.4f} "
+            f"(${row['rmse_dollars']:.1f}, ${row['mae_dollars']:.1f})"
+        )
+        lines.setdefault(line, []).append(str(row["features"]))
+    if len(lines) == 1:
+        return list(lines)
+    return [f"{line}: {', '.join(dict.fromkeys(features))}" for line, features in lines.items()]

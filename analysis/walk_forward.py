@@ -5,13 +5,18 @@ import pandas as pd
 
 from forecasting.accuracy import compare
 
+from .results import ResultsError
+from .table import Table
+
 RUN = ["features", "sentiment", "control", "window", "horizon", "source"]
 """What the forecasts of one row have in common with those of its baselines."""
 
 BASELINES = ["drift", "ar", "ridge"]
 
+ROUNDING = 1e-6  # of a close; other machines add in another order
 
-def pooled(predictions: pd.DataFrame) -> str:
+
+def pooled(predictions: pd.DataFrame) -> Table:
     """Errors of log-returns relative to persistence, with the Diebold-Mariano p, and how often the direction is right.
 
     Each net and seed is a row over the test days of its folds in the order of time; baselines are the same for all.
@@ -19,6 +24,9 @@ def pooled(predictions: pd.DataFrame) -> str:
     Args:
         predictions: rows of predictions.csv with protocol=walk_forward, each with the columns of RUN, model, cell,
             seed and fold.
+
+    Raises:
+        ResultsError: runs that share their baselines do not, since they have other folds, say.
     """
     test = predictions[predictions["split"] == "test"]
     rows = []
@@ -26,12 +34,25 @@ def pooled(predictions: pd.DataFrame) -> str:
         named = dict(zip(RUN, run, strict=True))
         for (model, cell, seed), days in group.groupby(["model", "cell", "seed"], sort=False):
             rows.append({**named, "forecast": f"{model} {cell}, seed {seed}", **_scores(days, "prediction")})
+        _refuse_other_baselines(group)
         days = group.drop_duplicates("day")
         rows += [{**named, "forecast": name, **_scores(days, name)} for name in BASELINES]
-    formats = {"relative_rmse": "{:.4f}".format, "direction": "{:.1%}".format}
-    formats |= {p: "{:.3f}".format for p in ("dm_p", "direction_p")}
-    table = pd.DataFrame(rows).astype({"sentiment": object, "control": object})
-    return table.fillna({"sentiment": "-", "control": "-"}).to_string(index=False, formatters=formats)
+    numbers = pd.DataFrame(rows)
+    formats = {"relative_rmse": "{:.4f}", "direction": "{:.1%}", "dm_p": "{:.3f}", "direction_p": "{:.3f}"}
+    shown = numbers.astype({"sentiment": object, "control": object}).fillna({"sentiment": "-", "control": "-"})
+    shown = shown.assign(**{name: numbers[name].map(text.format) for name, text in formats.items()})
+    return Table("bitcoin_walk_forward", "Walk-forward: test days of all folds, beside persistence", numbers, shown)
+
+
+def _refuse_other_baselines(group: pd.DataFrame) -> None:
+    of_a_day = group.groupby("day")[BASELINES]
+    most = of_a_day.max()
+    if ((most - of_a_day.min()) > ROUNDING * most).any(axis=None):
+        run = ", ".join(f"{key} {group[key].iloc[0]}" for key in RUN if group[key].notna().all())
+        raise ResultsError(
+            f"walk-forward runs of {run} have different baselines on the same days, so they differ in their folds or "
+            "their data (see their config.yaml): give a folder with those of one kind."
+        )
 
 
 def _scores(days: pd.DataFrame, forecast: str) -> dict[str, float]:

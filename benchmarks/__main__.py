@@ -3,6 +3,8 @@
 import argparse
 import importlib
 
+from .shapes import SHAPES
+
 
 def main() -> None:
     """The command line."""
@@ -13,7 +15,10 @@ def main() -> None:
     )
     recurrence.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="torch's threads [1 2]")
     recurrence.add_argument("--seconds", type=float, default=60, help="for each shape and number of threads [60]")
-    recurrence.add_argument("--shapes", type=int, nargs="+", help="which of the shapes, by number from 0 [all]")
+    numbered = "; ".join(f"{number}: {shape}" for number, shape in enumerate(SHAPES))
+    numbers = range(len(SHAPES))
+    help = f"which of the shapes [all]: {numbered}"
+    recurrence.add_argument("--shapes", type=int, nargs="+", choices=numbers, metavar="N", help=help)
     recurrence.add_argument("--quick", action="store_true", help="a few calls each, no memory: does it work?")
     recurrence.add_argument("--json", metavar="FILE", help="write every number to this file as well")
     fit = commands.add_parser("fit", help="an epoch of training by Lightning, and by a bare loop over the same net")

@@ -1,7 +1,7 @@
-"""What is compared: one bidirectional float32 layer by everybody, on full and on ragged batches."""
+"""What is compared: one float32 layer by everybody, on full and on ragged batches."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from cells import LSTM
 from cells.recurrence import Weights, runner
 
 from .measure import Calls
+from .shapes import Shape
 
 ALTERATIONS = {
     "baseline": "baseline",
@@ -20,30 +21,6 @@ ALTERATIONS = {
     "c * relu(o)": "c = c * relu(o)",  # what no table has: a user's own
     "both states": "c = c * relu(o) + 0.1 * tanh(h); h = h * sigmoid(c)",
 }
-
-
-class Shape(NamedTuple):
-    """Steps, batch, input size, hidden size of a direction."""
-
-    steps: int
-    batch: int
-    inputs: int
-    hidden: int
-
-    def __str__(self) -> str:
-        return f"T={self.steps} B={self.batch} I={self.inputs} H={self.hidden}"
-
-
-# Lengths of the paper's texts and some batches; then the two layers of our text model, conf/model/bilstm.yaml.
-SHAPES = [
-    Shape(23, 64, 100, 64),
-    Shape(23, 256, 100, 64),
-    Shape(12, 128, 100, 64),
-    Shape(100, 64, 128, 128),
-    Shape(342, 32, 100, 64),
-    Shape(23, 64, 96, 64),
-    Shape(23, 64, 128, 64),
-]
 
 
 class PlainLoop(LSTM):
@@ -62,7 +39,7 @@ def full(shape: Shape) -> dict[str, Callable[[], Calls]]:
     def of(make: Callable[..., nn.Module], **arguments: object) -> Callable[[], Calls]:
         def ready() -> Calls:
             x = torch.randn(shape.steps, shape.batch, shape.inputs, requires_grad=True)
-            module = make(shape.inputs, shape.hidden, bidirectional=True, **arguments)
+            module = make(shape.inputs, shape.hidden, bidirectional=shape.directions == 2, **arguments)
             return calls_of(module, x, lambda: module(x))
 
         return ready
@@ -82,14 +59,14 @@ def ragged(shape: Shape) -> dict[str, Callable[[], Calls]]:
             padded = torch.randn(shape.steps, shape.batch, shape.inputs)
             rows, *layout = pack_padded_sequence(padded, lengths, enforce_sorted=False)
             rows.requires_grad_()
-            module = make(shape.inputs, shape.hidden, bidirectional=True, **arguments)
+            module = make(shape.inputs, shape.hidden, bidirectional=shape.directions == 2, **arguments)
             return calls_of(module, rows, lambda: module(PackedSequence(rows, *layout)))
 
         return ready
 
     def with_lengths() -> Calls:
         x = torch.randn(shape.steps, shape.batch, shape.inputs, requires_grad=True)
-        module = LSTM(shape.inputs, shape.hidden, bidirectional=True, alteration="C1")
+        module = LSTM(shape.inputs, shape.hidden, bidirectional=shape.directions == 2, alteration="C1")
         return calls_of(module, x, lambda: module(x, lengths=lengths))
 
     contenders = {"nn.LSTM": packed(nn.LSTM), "plain loop C1": packed(PlainLoop, alteration="C1")}
@@ -118,7 +95,7 @@ def calls_of(module: nn.Module, x: Tensor, call: Callable[[], Any]) -> Calls:
 
 def products(shape: Shape) -> Calls:
     """The matrix products of a layer and nothing else, one direction after the other: a floor, if a soft one."""
-    steps, batch, inputs, hidden = shape
+    steps, batch, inputs, hidden, directions = shape
     rows, width = steps * batch, 4 * hidden
     x, w_ih, w_hh = torch.randn(rows, inputs), torch.randn(width, inputs), torch.randn(width, hidden)
     h, a, all_h, all_a = (
@@ -126,14 +103,14 @@ def products(shape: Shape) -> Calls:
     )
 
     def forward() -> None:
-        for _ in range(2):
+        for _ in range(directions):
             torch.mm(x, w_ih.t(), out=all_a)
             for _ in range(steps):
                 a.addmm_(h, w_hh.t(), beta=0)
 
     def backward() -> None:
         forward()
-        for _ in range(2):
+        for _ in range(directions):
             for _ in range(steps):
                 torch.mm(a, w_hh)
             torch.mm(all_a.t(), all_h)

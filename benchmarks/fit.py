@@ -17,7 +17,9 @@ from training import build
 from training.configuration import register_cells
 from training.folder import RunFolder
 
-LIGHTNING, VALIDATED, BARE = "training by Lightning", "and validation", "bare loop"
+STEPS, EPOCH, BARE_STEPS, BARE_EPOCH = "steps by Lightning", "epoch by Lightning", "bare steps", "bare epoch"
+"""Without and with the validation part. Lightning's epoch has all that train.py does around the steps: metrics, logs,
+TensorBoard's histograms and texts, checkpoints."""
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -27,12 +29,13 @@ def run(arguments: argparse.Namespace) -> None:
         here = [f"runs_dir={runs_dir}", f"epochs={arguments.epochs + 1}", "patience=null"]
         config = hydra.compose("config", [*(arguments.overrides or ["data=mlma"]), *here])
         turns = _train(config)
-    print(f"{'s an epoch, threads: ' + str(torch.get_num_threads()):<26}{'first':>9}{'least':>9}{'median':>9}")
+    print(f"{'seconds, threads: ' + str(torch.get_num_threads()):<26}{'first':>9}{'least':>9}{'median':>9}")
     for name, (first, *rest) in turns.items():
         print(f"{name:<26}{first:9.3f}{min(rest):9.3f}{statistics.median(rest):9.3f}")
-    lightning, bare = turns[LIGHTNING][1:], turns[BARE][1:]
-    of_pairs = statistics.median(one / other for one, other in zip(lightning, bare, strict=True))
-    print(f"{LIGHTNING} over {BARE}: least {min(lightning) / min(bare):.3f}, median of the pairs {of_pairs:.3f}")
+    for name, bare in ((STEPS, BARE_STEPS), (EPOCH, BARE_EPOCH)):
+        pairs = statistics.median(one / other for one, other in zip(turns[name][1:], turns[bare][1:], strict=True))
+        least = min(turns[name][1:]) / min(turns[bare][1:])
+        print(f"{name} over {bare}: least {least:.3f}, median of the pairs {pairs:.3f}")
 
 
 def _train(config: DictConfig) -> dict[str, list[float]]:
@@ -56,35 +59,61 @@ class Turns(Callback):
 
     def __init__(self, task: pl.LightningModule):
         self.copy = copy.deepcopy(task)
-        self.times: dict[str, list[float]] = {LIGHTNING: [], VALIDATED: [], BARE: []}
+        self.times: dict[str, list[float]] = {name: [] for name in (STEPS, BARE_STEPS, EPOCH, BARE_EPOCH)}
         self.start = 0.0
-        self.batches: list[Any] = []
+        self.train: list[Any] = []
+        self.validation: list[Any] = []
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Lightning's turn."""
+        """The bare loop's turn, then Lightning's."""
+        self._epoch_is_over()
         self.start = time.perf_counter()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The last turn of the bare loop."""
+        self._epoch_is_over()
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, _: int) -> None:
         """The bare loop gets the same batches."""
-        self.batches.append(batch)
+        self.train.append(batch)
+
+    def on_validation_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """The bare loop gets the same batches."""
+        self.validation.append(batch)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Training is over, validation follows."""
-        self.times[LIGHTNING].append(time.perf_counter() - self.start)
+        """The steps are done, validation follows."""
+        self.times[STEPS].append(time.perf_counter() - self.start)
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The bare loop's turn."""
-        self.times[VALIDATED].append(time.perf_counter() - self.start)
-        start = time.perf_counter()
-        bare_epoch(self.copy, self.batches)
-        self.times[BARE].append(time.perf_counter() - start)
-        self.batches.clear()
+    def _epoch_is_over(self) -> None:
+        if not self.train:
+            return  # it is the first that begins
+        end = time.perf_counter()
+        self.times[EPOCH].append(end - self.start)
+        bare_steps(self.copy, self.train)
+        trained = time.perf_counter()
+        bare_validation(self.copy, self.validation)
+        self.times[BARE_STEPS].append(trained - end)
+        self.times[BARE_EPOCH].append(time.perf_counter() - end)
+        self.train.clear()
+        self.validation.clear()
 
 
-def bare_epoch(task: Any, batches: list[Any]) -> None:
-    """What has to be done for the batches, and nothing else."""
+def bare_steps(task: Any, batches: list[Any]) -> None:
+    """What has to be done to train on the batches, and nothing else."""
     optimizer = task.configure_optimizers()
+    task.train()
     for batch in batches:
         optimizer.zero_grad()
         task.criterion(task.net(batch.tokens, batch.lengths), batch.targets).backward()
         optimizer.step()
+
+
+@torch.no_grad()
+def bare_validation(task: Any, batches: list[Any]) -> None:
+    """The loss of the batches, and nothing else."""
+    task.eval()
+    for batch in batches:
+        task.criterion(task.net(batch.tokens, batch.lengths), batch.targets)

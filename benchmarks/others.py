@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from cells import LSTM
 
-from .contenders import Shape, calls_of
+from .contenders import calls_of
 from .measure import Calls
+from .shapes import Shape
 
 
 def has_keras() -> bool:
@@ -50,16 +51,18 @@ def torchrecurrent_calls(shape: Shape) -> Calls:
 
 
 class Peephole(nn.Module):
-    """torchrecurrent's LSTM with peepholes, these being zero; a second one reads the steps backwards."""
+    """torchrecurrent's LSTM with peepholes, these being zero; a second one, if any, reads the steps backwards."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         import torchrecurrent
 
-        self.directions = nn.ModuleList(torchrecurrent.PeepholeLSTM(shape.inputs, shape.hidden) for _ in range(2))
-        stock = nn.LSTM(shape.inputs, shape.hidden, bidirectional=True)
+        self.directions = nn.ModuleList(
+            torchrecurrent.PeepholeLSTM(shape.inputs, shape.hidden) for _ in range(shape.directions)
+        )
+        stock = nn.LSTM(shape.inputs, shape.hidden, bidirectional=shape.directions == 2)
         with torch.no_grad():
-            for direction, suffix in zip(self.directions, ("", "_reverse"), strict=True):
+            for direction, suffix in zip(self.directions, ("", "_reverse"), strict=False):
                 for name, parameter in direction.named_parameters():  # cells.0.weight_ih, ...
                     of_stock = getattr(stock, f"{name.split('.')[-1]}_l0{suffix}", None)
                     parameter.copy_(torch.zeros(()) if of_stock is None else of_stock)
@@ -67,9 +70,9 @@ class Peephole(nn.Module):
             _check("torchrecurrent", self(x)[0].detach().numpy(), stock(x)[0])
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
-        """The output [T, B, 2 H], alone in a tuple."""
-        ahead, back = self.directions
-        return (torch.cat([ahead(x)[0], back(x.flip(0))[0].flip(0)], 2),)
+        """The output [T, B, D H], alone in a tuple."""
+        ahead, *back = self.directions
+        return (torch.cat([ahead(x)[0], *(direction(x.flip(0))[0].flip(0) for direction in back)], 2),)
 
 
 def keras_calls(shape: Shape, altered: bool) -> Calls:
@@ -80,13 +83,19 @@ def keras_calls(shape: Shape, altered: bool) -> Calls:
     tf.config.threading.set_intra_op_parallelism_threads(torch.get_num_threads())
     tf.config.threading.set_inter_op_parallelism_threads(torch.get_num_threads())
     made = keras.layers.RNN(c1_cell(shape.hidden), return_sequences=True) if altered else None
-    layer = keras.layers.Bidirectional(made or keras.layers.LSTM(shape.hidden, return_sequences=True))
-    twin = LSTM(shape.inputs, shape.hidden, batch_first=True, bidirectional=True, alteration="C1" if altered else None)
+    layer = made or keras.layers.LSTM(shape.hidden, return_sequences=True)
+    both = shape.directions == 2
+    if both:
+        layer = keras.layers.Bidirectional(layer)
+    twin = LSTM(shape.inputs, shape.hidden, batch_first=True, bidirectional=both, alteration="C1" if altered else None)
     values = _input(shape).detach().transpose(0, 1).contiguous()
-    x, gradient = tf.Variable(values.numpy()), tf.random.normal((shape.batch, shape.steps, 2 * shape.hidden))
+    x, gradient = (
+        tf.Variable(values.numpy()),
+        tf.random.normal((shape.batch, shape.steps, shape.directions * shape.hidden)),
+    )
     layer.build(x.shape)
     weights = []
-    for suffix in ("_l0", "_l0_reverse"):
+    for suffix in ("_l0", "_l0_reverse")[: shape.directions]:
         of = {name: getattr(twin, name + suffix).detach() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
         weights += [of["weight_ih"].t().numpy(), of["weight_hh"].t().numpy(), (of["bias_ih"] + of["bias_hh"]).numpy()]
     layer.set_weights(weights)

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from . import contenders, others
-from .contenders import SHAPES, Shape
 from .measure import Calls, interleaved, peak
+from .shapes import SHAPES, Shape
 
 Entry = dict[str, Any]
 Contenders = dict[tuple[str, str], Callable[[], Calls]]  # by (full or ragged, name)
@@ -66,7 +66,7 @@ def _times(contenders: Contenders, seconds: float) -> list[Entry]:
 
 def _text(shape: Shape, threads: int, table: list[Entry]) -> str:
     heads = f"{'forward':>17}{'ratio':>7}  {'forward, backward':>17}{'ratio':>7}{'peak':>8}{'ratio':>7}"
-    lines = [f"\n{f'{shape}, {threads} threads':<34}{heads}"]
+    lines = [f"\n{shape}, {threads} threads\n{'':<34}{heads}"]
     for rows in ("full", "ragged"):
         lines.append(f"{rows} rows")
         group = [entry for entry in table if entry["rows"] == rows]

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cells import native
+from cells import native, threads
 from cells.kernels import Cell
 from cells.plan import Plan, Task, Work, chunk_rows, plan
-from cells.reading import read
-from cells.recurrence import Unroll, Weights, runner
+from cells.reading import Written, read
+from cells.recurrence import Step, Unroll, Weights, runner
 from cells.vector import BYTES
 from cells.workspace import Workspace
 
@@ -35,13 +35,13 @@ def layer(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `Unroll.forward`, for weights without a projection and N > 0."""
     directions, hidden, item = len(weights), c.size(2), c.element_size()
-    for_c, for_h, tensors = read(unroll.step.alter)
+    for_c, for_h, tensors, _ = read(unroll.step.alter)
     cell = Cell(for_c, for_h, len(tensors), tail=hidden % (BYTES // item) != 0)
     parameters = torch.stack([tensor.expand(1, hidden).squeeze(0) for tensor in tensors]) if tensors else None
     flat = [weight for own in weights for weight in own[:4]]
     inputs = (rows, c, h, parameters, *flat)
     kept = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
-    cut = plan(tuple(sizes), directions, torch.get_num_threads(), chunk_rows(hidden, item))
+    cut = plan(tuple(sizes), directions, threads.planned(), chunk_rows(hidden, item), rows.size(1) + hidden)
     return _Layer.apply(_Call(unroll, sizes, cut, native.compiled(cell, c.dtype), kept), *inputs)
 
 
@@ -211,11 +211,16 @@ def _by_reference(
     """The gradients through the reference: they may be differentiated again, or be a batch of them at once."""
     own: list[Any] = [None if t is None else t.view_as(t) for t in inputs]  # apart, even where two are the same
     rows, c, h, parameters, *weights = own
-    if parameters is not None:
-        raise RuntimeError("an alteration that has tensors of its own has no second derivatives")
+    loop = runner(call.unroll)
+    if parameters is not None:  # by them and not by the module's own tensors the gradients are wanted
+        step = Step(None)
+        step.alter = Written(read(call.unroll.step.alter), list(parameters))
+        loop = Unroll(step)
     layers = [Weights._make([*weights[k : k + 4], None]) for k in range(0, len(weights), 4)]
-    results = runner(call.unroll)(rows, call.sizes, c, h, layers)
+    results = loop(rows, call.sizes, c, h, layers)
     given = [(result, d) for result, d in zip(results, gradients, strict=True) if d is not None]
+    if not given:  # nothing came from downstream
+        return [None] * len(wanted)
     by = [tensor for tensor, is_wanted in zip(own, wanted, strict=True) if is_wanted]
     outputs, d_outputs = zip(*given, strict=True)
     found = iter(torch.autograd.grad(outputs, by, d_outputs, create_graph=create_graph, allow_unused=True))

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from cells.reading import UnreadableError, read
-from cells.recurrence import Unroll, Weights, why_eager
+from cells.reading import UnreadableError, is_one_for_each_unit, read
+from cells.recurrence import Unroll, Weights, loop, why_eager
 
 log = logging.getLogger(__name__)
 
@@ -24,18 +24,20 @@ def obstacle(unroll: Unroll, tensors: list[Tensor], weights: list[Weights]) -> s
     if any(own.hr is not None for own in weights):
         return "it has a projection"
     try:
-        of_alteration = read(unroll.step.alter).tensors
+        reading = read(unroll.step.alter)
     except UnreadableError as error:
         return str(error)
     hidden = weights[0].hh.size(1)
-    if any(tensor.shape not in ((), (1,), (hidden,)) for tensor in of_alteration):
+    if not all(is_one_for_each_unit(tensor, hidden) for tensor in reading.tensors):
         return f"{unroll.step.alteration} has a tensor that is neither one number nor one for each unit"
-    tensors = [*tensors, *of_alteration, *(weight for own in weights for weight in own if weight is not None)]
+    tensors = [*tensors, *reading.tensors, *(weight for own in weights for weight in own if weight is not None)]
     if any(tensor.device.type != "cpu" or type(tensor) not in (Tensor, nn.Parameter) for tensor in tensors):
         return "its tensors are not all plain ones on the CPU"
     dtypes = {tensor.dtype for tensor in tensors}
     if dtypes not in ({torch.float32}, {torch.float64}):
         return f"it is in {' and '.join(sorted(map(str, dtypes)))}, and neither all in float32 nor all in float64"
+    if reading.dtypes - dtypes:
+        return f"{unroll.step.alteration} casts what it is given to another dtype"
     if torch.is_autocast_enabled("cpu"):
         return "autocast is on"
     if torch.jit.is_tracing():
@@ -61,13 +63,13 @@ def takes(unroll: Unroll, tensors: list[Tensor], weights: list[Weights]) -> bool
         return False  # no steps, nothing to be fast with
     reason = obstacle(unroll, tensors, weights)
     if reason and not why_eager(unroll):  # which was said when the module was given
-        _say(reason)
+        _say(loop(unroll), reason)
     return not reason
 
 
 @functools.cache
-def _say(reason: str) -> None:
-    log.warning("An LSTM takes the reference path (TorchScript loop): %s", reason)
+def _say(loop: str, reason: str) -> None:
+    log.warning("An LSTM takes the reference path (%s loop): %s", loop, reason)
 
 
 def layer(

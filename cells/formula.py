@@ -29,12 +29,16 @@ FUNCTIONS = {
     "sin": ("torch.sin({x})", "cos(x)"),
     "cos": ("torch.cos({x})", "-sin(x)"),
     "softplus": ("torch.nn.functional.softplus({x})", "sigmoid(x)"),
+    "erf": ("torch.erf({x})", "1.1283791670955126 * exp(-square(x))"),
+    "atan": ("torch.atan({x})", "1 / (1 + square(x))"),
+    "expm1": ("torch.expm1({x})", "exp(x)"),
+    "log1p": ("torch.log1p({x})", "1 / (1 + x)"),
     "silu": ("torch.nn.functional.silu({x})", "sigmoid(x) * (1 + x * (1 - sigmoid(x)))"),
     "sign": ("torch.sign({x})", "0"),
     "step": ("torch.relu(torch.sign({x}))", "0"),
 }
 
-# Room for any sensible alteration; together they keep recursion shallow and every constant finite in float64.
+# Room for any sensible alteration: recursion stays shallow, and every constant finite in float64.
 MAX_TOKENS, MAX_DEPTH, MAX_NUMBER = 100, 20, 1_000_000
 
 

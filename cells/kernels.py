@@ -32,7 +32,7 @@ from typing import NamedTuple
 from llvmlite import ir
 
 from cells.formula import Expression
-from cells.pointwise import partials, value
+from cells.pointwise import partials, value, zero_where
 from cells.vector import Precision, Vec, sigmoid, tanh
 from cells.writer import Blas, Int, Writer
 
@@ -126,11 +126,15 @@ def backward_step(module: ir.Module, precision: Precision, cell: Cell) -> ir.Fun
 
 
 def _through_alteration(cell: Cell, values: dict[str, Vec], d_c: Vec, d_h: Vec) -> dict[str, Vec]:
-    """Equation 7 backward: dc" dC/dy + dh" dH/dy for each name y."""
+    """Equation 7 backward: dc" dC/dy + dh" dH/dy for each name y.
+
+    Zero times an infinite or undefined slope is zero here: c = sqrt(c) may have no slope at the last step of a row,
+    whose final c nobody uses. Autograd does not even visit that step.
+    """
     result = {name: d_c.e.const(0.0) for name in values}
     for downstream, formula in ((d_c, cell.current), (d_h, cell.hidden)):
         for name, partial in partials(formula, values).items():
-            result[name] = result[name] + downstream * partial
+            result[name] = result[name] + zero_where(downstream, downstream * partial)
     return result
 
 

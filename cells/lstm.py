@@ -10,15 +10,16 @@ from torch.nn.utils.rnn import PackedSequence
 
 from cells import fast
 from cells.alterations import Spec
-from cells.recurrence import Step, Unroll, Weights, runner, why_eager
+from cells.recurrence import Step, Unroll, Weights, loop, runner, why_eager
 
 
 def _for_this_call(weight: Tensor) -> Tensor:
     """The weight, detached where gradients are off.
 
-    Compiled code that has run with gradients saves every weight for backward, which inference_mode forbids.
+    Compiled code that has run with gradients saves every weight for backward, which inference_mode forbids. A trace has
+    to be the same with and without them.
     """
-    return weight if torch.is_grad_enabled() else weight.detach()
+    return weight if torch.is_grad_enabled() or torch.jit.is_tracing() else weight.detach()
 
 
 class _Altered(nn.Module):
@@ -34,7 +35,7 @@ class _Altered(nn.Module):
     def path(self) -> str:
         """Which loop the next call takes, and why if it is not the compiled one."""
         reason = why_eager(self.recurrence)
-        return f"reference (eager loop): {reason}" if reason else "reference (TorchScript loop)"
+        return f"reference ({loop(self.recurrence)} loop)" + (f": {reason}" if reason else "")
 
     def reset_parameters(self) -> None:
         """U(-1/sqrt(H), 1/sqrt(H)) as in torch, for the cell's own weights and not for those of a hook."""
@@ -71,8 +72,7 @@ class LSTM(_Altered, nn.LSTM):
         """Which loop the next call takes, and why if it is not the fast one."""
         weights = [own for layer in range(self.num_layers) for own in self._weights(layer)]
         reason = fast.obstacle(self.recurrence, [], weights)
-        loop = "eager" if why_eager(self.recurrence) else "TorchScript"
-        return f"reference ({loop} loop): {reason}" if reason else "fast (compiled loops)"
+        return f"reference ({loop(self.recurrence)} loop): {reason}" if reason else "fast (compiled loops)"
 
     def forward(  # type: ignore[override]
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None, lengths: Tensor | None = None
@@ -129,10 +129,13 @@ class LSTM(_Altered, nn.LSTM):
         if steps == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         rows = input.reshape(steps * batch, input.size(2))
-        if lengths is None:
-            output, hx = self._layers(rows, [batch] * steps, hx)
-        else:
+        sizes = [batch] * steps
+        order, places = torch.empty(0), torch.empty(0)
+        if lengths is not None:
             order, places, sizes = pack(lengths, steps, batch)
+        if sizes[-1] == batch:  # all rows have all steps
+            output, hx = self._layers(rows, sizes, hx)
+        else:
             order, places = order.to(input.device), places.to(input.device)
             real, hx = self._layers(rows.index_select(0, places), sizes, self.permute_hidden(hx, order))
             output = torch.zeros(steps * batch, real.size(1), dtype=real.dtype, device=real.device)

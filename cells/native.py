@@ -1,8 +1,7 @@
 """Machine code for the kernels, with the matrix products and the threads that torch brings.
 
 LLVM (llvmlite) compiles in the user's process, so no compiler is needed. `sgemm_` and `dgemm_` are those of torch's own
-library, and the threads are torch's own OpenMP team: there is no second set of either, and OMP_NUM_THREADS and
-torch.set_num_threads hold.
+library, and the threads are torch's own OpenMP team: there is no second set of either. How many: cells/threads.py.
 """
 
 import ctypes
@@ -16,7 +15,7 @@ import llvmlite.binding as llvm
 import torch
 from llvmlite import ir
 
-from cells import kernels
+from cells import kernels, threads
 from cells.vector import DOUBLE, SINGLE
 from cells.writer import INT, WORD, Writer
 
@@ -107,11 +106,11 @@ def _team(module: ir.Module, name: str) -> None:
 
 
 def run(team_function: int, tasks: Sequence[ctypes.Array[ctypes.c_int64]]) -> None:
-    """Run the tasks on as many threads as torch uses; a single one stays on the calling thread."""
+    """Run the tasks on `threads.running()` threads; a single one stays on the calling thread."""
     data = (ctypes.c_int64 * (len(tasks) + 1))(len(tasks), *[ctypes.addressof(task) for task in tasks])
     # The whole team even for fewer tasks: OpenMP would end the threads that it has no work for and start them again.
-    threads = torch.get_num_threads() if len(tasks) > 1 and not _forked else 1
-    _libraries().parallel(team_function, ctypes.addressof(data), threads, 0)
+    team = threads.running() if len(tasks) > 1 and not _forked else 1
+    _libraries().parallel(team_function, ctypes.addressof(data), team, 0)
 
 
 _forked = False  # OpenMP's threads stay behind in the parent, and a team in the child would wait for them for ever

@@ -23,13 +23,20 @@ class Plan:
 
     One task for each direction, or more where there are threads for it: then each has a slice of the batch, the
     slices being of equal work. (Models that are trained together would be tasks side by side as well.)
+
+    weight_columns: I + H, those of W_ih and W_hh together.
     """
 
-    def __init__(self, sizes: tuple[int, ...], directions: int, threads: int, chunk_rows: int) -> None:
+    def __init__(
+        self, sizes: tuple[int, ...], directions: int, threads: int, chunk_rows: int, weight_columns: int
+    ) -> None:
         sizes = tuple(n for n in sizes if n)  # a batch may be padded beyond its longest row
         starts = [0, *itertools.accumulate(sizes)][:-1]
         self.rows, self.batch, self.ragged = sum(sizes), sizes[0], sizes[0] != sizes[-1]
-        edges = _slices(sizes, min(threads // directions, self.batch // LEAST_SLICE))
+        # Each further slice takes memory for its sums dW, 4 H (I + H), which together are not to outweigh the gates
+        # that are kept for backward anyway, 4 H N.
+        affordable = 1 + self.rows // weight_columns
+        edges = _slices(sizes, min(threads // directions, self.batch // LEAST_SLICE, affordable))
         self.tasks = [
             Task(starts, sizes, low, high, direction, chunk_rows)
             for direction in range(directions)
@@ -110,9 +117,9 @@ def _chunks(count: Sequence[int], most: int) -> Iterator[int]:
 
 
 @functools.lru_cache(maxsize=256)
-def plan(sizes: tuple[int, ...], directions: int, threads: int, chunk_rows: int) -> Plan:
+def plan(sizes: tuple[int, ...], directions: int, threads: int, chunk_rows: int, weight_columns: int) -> Plan:
     """The plan, kept for the next batch of the same shape."""
-    return Plan(sizes, directions, threads, chunk_rows)
+    return Plan(sizes, directions, threads, chunk_rows, weight_columns)
 
 
 def chunk_rows(hidden: int, item: int) -> int:

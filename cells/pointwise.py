@@ -39,9 +39,9 @@ def _emit(formula: Expression, values: Values, derivative: bool) -> Vec:
             result = _ARITHMETIC[op](x, y)
             if derivative and op in "*/":
                 if op == "/" or _has_pole(v):
-                    result = _zero_where(x, result)
+                    result = zero_where(x, result)
                 if op == "*" and _has_pole(u):
-                    result = _zero_where(y, result)
+                    result = zero_where(y, result)
             return result
     raise TypeError(f"no formula: {type(formula)}")
 
@@ -49,15 +49,15 @@ def _emit(formula: Expression, values: Values, derivative: bool) -> Vec:
 _ARITHMETIC = {"+": Vec.__add__, "-": Vec.__sub__, "*": Vec.__mul__, "/": Vec.__truediv__}
 
 
-def _zero_where(factor: Vec, product: Vec) -> Vec:
+def zero_where(factor: Vec, product: Vec) -> Vec:
     """The product, but 0 where the factor is 0, whatever the other one is."""
     return where(factor, "==", 0.0, 0.0, product)
 
 
 def _has_pole(formula: Expression) -> bool:
-    """Whether finite values of the names can make it infinite."""
+    """Whether finite values of the names can make it infinite or NaN."""
     match formula:
-        case Binary("/") | Call("log" | "exp"):
+        case Binary("/") | Call("log" | "log1p" | "exp" | "expm1" | "sqrt"):
             return True
         case Binary(_, u, v):
             return _has_pole(u) or _has_pole(v)

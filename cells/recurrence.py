@@ -200,9 +200,15 @@ def why_eager(module: nn.Module) -> str:
 _compiled: weakref.WeakKeyDictionary[nn.Module, torch.jit.ScriptModule] = weakref.WeakKeyDictionary()
 
 
+def loop(module: nn.Module) -> str:
+    """How a Step or Unroll runs now: compiled ("TorchScript"), or where that cannot be followed in Python ("eager")."""
+    followed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0 or torch.jit.is_tracing()
+    return "eager" if followed or why_eager(module) else "TorchScript"
+
+
 def runner(module: nn.Module) -> Any:
     """What runs a Step or Unroll: its compiled form, which shares a hook's tensors, or else itself."""
-    if why_eager(module) or torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+    if loop(module) == "eager":
         return module
     if module not in _compiled:
         compiled = torch.jit.script(module)

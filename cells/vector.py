@@ -6,6 +6,7 @@ exp and its relatives are polynomials (Taylor series after a reduction of the ra
 units in the last place and mostly to one; NaN and infinity behave as in torch.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -237,7 +238,19 @@ def softplus(x: Vec) -> Vec:
     return relu(x) + log_w
 
 
-# The functions of cells.formula. sin and cos are the C library's, lane by lane.
+def by_the_library(name: str, x: Vec) -> Vec:
+    """The C library's function of this name, lane by lane."""
+    e, module = x.e, x.e.b.module
+    name += "f" if e.p is SINGLE else ""
+    function = module.globals.get(name) or ir.Function(module, ir.FunctionType(e.p.scalar, [e.p.scalar]), name)
+    result: ir.Value = ir.Constant(e.vector, ir.Undefined)
+    for k in range(e.p.lanes):
+        lane = ir.Constant(ir.IntType(32), k)
+        result = e.b.insert_element(result, e.b.call(function, [e.b.extract_element(x.v, lane)]), lane)
+    return Vec(e, result)
+
+
+# The functions of cells.formula. sin and cos are the C library's too, by way of LLVM.
 FUNCTIONS: dict[str, Callable[[Vec], Vec]] = {
     "sigmoid": sigmoid,
     "tanh": tanh,
@@ -250,6 +263,7 @@ FUNCTIONS: dict[str, Callable[[Vec], Vec]] = {
     "sin": lambda x: x.e.intrinsic("sin", x),
     "cos": lambda x: x.e.intrinsic("cos", x),
     "softplus": softplus,
+    **{name: functools.partial(by_the_library, name) for name in ("erf", "atan", "expm1", "log1p")},
     "silu": silu,
     "sign": sign,
     "step": step,

@@ -24,6 +24,16 @@ CONTROLS: dict[str, Callable[[Panel, int, int], Panel]] = {"shuffled": shuffled,
 """(panel, horizon, seed) -> a panel with another sentiment."""
 
 
+ANNOUNCEMENTS = {
+    "shuffled": "CONTROL: control=shuffled, a placebo: each day has the sentiment of another one, drawn at random.",
+    "leak": (
+        "CONTROL: control=leak: in place of the sentiment stands the sign of the change that is to be forecast; the "
+        "scores are those of a leak, and no forecast."
+    ),
+}
+"""What has to be said beside every result of a control experiment."""
+
+
 def controlled(panel: Panel, control: str | None, horizon: int, seed: int) -> Panel:
     """The panel of a control experiment; itself without one.
 

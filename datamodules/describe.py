@@ -1,9 +1,12 @@
 """A data set in numbers, beside the paper's Table 2."""
 
+from pathlib import Path
+
 from omegaconf import DictConfig
 
 from . import table2
 from .corpora import one_hot
+from .preprocess import Settings, preprocess
 from .text import TextDataModule
 
 
@@ -14,7 +17,8 @@ def describe(config: DictConfig) -> str:
         DataError: the data set's file is missing or broken.
     """
     data = TextDataModule.from_config(config)
-    ours = {"raw": table2.raw(data.corpus), "processed": table2.processed(data.corpus, data.words)}
+    words = preprocess(data.texts, Settings(**config.preprocess), Path(config.cache_dir))
+    ours = {"raw": table2.raw(data.corpus), "processed": table2.processed(data.corpus, words)}
     paper = table2.published(config.data.name)
 
     lines = [_line(config.data.name, "", *table2.Size._fields)]

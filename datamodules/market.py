@@ -1,7 +1,7 @@
 """Batches of market windows for Lightning, from files or synthetic series to tensors in memory."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import numpy as np
@@ -15,8 +15,9 @@ from torch import Tensor
 from . import prices, synthetic
 from .audit import Audit, audit
 from .batches import Batches
-from .controls import controlled
+from .controls import ANNOUNCEMENTS, controlled
 from .errors import DataError
+from .latest import fitted
 from .panel import SENTIMENT, Panel, assemble
 from .protocols import Fold, make_fold
 from .sentiment import Places, PriceSign, Sentiment, Series
@@ -42,14 +43,16 @@ class Market(NamedTuple):
     """What is known before any window is cut.
 
     Attributes:
-        panel: features and closes.
+        panel: features and closes, of the control experiment if there is one.
         report: where they come from and what was found, in lines.
-        audit: of the sentiment; None without one.
+        sentiment: name of the series; None without one.
+        audit: of the sentiment in the panel; None without one.
         synthetic: whether it is made up.
     """
 
     panel: Panel
     report: list[str]
+    sentiment: str | None
     audit: Audit | None
     synthetic: bool
 
@@ -79,17 +82,26 @@ class MarketDataModule(pl.LightningDataModule):
         self.targets = torch.from_numpy(fold.targets.astype(np.float32))
         self.report = [*market.report, _parts(fold)]
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What the constructor of a net has to know."""
+        return {"features": self.inputs.shape[2]}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it takes to use the net on later days; Lightning keeps it in every checkpoint."""
+        scalers = {"inputs": fitted(self.fold.input_scaler), "target": fitted(self.fold.scaler)}
+        return {"sizes": self.sizes, "features": list(self.fold.panel.features.columns), "scalers": scalers}
+
     @classmethod
     def from_config(cls, config: DictConfig) -> "MarketDataModule":
         """The fold that a configuration names; reads its files, or downloads them.
 
         Raises:
-            DataError: a file is missing or broken, there are too few days, or a control without sentiment.
+            DataError: see `load` and `make_fold`.
         """
         market = load(config)
-        panel = controlled(market.panel, config.control, config.horizon, config.seed)
         options = {key: config[key] for key in ("protocol", "window", "horizon", "n_folds", "fold")}
-        fold = make_fold(panel, **options)
+        fold = make_fold(market.panel, **options)
         return cls(market, fold, seed=config.seed, batch_size=config.batch_size)
 
     def train_dataloader(self) -> Batches[MarketBatch]:
@@ -116,13 +128,15 @@ class MarketDataModule(pl.LightningDataModule):
 
 
 def load(config: DictConfig) -> Market:
-    """Prices and sentiment of a feature set, joined and audited.
+    """Prices and sentiment of a feature set, joined, tampered with by a control experiment, and audited.
 
     Args:
-        config: source ("yahoo" or "synthetic"), start, end, features.series, sentiment, data_dir, cache_dir.
+        config: source ("yahoo" or "synthetic"), start, end, features.series, sentiment, control, horizon, seed,
+            data_dir, cache_dir.
 
     Raises:
-        DataError: a file is missing and cannot be fetched, or is broken; or `source` is neither.
+        DataError: a file is missing and cannot be fetched, or is broken; `source` is neither; or a control without
+            sentiment.
     """
     if config.source not in SOURCES:
         raise DataError(f"source={config.source}: choose {' or '.join(SOURCES)}.")
@@ -135,16 +149,23 @@ def load(config: DictConfig) -> Market:
     btc = daily["btc"].frame
     report = list(dict.fromkeys(market.note for market in daily.values()))
 
-    sentiment, audited = None, None
+    sentiment = None
     if SENTIMENT in config.features.series:
         sentiment = _sentiment(config.sentiment, places, btc, made_up)
-        audited = audit(sentiment.values, btc["Close"])
-        report += [sentiment.note, audited.sentence(sentiment.name)]
-    values = None if sentiment is None else sentiment.values
+        report.append(sentiment.note)
     frames = {market: checked.frame for market, checked in daily.items()}
-    panel, filled = assemble(frames, values, config.features.series)
-    report.append(_days(panel, filled))
-    return Market(panel, report, audited, made_up)
+    panel, filled = assemble(frames, None if sentiment is None else sentiment.values, config.features.series)
+    panel = controlled(panel, config.control, config.horizon, config.seed)
+    if sentiment is None:
+        return Market(panel, [*report, _days(panel, filled)], None, None, made_up)
+
+    used, name = sentiment.values, sentiment.name
+    if config.control is not None:
+        report.append(ANNOUNCEMENTS[config.control])
+        used, name = panel.features[SENTIMENT], f"{name} with control={config.control}"
+    audited = audit(used, btc["Close"])
+    report += [audited.sentence(name), _days(panel, filled)]
+    return Market(panel, report, sentiment.name, audited, made_up)
 
 
 def _sentiment(config: DictConfig, places: Places, btc: pd.DataFrame, made_up: bool) -> Series:
@@ -166,7 +187,10 @@ def _days(panel: Panel, filled: int) -> str:
 
 def _parts(fold: Fold) -> str:
     count, window, features = fold.samples.inputs.shape
-    parts = [f"{len(rows):,} to {use}" for use, rows in zip(("train", "validate", "test"), fold.split, strict=True)]
+    uses = {"train": "to train", "val": "to validate", "test": "to test"}
+    parts = [f"{len(rows):,} {uses[name]}" for name, rows in fold.parts.items()]
+    if "test" not in fold.parts:
+        parts.append("no third part to test")
     first, last = fold.days[fold.split.test[[0, -1]]]
     return (
         f"{count:,} windows of {window} days and {features} features: {', '.join(parts)} "

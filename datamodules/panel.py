@@ -63,8 +63,9 @@ def changes(panel: Panel) -> Panel:
 
     A price p_t of a market becomes log(p_t / C_(t-1)) with that market's previous close C_(t-1), a volume v_t becomes
     log((1 + v_t) / (1 + v_(t-1))), sentiment stays. Prices scaled on the past would leave the range of the training
-    part, since Bitcoin's rises a hundredfold within the paper's span: there a ridge has up to 1.09 times the error of
-    persistence (90 days of Bitcoin), and on these changes 1.00; told the sign of tomorrow's change, 0.84 against 0.77.
+    part, since Bitcoin's rises a hundredfold within the paper's span. There a ridge on windows of 7, 30 and 90 days of
+    Bitcoin has 1.08, 1.03 and 1.63 times the error of persistence, and on these changes 1.00; told the sign of
+    tomorrow's change, 2.10, 3.52 and 6.36 times, and on these changes 0.78, 0.88 and 0.94.
     """
     features = panel.features.copy()
     for market in MARKETS:

@@ -20,7 +20,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,6 +151,21 @@ def steps(settings: Settings) -> Callable[[str], list[str]]:
         return [stem(word) for word in text.split() if word.lower() not in stop_words]
 
     return words
+
+
+def tables() -> dict[str, Any]:
+    """What the steps look things up in, as plain data, for programs without this project.
+
+    apostrophes: characters that become '; contraction: an expression, in any case, for what `in_full` spells out;
+    deleted: an expression for what step 3 deletes.
+    """
+    return {
+        "apostrophes": "".join(map(chr, APOSTROPHES)),
+        "contraction": _CONTRACTION.pattern,
+        "in_full": {**ENDINGS, **IRREGULAR},
+        "deleted": _NOT_ALPHANUMERIC.pattern,
+        "stop_words": STOP_WORDS.read_text(encoding="ascii").split(),
+    }
 
 
 def expand(text: str) -> str:

@@ -26,6 +26,8 @@ PRICES = ("Open", "High", "Low", "Close", "Adj Close")
 COLUMNS = (*PRICES, "Volume")
 """The paper's six features of a market, in Yahoo's order."""
 
+ONE_DAY = datetime.timedelta(days=1)
+
 SHOWN = 3  # faults or gaps named in one message
 
 
@@ -72,7 +74,8 @@ def load(market: str, span: Span, data_dir: Path) -> Daily:
     """Prices of one of MARKETS within a span.
 
     `data_dir/market/BTC-USD.csv` is used as it is. Without it, Yahoo is asked, and its answer kept for the
-    next time as `data_dir/market/BTC-USD_START_END.csv`.
+    next time as `data_dir/market/BTC-USD_START_END.csv`. That has only days that are over: END is yesterday at the
+    latest, so that the same span is asked for again tomorrow.
 
     Raises:
         DataError: neither file nor network, a broken file, or no row within the span.
@@ -81,13 +84,22 @@ def load(market: str, span: Span, data_dir: Path) -> Daily:
     name = symbol.removeprefix("^")
     path = data_dir / "market" / f"{name}.csv"
     if not path.exists():
-        kept = path.with_name(f"{name}_{span.start}_{span.end}.csv")
+        over = _over(span)
+        kept = path.with_name(f"{name}_{over.start}_{over.end}.csv")
         if not kept.exists():
             from . import yahoo  # takes a second to import
 
-            yahoo.fetch(symbol, span, kept, by_hand=path)
+            yahoo.fetch(symbol, over, kept, by_hand=path)
         path = kept
     return check(read(path), span, path, longest_pause)
+
+
+def _over(span: Span) -> Span:
+    """The days of a span that are over in UTC, by which Bitcoin's days go; New York's markets have closed by then."""
+    yesterday = datetime.datetime.now(datetime.timezone.utc).date() - ONE_DAY
+    if yesterday < span.start:
+        raise DataError(f"start={span.start}: no day since then is over, choose an earlier one.")
+    return span._replace(end=min(span.end, yesterday))
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -130,7 +142,7 @@ def check(frame: pd.DataFrame, span: Span, path: Path, longest_pause: int) -> Da
 
     Raises:
         DataError: a day twice, a row with only some of its values, a price of 0 or less, a negative volume, a
-            High below the Low (each with date and column), or no row within the span.
+            High below the Low, a Close outside of the two (each with date and column), or no row within the span.
     """
     frame = frame.sort_index().loc[pd.Timestamp(span.start) : pd.Timestamp(span.end)]
     twice = frame.index[frame.index.duplicated()].unique()
@@ -140,7 +152,7 @@ def check(frame: pd.DataFrame, span: Span, path: Path, longest_pause: int) -> Da
     if frame.empty:
         raise DataError(f"{path} has no prices from {span}: choose other values of start and end.")
     _refuse(path, list(_impossible(frame)))
-    return Daily(frame, _note(path, frame, int(empty.sum()), longest_pause))
+    return Daily(frame, _note(path, frame, int(empty.sum()), _gaps(frame.index, span, longest_pause)))
 
 
 def join(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -161,8 +173,9 @@ def _impossible(frame: pd.DataFrame) -> Iterator[str]:
     prices = frame[list(PRICES)]
     yield from _where(prices <= 0, prices, "is no price")
     yield from _where(frame[["Volume"]] < 0, frame[["Volume"]], "is negative")
-    low = frame[["Low"]].set_axis(["High"], axis=1)
-    yield from _where(frame[["High"]] < low, frame[["High"]], "is below that day's Low")
+    for column, other in (("High", "Low"), ("High", "Close"), ("Close", "Low")):
+        bound = frame[[other]].set_axis([column], axis=1)
+        yield from _where(frame[[column]] < bound, frame[[column]], f"is below that day's {other}")
 
 
 def _where(wrong: pd.DataFrame, values: pd.DataFrame, what: str) -> list[str]:
@@ -179,7 +192,19 @@ def _refuse(path: Path, faults: list[str]) -> None:
         raise DataError(f"{path}: {'; '.join(faults[:SHOWN])}{more}; correct these rows or remove them.")
 
 
-def _note(path: Path, frame: pd.DataFrame, empty: int, longest_pause: int) -> str:
+def _gaps(days: "pd.Index[pd.Timestamp]", span: Span, longest_pause: int) -> list[str]:
+    """Stretches of a span without a row that are longer than the market's usual pauses; those at its ends first."""
+    gaps = []
+    if (days[0].date() - span.start + ONE_DAY).days > longest_pause:
+        gaps.append(f"before {days[0]:%Y-%m-%d}")
+    if (span.end - days[-1].date() + ONE_DAY).days > longest_pause:
+        gaps.append(f"after {days[-1]:%Y-%m-%d}")
+    pairs = itertools.pairwise(days)
+    pauses = [(one, other) for one, other in pairs if (other - one).days > longest_pause]
+    return gaps + [f"between {one:%Y-%m-%d} and {other:%Y-%m-%d}" for one, other in pauses]
+
+
+def _note(path: Path, frame: pd.DataFrame, empty: int, gaps: list[str]) -> str:
     days = frame.index
     parts = [f"{path.name}: {len(days):,} days, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"]
     with open(path, encoding="utf-8") as file:
@@ -188,9 +213,7 @@ def _note(path: Path, frame: pd.DataFrame, empty: int, longest_pause: int) -> st
         parts.append(comment.removeprefix("# ").strip())
     if empty:
         parts.append(f"{empty:,} rows without a price dropped")
-    pairs = itertools.pairwise(days)
-    gaps = [f"{one:%Y-%m-%d} and {other:%Y-%m-%d}" for one, other in pairs if (other - one).days > longest_pause]
     if gaps:
         more = f" and in {len(gaps) - SHOWN} more gaps" if len(gaps) > SHOWN else ""
-        parts.append(f"nothing between {', '.join(gaps[:SHOWN])}{more}")
+        parts.append(f"nothing {', '.join(gaps[:SHOWN])}{more}")
     return ", ".join(parts) + "."

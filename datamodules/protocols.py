@@ -66,6 +66,7 @@ class Fold:
         panel: features before scaling, and closes, as the protocol has them.
         samples: `inputs [S, window, F]` float64, scaled; `origins` and `targets`, row numbers in the panel.
         split: which samples are for training, validation and test.
+        input_scaler: of the features.
         scaler: of the target.
     """
 
@@ -73,7 +74,16 @@ class Fold:
     panel: Panel
     samples: Samples
     split: Split
+    input_scaler: Any
     scaler: Any
+
+    @property
+    def parts(self) -> dict[str, NDArray[np.int64]]:
+        """The samples of each part, by its name; the paper's protocol has no third one."""
+        parts = self.split._asdict()
+        if np.array_equal(self.split.val, self.split.test):
+            del parts["test"]
+        return parts
 
     @property
     def days(self) -> pd.DatetimeIndex:
@@ -137,8 +147,14 @@ def make_fold(panel: Panel, protocol: str, window: int, horizon: int, n_folds: i
     if not 0 <= fold < len(splits):
         raise DataError(f"fold={fold}: protocol={protocol} has the folds 0 to {len(splits) - 1} here.")
     split = splits[fold]
+    if not all(len(part) for part in split):
+        raise DataError(
+            f"window={window} with horizon={horizon} leaves too few of the {len(table):,} days for a training, a "
+            "validation and a test part: choose smaller ones, or an earlier start."
+        )
 
     known = raw.targets[split.train[-1]] + 1  # rows of the training part
-    inputs = chosen.scaler().fit(table[:known]).transform(table)
+    input_scaler = chosen.scaler().fit(table[:known])
+    inputs = input_scaler.transform(table)
     scaler = chosen.scaler().fit(chosen.scaled_by(close[:known], horizon).reshape(-1, 1))
-    return Fold(chosen, panel, samples(inputs, window, horizon), split, scaler)
+    return Fold(chosen, panel, samples(inputs, window, horizon), split, input_scaler, scaler)

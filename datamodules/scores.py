@@ -15,10 +15,10 @@ from .files import replacing
 from .tweets import Piece, Tweet
 from .vader import compound
 
-AT_ONCE = 2_000_000  # tweets in memory while merging; one day is never divided
+AT_ONCE = 2_000_000  # tweets in memory while merging
 NEUTRAL = 0.05  # compound scores closer to 0 than this are neutral, as VADER's authors say
 
-_RETWEET = re.compile(r"^(?:RT @\w+:? *)+")
+_RETWEET = re.compile(r"^(?:RT @\w+:? *)+", re.IGNORECASE)
 
 
 class Scores(NamedTuple):
@@ -57,6 +57,9 @@ def merge(paths: list[Path]) -> tuple[pd.DataFrame, int]:
     """One row for each day of what `save` wrote, and the number of all broken lines.
 
     Columns: mean; positive, negative, neutral (shares); tweets; duplicates (not counted in the others).
+
+    Some AT_ONCE tweets are in memory at a time, those of longer days by their keys; more only if a single text is
+    repeated more often than that on one day.
     """
     rows: dict[int, int] = {}
     broken = 0
@@ -67,7 +70,9 @@ def merge(paths: list[Path]) -> tuple[pd.DataFrame, int]:
                 rows[int(day)] = rows.get(int(day), 0) + int(count)
     if not rows:
         return pd.DataFrame(), broken
-    return pd.concat([_by_day(paths, first, last) for first, last in _blocks(rows)]), broken
+    sums = pd.concat([_sums(paths, block) for block in _blocks(rows)]).groupby(level="date").sum()
+    shares = ["mean", "positive", "negative", "neutral"]
+    return sums.assign(**sums[shares].div(sums["tweets"], axis=0)), broken
 
 
 def _key(text: str) -> int:
@@ -79,24 +84,39 @@ def _scores(tweets: list[Tweet], keys: list[int], values: list[float | None]) ->
     return Scores(np.array(days, np.int32), np.array(keys, np.uint64), np.array(values, np.float32))
 
 
-def _blocks(rows: dict[int, int]) -> Iterator[tuple[int, int]]:
-    """First and last day of stretches that hold at most AT_ONCE tweets together, or one day."""
+class _Block(NamedTuple):
+    """The tweets of the days from `first` to `last` whose key leaves the remainder `part` when divided by `parts`."""
+
+    first: int
+    last: int
+    part: int = 0
+    parts: int = 1
+
+
+def _blocks(rows: dict[int, int]) -> Iterator[_Block]:
+    """Stretches of days that hold at most AT_ONCE tweets together, and equal parts of days that hold more."""
     first, held, last = min(rows), 0, min(rows)
     for day in sorted(rows):
         if held and held + rows[day] > AT_ONCE:
-            yield first, last
+            yield from _divided(first, last, held)
             first, held = day, 0
         held += rows[day]
         last = day
-    yield first, last
+    yield from _divided(first, last, held)
 
 
-def _by_day(paths: list[Path], first: int, last: int) -> pd.DataFrame:
-    """The rows of the days from `first` to `last`."""
+def _divided(first: int, last: int, held: int) -> Iterator[_Block]:
+    parts = -(-held // AT_ONCE)
+    return (_Block(first, last, part, parts) for part in range(parts))
+
+
+def _sums(paths: list[Path], block: _Block) -> pd.DataFrame:
+    """A row for each day of a block: the columns of `merge`, not yet divided by the number of tweets."""
     chosen = []
     for path in paths:
         with np.load(path) as piece:
-            within = (first <= piece["days"]) & (piece["days"] <= last)
+            days = piece["days"]
+            within = (block.first <= days) & (days <= block.last) & (piece["keys"] % block.parts == block.part)
             chosen.append(Scores(*(piece[name][within] for name in Scores._fields)))
     days, keys, values = (np.concatenate(column) for column in zip(*chosen, strict=True))
     tweets = pd.DataFrame({"day": days, "key": keys, "mean": values.astype(float)})
@@ -106,7 +126,7 @@ def _by_day(paths: list[Path], first: int, last: int) -> pd.DataFrame:
         negative=once["mean"] <= -NEUTRAL,
         neutral=once["mean"].abs() < NEUTRAL,
     )
-    table = once.groupby("day")[["mean", "positive", "negative", "neutral"]].mean()
+    table = once.groupby("day")[["mean", "positive", "negative", "neutral"]].sum()
     table["tweets"] = once.groupby("day").size()
     table["duplicates"] = tweets.groupby("day").size() - table["tweets"]
     table.index = pd.Index([date.fromordinal(day).isoformat() for day in table.index], name="date")

@@ -29,7 +29,7 @@ from .tweets import MBSA, Piece, layout_of, pieces, read
 
 PIECE_SIZE = 4 << 20  # bytes of the file: some 20,000 tweets, a few seconds
 MOST_PROCESSES = 12  # unless asked for more: each holds some 60 MB, and all together shall stay below 1 GB
-RULES = 1  # goes up whenever the same file would give other numbers
+RULES = 2  # goes up whenever the same file would give other numbers
 
 
 def daily_file(
@@ -37,7 +37,8 @@ def daily_file(
 ) -> Path:
     """The daily sentiment of a tweet file: a CSV file in the cache, with a comment that says what was counted.
 
-    Columns: date, and those of `scores.merge`. Shortened retweets are not recognised as such.
+    Columns: date, and those of `scores.merge`. By VADER, a text counts once a day, retweets ("RT @name: ...") included,
+    unless they were shortened; by tag, every row counts.
 
     Args:
         path: a file in one of the two Kaggle layouts.

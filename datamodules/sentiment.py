@@ -45,12 +45,16 @@ class Sentiment(Protocol):
         ...
 
 
+UNNAMED = "csv"
+"""What conf/sentiment/csv.yaml calls a series to which the user gives no name."""
+
+
 @dataclass(frozen=True)
 class DailyCsv:
     """A column of a CSV file with one row a day.
 
     Args:
-        name: of the series.
+        name: of the series; UNNAMED: that of its column.
         file: below data_dir.
         column: which.
         url: where the file is downloaded from if it is missing; None: nowhere.
@@ -77,7 +81,8 @@ class DailyCsv:
             fetch(self.url, path, self.hash, "choose features without sentiment, or source=synthetic")
         changed = official and self.hash is not None and hash_of(path, self.hash) != self.hash
         origin = f"{self.column!r} of {path.name}" + (", which is not the pinned version" if changed else "")
-        return Series(self.name, read_daily(path, self.column), f"Sentiment {self.name}: {origin}.")
+        name = self.column if self.name == UNNAMED else self.name
+        return Series(name, read_daily(path, self.column), f"Sentiment {name}: {origin}.")
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ def read_daily(path: Path, column: str) -> pd.Series:
     """A column of a CSV file by the day in its column `date`; days without a value are left out.
 
     Raises:
-        DataError: no such file or column, a day twice, or a value that is no number; names date and column.
+        DataError: no such file or column, no value, a day twice, or a value that is no number; names date and column.
     """
     try:
         table = pd.read_csv(path, dtype=str, comment="#")
@@ -143,6 +148,8 @@ def read_daily(path: Path, column: str) -> pd.Series:
         if wrong.any():
             row = table[wrong].iloc[0]
             raise DataError(f"{path}, date {row['date']}, value {row[column]}: {what}; correct or remove this row.")
+    if values.isna().all():
+        raise DataError(f"{path} has no value in its column {column!r}: name another with sentiment.column=...")
     return values.astype(float).set_axis(days).dropna().sort_index().rename(column)
 
 

@@ -1,7 +1,7 @@
 """Batches of a corpus for Lightning: slices of tensors in memory, nothing per document."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import numpy as np
@@ -12,10 +12,10 @@ from torch import Tensor
 from .batches import Batches
 from .corpora import Corpus, one_hot
 from .errors import DataError
-from .preprocess import Settings, Tokens, preprocess
+from .numbering import Numbering, Words
+from .preprocess import Settings
 from .sources import load
 from .splits import Rows, Split, folds
-from .vocabulary import Encoded, encode
 
 
 class Batch(NamedTuple):
@@ -39,7 +39,6 @@ class TextDataModule(pl.LightningDataModule):
 
     Attributes:
         corpus: as the source has it.
-        words: of all documents, before rare ones are dropped.
         vocabulary: the words, without padding: number i is `vocabulary[i - 1]`.
         max_length: words of the longest document.
         split: rows of the training, validation and test part.
@@ -47,8 +46,7 @@ class TextDataModule(pl.LightningDataModule):
 
     Args:
         corpus: the documents.
-        settings: how texts become words.
-        cache_dir: where the words are kept for the next time.
+        numbering: how texts become numbers.
         n_folds, split_seed, fold: see `folds`; fold k is the k-th of them.
         seed: of the order of the training batches.
         batch_size: documents per batch.
@@ -62,8 +60,7 @@ class TextDataModule(pl.LightningDataModule):
     def __init__(
         self,
         corpus: Corpus,
-        settings: Settings,
-        cache_dir: Path,
+        numbering: Numbering,
         *,
         n_folds: int,
         split_seed: int,
@@ -76,12 +73,11 @@ class TextDataModule(pl.LightningDataModule):
         if padding not in ("mask", "paper"):
             raise DataError(f"padding={padding}: choose mask or paper.")
         self.corpus = corpus
-        self.words = preprocess(corpus.texts, settings, cache_dir)
         self.split = folds(corpus.labels, n_folds, split_seed)[fold]
         self.seed = seed
         self.batch_size = batch_size
 
-        encoded = encode(self.words, self.split.train, settings.min_count, padding_first=padding == "paper")
+        encoded, lines = numbering.number(corpus.texts, self.split.train, padding_first=padding == "paper")
         self.vocabulary = encoded.vocabulary
         self.max_length = encoded.tokens.shape[1]
         lengths = encoded.lengths if padding == "mask" else np.full_like(encoded.lengths, self.max_length)
@@ -89,7 +85,7 @@ class TextDataModule(pl.LightningDataModule):
         rows = torch.arange(len(corpus.texts))
         # int32 tokens are half the memory
         self._documents = Batch(torch.from_numpy(encoded.tokens), torch.from_numpy(lengths), targets, rows)
-        self.report = _report(targets, self.words, encoded, self.split, settings.min_count)
+        self.report = _report(targets, self.split, lines)
 
     @property
     def texts(self) -> list[str]:
@@ -106,16 +102,26 @@ class TextDataModule(pl.LightningDataModule):
         """Whether a document may have several classes or none."""
         return self.corpus.multilabel
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What the constructor of a net may want to know."""
+        return {"vocabulary": len(self.vocabulary), "classes": len(self.classes), "max_length": self.max_length}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it takes to use the net without the corpus; Lightning keeps it in every checkpoint."""
+        facts = {"classes": list(self.classes), "multilabel": self.multilabel}
+        return {"sizes": self.sizes, **facts, "vocabulary": self.vocabulary}
+
     @classmethod
     def from_config(cls, config: DictConfig) -> "TextDataModule":
         """The data set that a configuration names; reads its file, or downloads it.
 
         Raises:
-            DataError: its file is missing or broken.
+            DataError: its file is missing or broken, or there is no encoder of `model.checkpoint`.
         """
         corpus = load(config.data, Path(config.data_dir))
         options = {key: config[key] for key in ("n_folds", "split_seed", "fold", "seed", "batch_size", "padding")}
-        data = cls(corpus, Settings(**config.preprocess), Path(config.cache_dir), **options)
+        data = cls(corpus, _numbering(config), **options)
         if config.data.get("note"):
             data.report.insert(0, config.data.note)
         return data
@@ -141,20 +147,23 @@ class TextDataModule(pl.LightningDataModule):
         return Batch(tokens[:, :longest].long(), lengths, targets, rows)
 
 
-def _report(targets: Tensor, words: Tokens, encoded: Encoded, split: Split, min_count: int) -> list[str]:
+def _numbering(config: DictConfig) -> Numbering:
+    """A model that names a checkpoint reads texts as that one does."""
+    if "checkpoint" in config.model:
+        from .wordpieces import WordPieces
+
+        return WordPieces(config.model.checkpoint)
+    return Words(Settings(**config.preprocess), Path(config.cache_dir))
+
+
+def _report(targets: Tensor, split: Split, numbering: list[str]) -> list[str]:
+    """What is worth knowing, in lines; `numbering` is what is worth knowing of that."""
     train, val, test = (len(part) for part in split)
     lines = [
         f"{len(targets):,} documents in {targets.size(1)} classes: "
         f"{train:,} to train, {val:,} to validate, {test:,} to test.",
-        f"{len(encoded.vocabulary):,} of {len(words.words):,} words are known: those that occur {min_count} "
-        f"times or more in the training part. The longest document has {encoded.lengths.max()} of them.",
+        *numbering,
     ]
-    emptied, unknown = int((words.lengths == 0).sum()), int((encoded.lengths == 0).sum())
-    if unknown:
-        lines.append(
-            f"Documents without a known word: {unknown:,}, of which {emptied:,} have no word at all after "
-            "pre-processing; they stay, with length 0."
-        )
     absent = [int((targets[part].sum(0) == 0).sum()) for part in split]
     if any(absent):
         lines.append("Classes without a document: {} to train, {} to validate, {} to test.".format(*absent))

@@ -35,12 +35,16 @@ def encode(corpus: Tokens, train: NDArray[np.int64], min_count: int, padding_fir
     """
     document = np.repeat(np.arange(len(corpus.lengths)), corpus.lengths)
     kept = _frequent(corpus, corpus.ids[np.isin(document, train)], min_count)
-    number = np.zeros(len(corpus.words), np.int32)
-    number[kept] = np.arange(1, len(kept) + 1)
+    return numbered(corpus, [corpus.words[word] for word in kept], padding_first)
 
+
+def numbered(corpus: Tokens, vocabulary: list[str], padding_first: bool) -> Encoded:
+    """Documents as the numbers of the words that `vocabulary` has; all others are dropped."""
+    known = {word: i for i, word in enumerate(vocabulary, 1)}
+    number = np.array([known.get(word, 0) for word in corpus.words], np.int32)
     ids = number[corpus.ids]
-    known = ids > 0
-    document, ids = document[known], ids[known]
+    document = np.repeat(np.arange(len(corpus.lengths)), corpus.lengths)[ids > 0]
+    ids = ids[ids > 0]
     lengths = np.bincount(document, minlength=len(corpus.lengths))
     longest = max(1, int(lengths.max()))
     first_step = longest - lengths if padding_first else np.zeros_like(lengths)
@@ -48,7 +52,7 @@ def encode(corpus: Tokens, train: NDArray[np.int64], min_count: int, padding_fir
     step = np.arange(len(ids)) - starts[document] + first_step[document]
     tokens = np.zeros((len(lengths), longest), np.int32)
     tokens[document, step] = ids
-    return Encoded([corpus.words[word] for word in kept], tokens, lengths)
+    return Encoded(vocabulary, tokens, lengths)
 
 
 def _frequent(corpus: Tokens, ids: NDArray[np.int32], min_count: int) -> NDArray[np.int64]:

@@ -52,42 +52,33 @@ def paper_split(count: int, rows: int, horizon: int) -> Split:
     """The paper's chronological 80/20: targets in the last fifth of the rows are validated, those before trained on.
 
     The cut is a day, the same for all windows, so that Tables 1 to 3 are scored on the same 260 days of 1304. The
-    paper has no third part: validation and test are the same samples.
-
-    Raises:
-        DataError: too few samples.
+    paper has no third part: validation and test are the same samples. With too few samples a part is empty.
     """
-    held_out = np.arange(count - int(HELD_OUT * rows), count)
-    return _checked(Split(_before(held_out, horizon), held_out, held_out))
+    held_out = np.arange(max(0, count - int(HELD_OUT * rows)), count)
+    return Split(_before(held_out, horizon), held_out, held_out)
 
 
 def walk_forward_splits(count: int, horizon: int, n_folds: int) -> list[Split]:
     """Expanding window: the later half of the samples in `n_folds` blocks, each forecast from all that came before.
 
-    The last fifth of what came before is the validation part.
+    The last fifth of what came before is the validation part. Where the horizon leaves too few samples before a fold,
+    its parts are empty.
 
     Raises:
         DataError: too few samples for so many folds.
     """
-    from sklearn.model_selection import TimeSeriesSplit
-
     block = count // (2 * n_folds)
     if block < 1:
         raise DataError(f"n_folds={n_folds} is too many for {count} samples: choose {max(1, count // 2)} or less.")
-    splitter = TimeSeriesSplit(n_folds, test_size=block, gap=horizon - 1)
     splits = []
-    for past, test in splitter.split(np.empty(count)):
+    for start in range(count - n_folds * block, count, block):
+        test = np.arange(start, start + block)
+        past = _before(test, horizon)
         val = past[len(past) - int(HELD_OUT * len(past)) :]
-        splits.append(_checked(Split(_before(val, horizon), val, test)))
+        splits.append(Split(_before(val, horizon), val, test))
     return splits
 
 
 def _before(later: NDArray[np.int64], horizon: int) -> NDArray[np.int64]:
     """The samples whose target is known where the first of the later ones is forecast."""
     return np.arange(max(0, later[0] - (horizon - 1))) if len(later) else later
-
-
-def _checked(split: Split) -> Split:
-    if not all(len(part) for part in split):
-        raise DataError("there are too few days for a training, a validation and a test part with this window.")
-    return split

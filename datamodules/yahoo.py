@@ -11,9 +11,7 @@ import pandas as pd
 
 from .errors import DataError
 from .files import replacing
-from .prices import COLUMNS, Span
-
-ONE_DAY = datetime.timedelta(days=1)
+from .prices import COLUMNS, ONE_DAY, Span
 
 
 def fetch(symbol: str, span: Span, path: Path, by_hand: Path) -> None:
@@ -21,7 +19,7 @@ def fetch(symbol: str, span: Span, path: Path, by_hand: Path) -> None:
 
     Args:
         symbol: such as "^GSPC".
-        span: both ends included.
+        span: both ends included, and over.
         path: the file, which appears whole or not at all.
         by_hand: where a file from elsewhere would be used instead; for the error message.
 
@@ -33,6 +31,8 @@ def fetch(symbol: str, span: Span, path: Path, by_hand: Path) -> None:
         frame, complaints = _ask(symbol, span, path.parent)
     except Exception as error:  # yfinance raises what its HTTP client, its parser and pandas raise
         raise _failure(symbol, span, str(error) or type(error).__name__, by_hand) from error
+    if not frame.empty:
+        frame = frame[pd.DatetimeIndex(frame.index).date <= span.end]  # Yahoo may add today so far
     if frame.empty:  # yfinance's usual answer when it is offline or refused
         raise _failure(symbol, span, complaints[-1] if complaints else "an empty answer", by_hand)
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:

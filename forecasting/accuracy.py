@@ -37,7 +37,8 @@ class Comparison(NamedTuple):
         dm_p: two-sided p of `diebold_mariano`; nan for persistence itself.
         direction: share of days on which they foretell whether the close will rise or fall, of those on which they
             say so and it does; nan if there is none.
-        direction_p: probability of that share or a larger one by tossing a coin.
+        direction_p: probability of that share or a larger one by tossing a coin, on every horizon-th of these days:
+            what lies between shares steps with its neighbours, and is no toss of its own.
     """
 
     relative_rmse: float
@@ -58,13 +59,18 @@ def compare(truth: Floats, forecasts: Floats, persistence: Floats, horizon: int)
     error, naive = forecasts - truth, persistence - truth
     foretold, came = np.sign(forecasts - persistence), np.sign(truth - persistence)
     said = (foretold != 0) & (came != 0)
-    hits, days = int((foretold == came)[said].sum()), int(said.sum())
+    right = foretold == came
+    tosses = right[::horizon][said[::horizon]]
     return Comparison(
         float(np.sqrt(np.mean(error**2) / np.mean(naive**2))),
         diebold_mariano(error, naive, horizon)[1],
-        hits / days if days else math.nan,
-        float(stats.binomtest(hits, days, alternative="greater").pvalue) if days else math.nan,
+        float(right[said].mean()) if said.any() else math.nan,
+        _by_chance(int(tosses.sum()), len(tosses)),
     )
+
+
+def _by_chance(hits: int, tosses: int) -> float:
+    return float(stats.binomtest(hits, tosses, alternative="greater").pvalue) if tosses else math.nan
 
 
 def diebold_mariano(errors: Floats, others: Floats, horizon: int) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from datamodules.windows import Floats
 
 LONGEST_MEMORY = 20  # days; the order of the autoregression is at most this
 PENALTIES = np.logspace(0, 6, 7)
+UNTRIED = 1.0  # the penalty where there are too few days to try them; scikit-learn's own
 
 
 def persistence(fold: Fold) -> Floats:
@@ -49,16 +50,19 @@ def autoregression(fold: Fold) -> Floats:
 def ridge(fold: Fold) -> Floats:
     """Linear in all days and features of the window, with the penalty that forecasts the training part best.
 
-    It is chosen by forecasting later fifths of the training part from what came before them.
+    It is chosen by forecasting later parts of the training part, five or as many as the horizon leaves room for, from
+    what was known before them. Where that is less than two, it is UNTRIED.
     """
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
     rows = fold.samples.inputs.reshape(len(fold.samples.inputs), -1)
-    later = TimeSeriesSplit(min(5, len(fold.split.train) - _horizon(fold)), gap=_horizon(fold) - 1)
-    search = GridSearchCV(Ridge(), {"alpha": PENALTIES}, scoring="neg_mean_squared_error", cv=later)
-    search.fit(rows[fold.split.train], fold.targets[fold.split.train])
-    return fold.dollars(search.predict(rows), np.arange(len(rows)))
+    model, parts = Ridge(UNTRIED), _later_parts(len(fold.split.train), _horizon(fold))
+    if parts:
+        later = TimeSeriesSplit(parts, gap=_horizon(fold) - 1)
+        model = GridSearchCV(model, {"alpha": PENALTIES}, scoring="neg_mean_squared_error", cv=later)
+    model.fit(rows[fold.split.train], fold.targets[fold.split.train])
+    return fold.dollars(model.predict(rows), np.arange(len(rows)))
 
 
 BASELINES: dict[str, Callable[[Fold], Floats]] = {
@@ -68,6 +72,12 @@ BASELINES: dict[str, Callable[[Fold], Floats]] = {
     "ridge": ridge,
 }
 """Fold -> the closes `[S]` in dollars that it forecasts for all samples."""
+
+
+def _later_parts(samples: int, horizon: int) -> int:
+    """How many equal parts, 5 to 2 or none, can be cut off the end so that a sample before them knows its target."""
+    sizes = {parts: samples // (parts + 1) for parts in (5, 4, 3, 2)}
+    return next((n for n, size in sizes.items() if size and n * size < samples - (horizon - 1)), 0)
 
 
 def _horizon(fold: Fold) -> int:

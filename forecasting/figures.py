@@ -35,13 +35,15 @@ def _lines(axes: Axes, predictions: pd.DataFrame) -> None:
     axes.plot(scored["day"], scored["persistence"], color="black", label=label, linewidth=0.7, linestyle=":")
 
 
-def weights(importance: pd.DataFrame) -> Figure:
+def weights(importance: pd.DataFrame, title: str) -> Figure:
     """One bar for each feature and each of the two measures.
 
     Args:
         importance: columns feature, permutation and integrated_gradients.
+        title: above the picture.
     """
     figure = Figure((11, 2 + 0.25 * len(importance)), layout="constrained")
+    figure.suptitle(title)
     left, right = figure.subplots(1, 2, sharey=True)
     left.barh(importance["feature"], importance["permutation"])
     left.set(xlabel="rise of the RMSE when shuffled (permutation importance)")

@@ -1,151 +1,86 @@
-"""A net as one file for programs without this project: TorchScript, or ONNX (needs the extra `export`)."""
+"""Write a trained net as one file for programs without this project: `python -m models.export RUN`."""
 
-import copy
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
-from torch._higher_order_ops import scan  # where torch's documentation has it
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.nn import functional as F
-
-from cells import LSTM
-from datamodules.files import replacing
+if TYPE_CHECKING:
+    from training.trained import Trained
 
 
-def to_torchscript(net: nn.Module, path: Path) -> None:
-    """Write `net` for `torch.jit.load(path)`, where torch is all that is needed.
+def main() -> None:
+    """Run the command line; a user's mistake is one line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m models.export",
+        description="Write a trained net with its vocabulary as one file for programs without this project.",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a finished run's folder, or one with a single run in it")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="what to write [RUN/model.pt]")
+    parser.add_argument("--onnx", action="store_true", help="ONNX [RUN/model.onnx], which needs the extra `export`")
+    given = parser.parse_args()
 
-    It computes what the net computes in evaluation mode, on the CPU (`torch.jit.load(path, "cuda")` moves it), and is
-    not meant to be trained on.
-    """
-    scripted = torch.jit.script(_for_inference(net))
-    with replacing(path) as temporary:
-        scripted.save(str(temporary))
+    # Torch takes seconds to import: only after everything that --help answers.
+    from training.command_line import one_line_errors
+
+    with one_line_errors():
+        from training import trained
+
+        run = trained.load(given.run)
+        path = given.output or run.folder.path / ("model.onnx" if given.onnx else "model.pt")
+        export(run, path, given.onnx)
+    print(f"{path}: {path.stat().st_size:,} bytes")
 
 
-def to_onnx(net: nn.Module, path: Path) -> None:
-    """Write a text classifier as ONNX, weights included.
-
-    Inputs `tokens [batch, time]` and `lengths [batch]` (int64), output `logits [batch, classes]` as in evaluation mode.
-    Any batch and time will do. Lengths are from 0 to time, which the file does not check.
+def export(run: "Trained", path: Path, onnx: bool) -> None:
+    """Write the run's net to `path`, whole or not at all.
 
     Raises:
-        ModuleNotFoundError: the extra `export` is missing; one sentence that says how to install it.
+        UserError: the net cannot be written in that format, an extra is missing, or `path` cannot be written.
     """
+    from training.configuration import is_market
+    from training.errors import UserError
+
+    from .formats import ExportError, to_onnx, to_torchscript
+
+    name = run.config.model.name
+    if "checkpoint" in run.config.model:
+        raise UserError(f"model={name} cannot be written as one file: its encoder is code of transformers.")
+    if onnx and is_market(run.config):
+        raise UserError(f"--onnx is for text classifiers; leave it out for model={name}.")
     try:
-        from onnxscript.ir.passes import common
+        (to_onnx if onnx else to_torchscript)(run.net, path, facts(run))
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError('ONNX export needs more packages: pip install -e ".[export]".') from error
-
-    net = _for_inference(net)
-    for name, module in list(net.named_modules()):
-        if isinstance(module, LSTM):
-            net.set_submodule(name, ScanLSTM(module))
-    with _quiet():
-        program = torch.onnx.export(
-            net,
-            (torch.ones(2, 3, dtype=torch.int64), torch.tensor([3, 1])),
-            dynamo=True,
-            # The second batch is found to equal the first; named again, it brings a warning that this name is not used.
-            dynamic_shapes=({0: "batch", 1: "time"}, {0: torch.export.Dim.AUTO}),
-            input_names=["tokens", "lengths"],
-            output_names=["logits"],
-            external_data=False,
-            verbose=False,
-        )
-    assert program is not None  # it is for dynamo=False only
-    common.ClearMetadataAndDocStringPass()(program.model)  # stack traces with this machine's paths, most of the file
-    with replacing(path) as temporary:
-        program.save(str(temporary))
+        raise UserError(str(error)) from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}); choose another with -o.") from error
+    except ExportError as error:
+        raise UserError(f"model={name}: {error}.") from error
 
 
-class ScanLSTM(nn.Module):
-    """`cells.LSTM` on padded batches in evaluation mode, with the loop over time as one operator.
+def facts(run: "Trained") -> dict[str, Any]:
+    """What it takes to use the net, as plain data: what becomes of a text, or of days, before it and behind it."""
+    from omegaconf import OmegaConf
 
-    The unroll of `cells.recurrence` runs over packed batches, whose shapes depend on the lengths' values; in a file for
-    all lengths the steps behind a row's end are computed and discarded instead. The cell's equations are the same:
-    those of the LSTM's Step, traced.
-    """
+    from datamodules.preprocess import tables
+    from training.configuration import alteration_of, is_market, kind
 
-    def __init__(self, lstm: LSTM):
-        super().__init__()
-        self.batch_first, self.layers = lstm.batch_first, lstm.num_layers
-        self.suffixes = ["", "_reverse"] if lstm.bidirectional else [""]
-        self.sizes = lstm.hidden_size, lstm.proj_size or lstm.hidden_size
-        for name, weight in lstm.named_parameters(recurse=False):
-            self.register_parameter(name, weight)
-        self.step = _traced(lstm)
+    from .decision import THRESHOLD
 
-    def forward(
-        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None, lengths: Tensor | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """As `cells.LSTM.forward`, for a batch `[B, T, I]` or `[T, B, I]`; lengths are not checked."""
-        if input.dim() != 3:
-            raise ValueError(f"an LSTM in an ONNX file takes padded batches, not a {input.dim()}-D input")
-        x = input.transpose(0, 1) if self.batch_first else input
-        steps, batch = x.shape[:2]
-        ended = torch.zeros(steps, batch, 1, dtype=torch.bool)
-        if lengths is not None:
-            ended = (torch.arange(steps).unsqueeze(1) >= lengths).unsqueeze(2)
-        if hx is None:
-            cells = self.layers * len(self.suffixes)
-            hx = x.new_zeros(cells, batch, self.sizes[1]), x.new_zeros(cells, batch, self.sizes[0])
-        # c before h, as in the cells; `scan` wants the first states to lie in memory as those of later steps do
-        states = [(c.contiguous(), h.contiguous()) for h, c in zip(*hx, strict=True)]
-        for layer in range(self.layers):
-            outputs = []
-            for direction, suffix in enumerate(self.suffixes):
-                k = layer * len(self.suffixes) + direction
-                output, states[k] = self._direction(x, ended, states[k], f"l{layer}{suffix}")
-                outputs.append(output)
-            x = torch.cat(outputs, 2)
-        c, h = (torch.stack(state) for state in zip(*states, strict=True))
-        return x.transpose(0, 1) if self.batch_first else x, (h, c)
-
-    def _direction(
-        self, x: Tensor, ended: Tensor, states: tuple[Tensor, Tensor], name: str
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """-> outputs [T, B, H] and the final c and h of the layer and direction with this name."""
-        weights = dict(self.named_parameters(recurse=False))
-        weight_hh, weight_hr = weights[f"weight_hh_{name}"], weights.get(f"weight_hr_{name}")
-        gates = F.linear(x, weights[f"weight_ih_{name}"])
-        if f"bias_ih_{name}" in weights:
-            gates = gates + weights[f"bias_ih_{name}"] + weights[f"bias_hh_{name}"]
-
-        def step(states: tuple[Tensor, Tensor], now: tuple[Tensor, Tensor]) -> tuple[tuple[Tensor, Tensor], Tensor]:
-            (c, h), (gates, ended) = states, now
-            next_c, next_h = self.step(torch.addmm(gates, h, weight_hh.t()), c)
-            if weight_hr is not None:
-                next_h = next_h @ weight_hr.t()
-            return (torch.where(ended, c, next_c), torch.where(ended, h, next_h)), torch.where(ended, 0.0, next_h)
-
-        states, output = scan(step, states, (gates, ended), reverse=name.endswith("_reverse"))
-        return output, states
+    config = run.config
+    origin = {"learnt_from": kind(config), "model": config.model.name, "cell": alteration_of(config).name}
+    if is_market(config):
+        return {**origin, **run.data, **{key: config[key] for key in ("protocol", "window", "horizon")}}
+    settings = OmegaConf.to_container(config.preprocess)
+    return {
+        **origin,
+        **run.data,
+        "loss": config.loss,
+        "threshold": THRESHOLD if config.loss == "sigmoid" else None,
+        "padding": config.padding,
+        "preprocess": settings,
+        "tables": tables(),
+    }
 
 
-def _traced(lstm: LSTM) -> nn.Module:
-    """The LSTM's Step as a graph of torch's own operators, because torch.export does not look into TorchScript."""
-    c = lstm.get_parameter("weight_hh_l0").new_zeros(2, lstm.hidden_size)
-    with torch.no_grad():
-        return make_fx(lstm.recurrence.step)(torch.cat([c, c, c, c], 1), c)
-
-
-def _for_inference(net: nn.Module) -> nn.Module:
-    """A copy on the CPU, in evaluation mode and without gradients."""
-    return copy.deepcopy(net).cpu().eval().requires_grad_(False)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporter's word on packages that nobody asked for, such as torchvision."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
+if __name__ == "__main__":
+    main()

@@ -6,11 +6,11 @@ from torch import nn
 
 @torch.no_grad()
 def like_keras(net: nn.Module) -> None:
-    """Re-draw the weights of every Embedding, Linear, Conv1d and LSTM inside `net` from Keras' default distributions.
+    """Re-draw the weights of every Embedding, Linear, Conv1d, MultiheadAttention and LSTM inside `net` as Keras would.
 
-    Embedding U(-0.05, 0.05); dense and convolution kernels Glorot-uniform, zero bias; LSTM input kernel Glorot-uniform
-    over all four gates at once, recurrent kernel orthogonal over all four gates at once, zero biases with the forget
-    bias 1.
+    Embedding U(-0.05, 0.05); dense and convolution kernels Glorot-uniform, zero bias; so too each of attention's four
+    kernels; LSTM input kernel Glorot-uniform over all four gates at once, recurrent kernel orthogonal over all four
+    gates at once, zero biases with the forget bias 1.
     Keras has one bias a gate where torch has two; the second stays zero and is not trained, so that both the number of
     trainable parameters and the size of an optimiser's step on the bias are Keras'.
     """
@@ -21,6 +21,10 @@ def like_keras(net: nn.Module) -> None:
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.MultiheadAttention):  # its output kernel is a Linear
+            for kernel in module.in_proj_weight.chunk(3):
+                nn.init.xavier_uniform_(kernel)
+            nn.init.zeros_(module.in_proj_bias)
         elif isinstance(module, nn.LSTM):
             _lstm_like_keras(module)
 

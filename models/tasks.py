@@ -9,6 +9,8 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MultilabelAccuracy, MultilabelF1Score
 
+from .decision import decide, probabilities
+
 
 class TextBatch(Protocol):
     """What a classification batch brings: `tokens [B, T]`, `lengths [B]`, `targets [B, C]`, `rows [B]`."""
@@ -61,8 +63,8 @@ class Classification(pl.LightningModule):
         if loss not in ("sigmoid", "softmax"):
             raise ValueError(f"loss is sigmoid or softmax, not {loss!r}")
         self.net = net
-        self.sigmoid = loss == "sigmoid"
-        self.criterion = F.binary_cross_entropy_with_logits if self.sigmoid else F.cross_entropy
+        self.loss = loss
+        self.criterion = F.binary_cross_entropy_with_logits if loss == "sigmoid" else F.cross_entropy
         self.lr = lr
         self.train_loss = MeanMetric()
         self.val_scores = Scores(classes)
@@ -93,8 +95,8 @@ class Classification(pl.LightningModule):
     def test_step(self, batch: TextBatch, _: int) -> None:
         """Update the test scores and keep the predictions."""
         logits = self._score(self.test_scores, batch)
-        probabilities = logits.sigmoid() if self.sigmoid else logits.softmax(1)
-        self._tested.append(Predictions(batch.rows, batch.targets, self.decide(logits), probabilities))
+        predicted = decide(logits, self.loss)
+        self._tested.append(Predictions(batch.rows, batch.targets, predicted, probabilities(logits, self.loss)))
 
     def on_test_epoch_end(self) -> None:
         """Log `test/...`."""
@@ -109,12 +111,6 @@ class Classification(pl.LightningModule):
         """Adam over what is trained."""
         return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr)
 
-    def decide(self, logits: Tensor) -> Tensor:
-        """The predicted classes `[B, C]`, 0 or 1."""
-        if self.sigmoid:
-            return (logits > 0).long()  # a probability above 0.5
-        return F.one_hot(logits.argmax(1), logits.size(1))
-
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         loss = self.criterion(logits, targets)
         if not torch.isfinite(loss):
@@ -123,13 +119,32 @@ class Classification(pl.LightningModule):
 
     def _score(self, scores: "Scores", batch: TextBatch) -> Tensor:
         logits = self.net(batch.tokens, batch.lengths)
-        scores.update(logits, self.decide(logits), batch.targets, self._loss(logits, batch.targets))
+        scores.update(logits, decide(logits, self.loss), batch.targets, self._loss(logits, batch.targets))
         return logits
 
     def _log(self, split: str, scores: "Scores") -> None:
         in_curves = self.trainer.state.fn == "fit"  # scoring the chosen epoch when all is done adds no point
         values = {f"{split}/{name}": value for name, value in scores.compute().items()}
         self.log_dict(values, logger=in_curves)
+
+
+class FittedClassification(Classification):
+    """Classification by a net that is fitted at once, by its method `fit(batches, loss)`, and not by descent.
+
+    One epoch follows, which scores the net and leaves what any other run leaves.
+    """
+
+    def on_fit_start(self) -> None:
+        """Let there be one epoch."""
+        self.trainer.fit_loop.max_epochs = 1
+
+    def on_train_start(self) -> None:
+        """Fit the net to the training part."""
+        self.net.fit(self.trainer.train_dataloader, self.loss)  # type: ignore[operator]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """One that moves nothing: Lightning writes a checkpoint only after a step."""
+        return torch.optim.SGD(self.parameters(), lr=0.0)
 
 
 class Scores(nn.Module):

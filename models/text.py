@@ -1,6 +1,5 @@
 """The paper's text classifier: a stack of two bidirectional LSTMs (Figure 3 of the LSTM-CS paper)."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -8,6 +7,7 @@ from cells import LSTM
 from cells.alterations import Spec
 
 from .initialise import like_keras
+from .pooling import max_and_mean
 
 
 class StackedBiLSTM(nn.Module):
@@ -48,18 +48,8 @@ class StackedBiLSTM(nn.Module):
         x = self._spatial_dropout(self.embedding(tokens))
         x, _ = self.lstm_1(x, None, lengths)
         x, _ = self.lstm_2(x, None, lengths)
-        return self.dense(_max_and_mean(x, lengths))
+        return self.dense(max_and_mean(x, lengths))
 
     def _spatial_dropout(self, x: Tensor) -> Tensor:
         kept = F.dropout(x.new_ones(x.size(0), 1, x.size(2)), self.dropout, self.training)
         return x * kept
-
-
-def _max_and_mean(x: Tensor, lengths: Tensor) -> Tensor:
-    """Maximum and mean of `x [B, T, F]` over each row's real steps, side by side: `[B, 2F]`."""
-    step = torch.arange(x.size(1), device=x.device)
-    padding = (step >= lengths.unsqueeze(1)).unsqueeze(2)
-    highest = x.masked_fill(padding, -float("inf")).amax(1)
-    highest = highest.masked_fill((lengths == 0).unsqueeze(1), 0.0)
-    mean = x.masked_fill(padding, 0.0).sum(1) / lengths.clamp(min=1).unsqueeze(1).to(x.dtype)
-    return torch.cat([highest, mean], 1)

@@ -1,3 +1,4 @@
+import functools
 import os
 import subprocess
 import sys
@@ -23,12 +24,13 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+def train_in(folder: Path, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    """Run `python train.py ...` in `folder` as a user does."""
+    command = [sys.executable, str(PROJECT / "train.py"), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)
+
+
 @pytest.fixture
 def train(tmp_path: Path) -> Command:
-    """Runs `python train.py ...` as a user does, in an empty folder."""
-
-    def run(*arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(PROJECT / "train.py"), *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False)
-
-    return run
+    """`train_in` an empty folder."""
+    return functools.partial(train_in, tmp_path)

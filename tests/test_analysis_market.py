@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
+from analysis import tables
 from analysis.market import report
 from analysis.results import ResultsError, read
 from analysis.summary import summary
@@ -13,6 +15,10 @@ RUN = {
     "features": "btc", "sentiment": None, "window": 7, "horizon": 1, "protocol": "paper", "control": None,
     "source": "yahoo", "warning": None, "model": "lstm", "cell": "baseline", "settings": "a1", "seed": 0, "fold": 0,
     "seconds": 1.0, "parameters": 10,
+}  # fmt: skip
+CONFIG = {
+    "cell": {"current": None, "hidden": None}, "model": {"name": "lstm", "hidden": 64}, "epochs": 40, "n_folds": 10,
+    "features": {"name": "btc", "series": ["btc"]}, "sentiment": None, "seed": 0, "fold": 0,
 }  # fmt: skip
 DAYS = ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04"]
 
@@ -30,6 +36,11 @@ def run(folder: Path, val_rmse: float, closes: dict[str, list[float]] | None = N
     table = pd.DataFrame({"day": DAYS, "split": parts[-1], **flat, **(closes or {})})
     table.to_csv(folder / "predictions.csv", index=False)
     (folder / "finished").write_text("")
+
+
+def configured(folder: Path, **changed: object) -> None:
+    """What a run was configured to."""
+    OmegaConf.save(OmegaConf.merge(CONFIG, changed), folder / "config.yaml")
 
 
 def cells(text: str, features: str) -> list[str]:
@@ -84,7 +95,7 @@ def test_walk_forward_folds_are_scored_together(tmp_path: Path) -> None:
     )
     later.to_csv(tmp_path / "b" / "predictions.csv", index=False)
     text = report(tmp_path)
-    header, *rows = text.splitlines()
+    _, header, *rows = text.splitlines()
     assert "relative_rmse" in header
     (net,) = [row for row in rows if "lstm baseline, seed 0" in row]
     assert net.split()[-2] == "75.0%"  # 6 of 8 directions
@@ -95,9 +106,64 @@ def test_walk_forward_folds_are_scored_together(tmp_path: Path) -> None:
 
 def test_runs_that_would_be_mixed_unseen_are_refused(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03, settings="a1")
-    run(tmp_path / "b", 0.05, settings="b2")  # other epochs, say
-    with pytest.raises(ResultsError, match="window 7, features btc, model lstm that differ"):
+    run(tmp_path / "b", 0.05, settings="b2", seed=1)
+    configured(tmp_path / "a", seed=0)
+    configured(tmp_path / "b", seed=1, epochs=5, model={"hidden": 8})
+    says = r"window 7, features btc, model lstm that differ in epochs \(40, 5\), model.hidden \(64, 8\), which"
+    with pytest.raises(ResultsError, match=says):
         report(tmp_path)
+
+
+def test_controls_alone_make_no_table(tmp_path: Path) -> None:
+    run(tmp_path / "a", 0.03, features="btc_sent", sentiment="reddit", control="leak")
+    with pytest.raises(ResultsError, match="only runs with control="):
+        report(tmp_path)
+
+
+def test_a_run_that_lies_there_twice_is_refused(tmp_path: Path) -> None:
+    run(tmp_path / "a", 0.03)
+    run(tmp_path / "b", 0.03)
+    with pytest.raises(ResultsError, match=r"holds a run of window 7, features btc, model lstm twice, in .*a and .*b"):
+        report(tmp_path)
+
+
+def test_folds_of_different_numbers_are_not_pooled(tmp_path: Path) -> None:
+    run(tmp_path / "a", 0.03, protocol="walk_forward", settings="a1", fold=0)
+    run(tmp_path / "b", 0.03, protocol="walk_forward", settings="b2", fold=1)
+    configured(tmp_path / "a")
+    configured(tmp_path / "b", n_folds=3, fold=1)
+    with pytest.raises(ResultsError, match=r"differ in n_folds \(10, 3\)"):
+        report(tmp_path)
+
+
+def test_nets_whose_baselines_differ_do_not_share_them(tmp_path: Path) -> None:
+    closes = {"truth": [110.0, 121.0, 110.0, 121.0], "prediction": [105.0, 105.0, 105.0, 95.0]}
+    run(tmp_path / "a", 0.03, closes, protocol="walk_forward")
+    other = {"protocol": "walk_forward", "model": "cnn_lstm", "settings": "b2"}
+    run(tmp_path / "b", 0.03, {**closes, "ridge": [100.0, 101.0, 100.0, 100.0]}, **other)
+    with pytest.raises(ResultsError, match="features btc, window 7, horizon 1, source yahoo have different baselines"):
+        report(tmp_path)
+
+
+def test_rows_on_other_days_have_their_own_persistence_and_say_so(tmp_path: Path) -> None:
+    run(tmp_path / "a", 0.03)
+    csv = {"features": "btc_sent", "sentiment": "jar_vader"}
+    run(tmp_path / "b", 0.05, **csv)
+    run(tmp_path / "c", 0.05, **{**csv, "sentiment": "reddit"})
+    predictions, baselines = (tmp_path / "b" / f"{name}.csv" for name in ("predictions", "baselines"))
+    pd.read_csv(predictions).iloc[1:3].to_csv(predictions, index=False)
+    pd.read_csv(baselines).assign(rmse=0.03).to_csv(baselines, index=False)
+    of_jar, of_reddit = report(tmp_path).split("\n\n")
+    assert "btc_sent" in of_jar
+    lines = [line for line in of_jar.splitlines() if line.startswith("persistence")]
+    assert [line.split(" on ")[1].split(",")[0] for line in lines] == ["4 days", "2 days"]
+    assert [line.split("RMSE ")[1][:6] for line in lines] == ["0.0209", "0.0300"]
+    assert [line.split(": ")[-1] for line in lines] == ["btc", "btc_sent"]
+    assert " ".join(cells(of_jar, "btc")).endswith("4 days, 2020-01-01 to 2020-01-04")
+    assert " ".join(cells(of_jar, "btc_sent")).endswith("2 days, 2020-01-02 to 2020-01-03")
+    (line,) = [line for line in of_reddit.splitlines() if line.startswith("persistence")]
+    assert "on 4 days, 2020-01-01 to 2020-01-04: RMSE 0.0209" in line
+    assert "validated on" not in of_reddit
 
 
 def test_runs_on_texts_and_on_the_market_lie_side_by_side(tmp_path: Path) -> None:
@@ -107,3 +173,16 @@ def test_runs_on_texts_and_on_the_market_lie_side_by_side(tmp_path: Path) -> Non
     (tmp_path / "empty").mkdir()
     with pytest.raises(ResultsError, match="no finished run with features="):
         report(tmp_path / "empty")
+
+
+def test_the_market_is_among_all_tables_with_its_numbers(tmp_path: Path) -> None:
+    run(tmp_path / "a", 0.03)
+    up = {"truth": [110.0, 121.0, 110.0, 121.0], "prediction": [105.0, 105.0, 105.0, 95.0]}
+    run(tmp_path / "b", 0.04, up, protocol="walk_forward")
+    found = {table.name: table for table in tables.every(tmp_path)}
+    assert list(found) == ["missing", "bitcoin_table_1_baseline_1_yahoo", "bitcoin_walk_forward"]
+    numbers = found["bitcoin_table_1_baseline_1_yahoo"].numbers.set_index(["features", "model"])
+    assert numbers.loc[("btc", "lstm"), ["val_rmse_paper", "val_rmse", "seeds"]].tolist() == [0.21, 0.03, 1]
+    assert numbers["val_rmse_paper"].notna().all()
+    assert numbers["val_rmse"].count() == 1
+    assert found["bitcoin_walk_forward"].numbers["days"].tolist() == [4, 4, 4, 4]

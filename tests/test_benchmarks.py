@@ -15,10 +15,12 @@ from conftest import PROJECT
 from omegaconf import OmegaConf
 
 from benchmarks import contenders, others
-from benchmarks.contenders import SHAPES, Shape
+from benchmarks.__main__ import main as benchmarks_main
 from benchmarks.measure import Calls, interleaved, peak
+from benchmarks.shapes import SHAPES, Shape
 
 TINY = Shape(3, 4, 5, 6)
+ONE_DIRECTION = TINY._replace(directions=1)
 
 
 def benchmarks(code: str, *arguments: str, timeout: float = 200) -> str:
@@ -30,8 +32,8 @@ def benchmarks(code: str, *arguments: str, timeout: float = 200) -> str:
 
 
 def test_recurrence_measures_every_contender_and_writes_it_all(tmp_path: Path) -> None:
-    tiny = f"from benchmarks import contenders; contenders.SHAPES[:] = [contenders.Shape{tuple(TINY)}]"
-    arguments = ("--quick", "--threads", "1", "--json", str(tmp_path / "all.json"))
+    tiny = f"from benchmarks import shapes; shapes.SHAPES[:] = [shapes.{TINY!r}, shapes.{ONE_DIRECTION!r}]"
+    arguments = ("--quick", "--threads", "1", "--shapes", "0", "1", "--json", str(tmp_path / "all.json"))
     printed = benchmarks(tiny, "recurrence", *arguments)
     written = json.loads((tmp_path / "all.json").read_text())
     assert {"processor", "torch", "python"} < written.keys()
@@ -41,45 +43,79 @@ def test_recurrence_measures_every_contender_and_writes_it_all(tmp_path: Path) -
         "ragged": contenders.ragged(TINY),
     }
     assert named == {(rows, name) for rows, names in expected.items() for name in names}
+    shapes = [TINY._asdict(), ONE_DIRECTION._asdict()]
     for entry in written["entries"]:
         for least, median, calls in (entry["forward"], entry["backward"]):
             assert 0 < least <= median
             assert calls >= 5
         assert f"{entry['backward'][0]:.2f}" in printed
-        assert entry["shape"] == TINY._asdict()
+        assert entry["shape"] in shapes
+    assert [entry["shape"] for entry in written["entries"] if entry["name"] == "plain loop C1"] == [
+        *shapes[:1] * 2,
+        *shapes[1:] * 2,
+    ]
+    assert "T=3 B=4 I=5 H=6, one direction, 1 threads\n" in printed
+
+
+def test_shapes_are_listed_and_no_others_are_taken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for argument, status in (("--help", 0), ("99", 2), ("-1", 2)):
+        arguments = ["benchmarks", "recurrence", *(["--shapes"] if status else []), argument]
+        monkeypatch.setattr(sys, "argv", arguments)
+        with pytest.raises(SystemExit) as stopped:
+            benchmarks_main()
+        assert stopped.value.code == status
+    printed = capsys.readouterr()
+    said = " ".join(printed.out.split())
+    for number, shape in enumerate(SHAPES):
+        assert f"{number}: {shape}" in said
+    assert "argument --shapes: invalid choice: 99" in printed.err
 
 
 def test_fit_compares_epochs(tmp_path: Path) -> None:
     printed = benchmarks("pass", "fit", "--epochs", "1", "data=robo", f"cache_dir={tmp_path}")
-    assert "training by Lightning over bare loop: least" in printed
+    assert "steps by Lightning over bare steps: least" in printed
+    assert "epoch by Lightning over bare epoch: least" in printed
 
 
-def test_the_shapes_of_the_project_s_own_model_are_measured() -> None:
-    model = OmegaConf.load(PROJECT / "conf" / "model" / "bilstm.yaml")
-    layers = {(shape.inputs, shape.hidden) for shape in SHAPES}
-    assert {(model.embedding, model.hidden), (2 * model.hidden, model.hidden)} <= layers
+def test_the_shapes_of_the_project_s_own_models_are_measured() -> None:
+    bilstm, lstm, cnn_lstm = (
+        OmegaConf.load(PROJECT / f"conf/model/{name}.yaml") for name in ("bilstm", "lstm", "cnn_lstm")
+    )
+    layers = {(shape.inputs, shape.hidden, shape.directions) for shape in SHAPES}
+    assert {(bilstm.embedding, bilstm.hidden, 2), (2 * bilstm.hidden, bilstm.hidden, 2)} <= layers
+    features, batch_size = 19, OmegaConf.load(PROJECT / "conf" / "config.yaml").batch_size
+    assert {(features, lstm.hidden, 1), (cnn_lstm.filters, cnn_lstm.hidden, 1)} <= layers
+    tables = [OmegaConf.load(PROJECT / f"conf/experiment/market_table{number}.yaml") for number in (1, 2, 3)]
+    windows = {(table.hydra.sweeper.params.window, batch_size, features, lstm.hidden, 1) for table in tables}
+    assert windows <= set(SHAPES)
 
 
+@pytest.mark.parametrize("shape", [TINY, ONE_DIRECTION], ids=str)
 @pytest.mark.parametrize("name", ["plain loop C1", "ours C1", "ours C1 (lengths)"])
-def test_contenders_that_should_agree_do(name: str) -> None:
+def test_contenders_that_should_agree_do(name: str, shape: Shape) -> None:
     found = []
     for contender in (name, "ours C1"):
         torch.manual_seed(0)  # weights and input
         group = contenders.ragged if "lengths" in name else contenders.full
-        output = group(TINY)[contender]().forward()
+        output = group(shape)[contender]().forward()
+        assert output.size(-1) == shape.directions * shape.hidden
         found.append(output[output != 0].sort().values)  # padding is zero, and packed rows have another order
     torch.testing.assert_close(*found)
 
 
 @pytest.mark.skipif(not others.has_keras(), reason="Keras is not installed")
 @pytest.mark.parametrize("altered", [False, True])
-def test_keras_gives_our_results(altered: bool) -> None:
-    others.keras_calls(TINY, altered).backward()
+@pytest.mark.parametrize("shape", [TINY, ONE_DIRECTION], ids=str)
+def test_keras_gives_our_results(altered: bool, shape: Shape) -> None:
+    others.keras_calls(shape, altered).backward()
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("torchrecurrent"), reason="torchrecurrent is not installed")
-def test_torchrecurrent_gives_our_results() -> None:
-    others.torchrecurrent_calls(TINY).backward()
+@pytest.mark.parametrize("shape", [TINY, ONE_DIRECTION], ids=str)
+def test_torchrecurrent_gives_our_results(shape: Shape) -> None:
+    others.torchrecurrent_calls(shape).backward()
 
 
 def test_another_result_is_not_measured() -> None:

@@ -85,7 +85,8 @@ def test_help_explains_every_key() -> None:
     keys = [str(key) for key in config if key not in ("defaults", "hydra", "preprocess")]
     keys += [f".{key}" if key != "lowercase" else "preprocess.lowercase" for key in config.preprocess]
     for model in (CONF / "model").glob("*.yaml"):
-        keys += [model.stem, *(f"model.{key}" for key in OmegaConf.load(model) if key not in ("name", "_target_"))]
+        options = composed(f"model={model.stem}").model
+        keys += [model.stem, *(f"model.{key}" for key in options if key not in ("name", "_target_"))]
     keys += [path.stem for group in ("features", "sentiment") for path in (CONF / group).glob("*.yaml")]
     keys += ["cell", "cell.current", "cell.hidden", "data", "model", "features", "sentiment", *FUNCTIONS]
     assert [key for key in keys if key not in HELP] == []
@@ -131,6 +132,13 @@ def test_a_feature_set_brings_its_model_and_the_protocol_its_stopping() -> None:
     assert (walk.model.name, walk.patience, walk.test_epoch) == ("lstm", 5, "best")
     chosen = composed("features=btc", "model=cnn_lstm", "patience=3", "test_epoch=best")
     assert (chosen.model.name, chosen.patience, chosen.test_epoch) == ("cnn_lstm", 3, "best")
+
+
+def test_only_a_pre_trained_model_brings_a_learning_rate_of_its_own() -> None:
+    rates = {path.stem: composed(f"model={path.stem}").lr for path in (CONF / "model").glob("*.yaml")}
+    assert 2e-5 <= rates.pop("bert") <= 5e-5
+    assert set(rates.values()) == {0.001}
+    assert composed("model=bert", "lr=0.0001").lr == 0.0001
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ def test_figure_7_enlarges_the_last_days() -> None:
 
 def test_weights_are_bars_by_feature() -> None:
     table = pd.DataFrame({"feature": ["a", "b"], "permutation": [0.1, -0.2], "integrated_gradients": [0.3, 0.4]})
-    left, right = weights(table).axes
+    figure = weights(table, "a title")
+    left, right = figure.axes
+    assert figure.get_suptitle() == "a title"
     assert [bar.get_width() for bar in left.patches] == [0.1, -0.2]
     assert [bar.get_width() for bar in right.patches] == [0.3, 0.4]
     assert [label.get_text() for label in left.get_yticklabels()] == ["a", "b"]

@@ -60,6 +60,26 @@ def test_direction_and_relative_error_by_hand() -> None:
     assert found.relative_rmse == pytest.approx(math.sqrt((8 * 0.25 + 2 * 2.25 + 1 + 0.25) / 11))
 
 
+def test_overlapping_targets_are_no_tosses_of_their_own() -> None:
+    truth = np.array([1.0] * 12)
+    forecasts = np.array([1.0] * 3 + [-1.0] * 2 + [1.0] * 7)
+    found = compare(truth, forecasts, np.zeros(12), 3)
+    assert found.direction == 10 / 12
+    assert found.direction_p == pytest.approx(5 / 16)  # days 0, 3, 6 and 9, of which 3 are right
+    rare = compare(truth * np.array([0.0, 1, 1] * 4), forecasts, np.zeros(12), 3)
+    assert rare.direction == 7 / 8
+    assert math.isnan(rare.direction_p)
+
+
+def test_a_slow_forecast_that_knows_nothing_is_seldom_significant() -> None:
+    rng, horizon, found = np.random.default_rng(0), 15, []
+    for _ in range(100):
+        walks = rng.standard_normal((2, 400 + horizon)).cumsum(1)
+        truth, forecast = walks[:, horizon:] - walks[:, :-horizon]
+        found.append(compare(truth, forecast, np.zeros(len(truth)), horizon).direction_p)
+    assert np.mean(np.array(found) < 0.05) < 0.1  # 0.36 if every day counted
+
+
 def test_persistence_takes_no_direction_and_cannot_differ_from_itself() -> None:
     truth = np.array([1.0, -2.0, 3.0])
     found = compare(truth, np.zeros(3), np.zeros(3), 1)
@@ -139,6 +159,25 @@ def test_ridge_finds_a_linear_rule() -> None:
     test = fold.split.test
     found = compare(fold.targets[test], fold.scaled(ridge(fold))[test], fold.persistence[test], 1)
     assert found.relative_rmse == pytest.approx(math.sqrt(1 - 0.8**2), abs=0.1)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize(
+    ("protocol", "window", "horizon"), [("paper", 2, h) for h in (10, 25, 40, 63)] + [("walk_forward", 2, 20)]
+)
+def test_baselines_of_long_horizons(name: str, protocol: str, window: int, horizon: int) -> None:
+    close = walk(np.random.default_rng(6).normal(size=159) / 20)
+    fold = fold_of(close, protocol, window, horizon)
+    forecasts = BASELINES[name](fold)
+    assert forecasts.shape == fold.close.shape
+    assert (forecasts > 0).all() or name == "ridge"
+
+
+def test_a_baseline_of_a_single_training_window() -> None:
+    fold = fold_of(walk(np.random.default_rng(7).normal(size=99) / 20), "paper", 79, 1)
+    assert len(fold.split.train) == 1
+    for forecast in BASELINES.values():
+        assert np.isfinite(forecast(fold)).all()
 
 
 @pytest.mark.parametrize("name", BASELINES)

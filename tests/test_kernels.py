@@ -32,7 +32,8 @@ def test_every_function_of_the_language_has_its_instructions() -> None:
     assert list(vector.FUNCTIONS) == list(FUNCTIONS)
 
 
-RANGES = {"exp": (-80, 80), "log": (1e-30, 1e30), "sqrt": (0, 1e6), "softplus": (-80, 19)}
+RANGES = {"exp": (-80, 80), "expm1": (-80, 80), "sqrt": (0, 1e6), "softplus": (-80, 19)}
+RANGES |= {"log": (1e-30, 1e30), "log1p": (-0.99, 1e6)}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -66,7 +67,7 @@ SIZES = [(5,), (4, 4, 4), (9, 9, 7, 2, 1, 1), (40, 31, 20, 1), (3, 3, 0, 0)]
 @pytest.mark.parametrize("threads", [1, 2, 4, 8])
 @pytest.mark.parametrize("chunk_rows", [1, 10, 1000])
 def test_a_plan_covers_every_row_once(sizes: tuple[int, ...], directions: int, threads: int, chunk_rows: int) -> None:
-    cut = plan.Plan(sizes, directions, threads, chunk_rows)
+    cut = plan.Plan(sizes, directions, threads, chunk_rows, 1)
     for direction in range(directions):
         visited = []
         for task in (task for task in cut.tasks if task.direction == direction):
@@ -89,13 +90,27 @@ def test_slices_are_of_equal_work() -> None:
     sizes = tuple(
         sorted(torch.randint(1, 200, (300,), generator=torch.Generator().manual_seed(0)).tolist(), reverse=True)
     )
-    work = [sum(task._tables["count"]) for task in plan.Plan(sizes, 2, 8, 100).tasks]
+    work = [sum(task._tables["count"]) for task in plan.Plan(sizes, 2, 8, 100, 1).tasks]
     assert len(work) == 8
     assert max(work) - min(work) < 0.02 * sum(work)
 
 
 def test_the_last_state_of_each_row() -> None:
-    cut = plan.Plan((3, 2, 2, 1), 2, 1, 10)
+    cut = plan.Plan((3, 2, 2, 1), 2, 1, 10, 1)
     states = torch.arange(8.0).unsqueeze(1)
     assert cut.final(states, 0).flatten().tolist() == [7, 6, 2]  # of the rows with 4, 3 and 1 steps
     assert cut.final(states, 1).flatten().tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("steps", [1, 7, 23, 342])
+@pytest.mark.parametrize("batch", [16, 64, 256])
+@pytest.mark.parametrize("columns", [83, 164, 1024])  # I + H
+def test_further_sums_of_weights_never_outweigh_the_gates(steps: int, batch: int, columns: int) -> None:
+    hidden, directions = 64, 2
+    for threads in (2, 4, 16, 64):
+        slices = len(plan.Plan((batch,) * steps, directions, threads, 100, columns).tasks) // directions
+        further_sums = (slices - 1) * 4 * hidden * columns
+        gates = steps * batch * 4 * hidden
+        assert further_sums <= gates
+        others = min(threads // directions, batch // plan.LEAST_SLICE)
+        assert slices == others or further_sums + 4 * hidden * columns > gates

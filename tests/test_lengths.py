@@ -1,5 +1,7 @@
 """Padded batches with lengths: nothing behind a row's end matters, in either direction, in any layer."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -113,6 +115,23 @@ def test_counting_what_the_layer_below_counted() -> None:
     ]
     assert reverse.T[:2].tolist() == [[1, 1, 1, 0, 0], [3, 3, 3, 2, 1]]
     assert c_n.squeeze(2).tolist() == [[3, 5, 0, 1, 5]] * 2 + [[1, 3, 0, 0, 3]] * 2
+
+
+@pytest.mark.parametrize("lengths", [None, torch.tensor([5, 5, 5])])
+def test_rows_that_all_have_every_step_are_not_copied(lengths: Tensor | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    lstm, x = LSTM(3, 4, bidirectional=True, alteration="C1"), torch.randn(5, 3, 3)
+    expected = lstm(x)
+    inputs, layers = [], LSTM._layers
+
+    def noted(self: LSTM, rows: Tensor, *rest: Any) -> Any:
+        inputs.append(rows.data_ptr())
+        return layers(self, rows, *rest)
+
+    monkeypatch.setattr(LSTM, "_layers", noted)
+    output, states = lstm(x, lengths=lengths)
+    assert inputs == [x.data_ptr()]
+    assert torch.equal(output, expected[0])
+    assert all(torch.equal(one, other) for one, other in zip(states, expected[1], strict=True))
 
 
 def test_a_batch_of_empty_rows_and_an_empty_batch() -> None:

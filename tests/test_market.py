@@ -127,6 +127,7 @@ def test_lightning_trains_on_a_new_order_each_epoch_that_depends_on_the_seed_alo
 def test_a_synthetic_market_says_so_and_needs_no_file() -> None:
     data = MarketDataModule.from_config(config())
     assert data.market.synthetic
+    assert data.market.sentiment == "synthetic"
     assert data.report[0].startswith("SYNTHETIC: these prices are made up")
     assert "sentiment=reddit is not read" in data.report[1]
     assert data.market.audit is not None
@@ -140,13 +141,15 @@ def test_the_report_of_real_files(tmp_path: Path) -> None:
         "BTC-USD.csv: 10 days, 2015-03-01 to 2015-03-10.",
         "DX-Y.NYB.csv: 6 days, 2015-03-02 to 2015-03-10, 2 rows without a price dropped.",
         "GSPC.csv: 7 days, 2015-03-02 to 2015-03-10.",
-        "Sentiment csv: 'mood' of mood.csv.",
-        "Sentiment csv: 4 days with prices are too few to tell whether it leaks them.",
+        "Sentiment mood: 'mood' of mood.csv.",
+        "Sentiment mood: 5 days with prices are too few to tell whether it leaks them.",
         "6 days on which all markets trade, 2015-03-02 to 2015-03-10, with 7 features. "
         "2 of them have no sentiment of their own and keep the last one.",
-        "4 windows of 2 days and 7 features: 3 to train, 1 to validate, 1 to test (2015-03-10 to 2015-03-10).",
+        "4 windows of 2 days and 7 features: 3 to train, 1 to validate, no third part to test "
+        "(2015-03-10 to 2015-03-10).",
     ]
     assert not data.market.synthetic
+    assert data.market.sentiment == "mood"
 
 
 def test_features_without_sentiment_need_none(tmp_path: Path) -> None:
@@ -158,7 +161,21 @@ def test_a_leaking_series_is_announced() -> None:
     data = MarketDataModule.from_config(config(sentiment="price_sign"))
     assert any(line.startswith("WARNING: sentiment price_sign looks like the price") for line in data.report)
     assert data.market.audit is not None
-    assert data.market.audit.same_sign == 1
+    assert data.market.audit.beside[0].same_sign == 1
+
+
+def test_controls_are_announced_and_what_they_put_in_place_is_audited() -> None:
+    plain = MarketDataModule.from_config(config(sentiment="price_sign"))
+    leak = MarketDataModule.from_config(config(sentiment="price_sign", control="leak"))
+    shuffled = MarketDataModule.from_config(config(sentiment="price_sign", control="shuffled"))
+    for data, announced in ((plain, 0), (leak, 1), (shuffled, 1)):
+        assert sum(line.startswith("CONTROL: control=") for line in data.report) == announced
+    assert leak.market.audit is not None
+    assert shuffled.market.audit is not None
+    assert leak.market.audit.beside[1].same_sign > 0.75  # tomorrow's, not the tag's same day
+    assert abs(leak.market.audit.beside[0].same_sign - 0.5) < 0.1
+    assert any("price_sign with control=leak looks like the price" in line for line in leak.report)
+    assert any("price_sign with control=shuffled does not look like" in line for line in shuffled.report)
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,18 @@ BROKEN = {
         "on 2015-03-02",
         "High 100.0 is below that day's Low",
     ),
+    "a Close above the High": (
+        "110.000000",
+        "107.000000",
+        "on 2015-03-02",
+        "High 107.0 is below that day's Close",
+    ),
+    "a Close below the Low": (
+        "101.000000,108.000000",
+        "109.000000,108.000000",
+        "on 2015-03-02",
+        "Close 108.0 is below that day's Low",
+    ),
     "a missing column": ("Volume", "Vol.", "BTC-USD.csv has no column Volume", "Adj Close"),
     "another separator": ("Date,Open,High,Low,", "Date;Open;High;Low,", "no column Date", "Date;Open"),
 }
@@ -111,6 +123,13 @@ def test_gaps_are_noted_by_what_the_market_is_used_to(data_dir: Path) -> None:
     row = "2015-03-04,104.000000,107.000000,104.000000,106.000000,106.000000,1200\n"
     assert "nothing between 2015-03-03 and 2015-03-05" in prices.load("btc", MARCH, edited(data_dir, row, "")).note
     assert "nothing" not in prices.load("sp500", MARCH, data_dir).note  # which has a weekend
+
+
+def test_days_missing_at_either_end_of_a_span_are_a_gap(data_dir: Path) -> None:
+    note = prices.load("btc", Span.parse("2015-02-27", "2015-03-11"), data_dir).note
+    assert "nothing before 2015-03-01, after 2015-03-10" in note
+    note = prices.load("sp500", Span.parse("2015-02-27", "2015-03-11"), data_dir).note
+    assert "nothing" not in note  # a weekend's length
 
 
 def test_newer_exports_without_adjusted_close_and_with_a_time_zone(data_dir: Path) -> None:
@@ -155,6 +174,7 @@ def test_the_real_files(shared_data: Path) -> None:
     assert joined.shape == (1304, 18)
     assert (joined.index[0], joined.index[-1]) == (pd.Timestamp("2014-09-18"), pd.Timestamp("2019-11-22"))
     assert "271 rows without a price dropped" in daily["usd"].note
+    assert not any("nothing" in checked.note for checked in daily.values())
     assert joined.notna().all(axis=None)
 
 
@@ -185,6 +205,7 @@ class Yahoo(BaseHTTPRequestHandler):
 
     zone = "America/New_York"
     days = pd.date_range("2015-03-01", "2015-03-20", tz=zone)
+    beyond = 0  # seconds that are answered after those asked for
     status = 200
     body: str | None = None
     asked: list[str]  # paths of the charts
@@ -206,7 +227,7 @@ class Yahoo(BaseHTTPRequestHandler):
     def chart(self, query: dict[str, str]) -> str:
         stamps = [int(day.timestamp()) for day in self.days]
         if "period1" in query:  # period2 is exclusive
-            stamps = [s for s in stamps if int(query["period1"]) <= s < int(query["period2"])]
+            stamps = [s for s in stamps if int(query["period1"]) <= s < int(query["period2"]) + self.beyond]
         close = [float(100 + n) for n in range(len(stamps))]
         quote = {
             "open": close, "high": [c + 1 for c in close], "low": [c - 1 for c in close], "close": close,
@@ -272,6 +293,22 @@ def test_prices_from_yahoo_are_kept(yahoo: type[Yahoo], tmp_path: Path) -> None:
     assert first.note == second.note
     kept = [path.name for path in (tmp_path / "market").iterdir() if path.is_file()]
     assert kept == ["GSPC_2015-03-01_2015-03-10.csv"]
+
+
+def test_only_days_that_are_over_are_kept(yahoo: type[Yahoo], tmp_path: Path) -> None:
+    today = pd.Timestamp.now(tz="UTC").normalize()
+    yahoo.zone = "UTC"
+    yahoo.days = pd.date_range(today - pd.Timedelta(days=9), today)
+    yahoo.beyond = 86_400
+    span = Span((today - pd.Timedelta(days=30)).date(), (today + pd.Timedelta(days=30)).date())
+    frame, note = prices.load("usd", span, tmp_path)
+    yesterday = today - pd.Timedelta(days=1)
+    assert frame.index[-1] == yesterday.tz_localize(None)
+    assert f"nothing before {frame.index[0]:%Y-%m-%d}, after {yesterday:%Y-%m-%d}" in note
+    (kept,) = (tmp_path / "market").glob("*.csv")
+    assert kept.name == f"DX-Y.NYB_{span.start}_{yesterday:%Y-%m-%d}.csv"
+    with pytest.raises(DataError, match="no day since then is over"):
+        prices.load("usd", Span(today.date(), span.end), tmp_path)
 
 
 def test_a_day_is_the_exchanges_own(yahoo: type[Yahoo], tmp_path: Path) -> None:

@@ -178,6 +178,14 @@ def test_vader_scores_repetitions_once(tmp_path: Path) -> None:
     assert table.loc["2018-01-03", ["positive", "negative", "neutral"]].tolist() == pytest.approx([2 / 3, 0, 1 / 3])
 
 
+def test_retweets_are_recognised_in_any_case() -> None:
+    day = date(2018, 1, 1)
+    texts = ["good", "RT @a: good", "rt @a: good", "Rt @b good", "part @a: good"]
+    keys = scores.by_vader([tweets.Tweet(day, text, None) for text in texts]).keys.tolist()
+    assert len(set(keys[:4])) == 1
+    assert keys[4] != keys[0]
+
+
 def test_every_tag_counts(tmp_path: Path) -> None:
     table = daily(MBSA, "tag", tmp_path)
     assert table["mean"].tolist() == pytest.approx([-1, 1, 1 / 3, -1])
@@ -208,8 +216,13 @@ def test_a_file_without_a_tweet(tmp_path: Path) -> None:
         scoring.daily_file(path, "tag", tmp_path)
 
 
+def blocks(rows: pd.DataFrame) -> list[scores._Block]:
+    return list(scores._blocks(rows["days"].value_counts().to_dict()))
+
+
+@pytest.mark.parametrize("fit", [60, 10], ids=["whole days", "parts of a day"])
 def test_days_are_merged_across_pieces_however_few_fit_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fit: int
 ) -> None:
     generator = np.random.default_rng(0)
     rows = pd.DataFrame(
@@ -225,11 +238,14 @@ def test_days_are_merged_across_pieces_however_few_fit_in_memory(
     paths = sorted(tmp_path.glob("*.npz"))
 
     at_once, broken = scores.merge(paths)
-    monkeypatch.setattr(scores, "AT_ONCE", 60)
+    monkeypatch.setattr(scores, "AT_ONCE", fit)
+    held = [len(rows[rows["days"].between(b.first, b.last) & (rows["keys"] % b.parts == b.part)]) for b in blocks(rows)]
+    assert sum(held) == 500
+    assert max(held) < 2 * fit  # keys are few here, so parts are not quite equal
     in_blocks, _ = scores.merge(paths)
     once = rows.drop_duplicates(["days", "keys"]).groupby("days")["values"]
     assert broken == sum(range(7))
-    assert at_once.equals(in_blocks)
+    pd.testing.assert_frame_equal(at_once, in_blocks)
     assert at_once["mean"].tolist() == pytest.approx(once.mean().tolist())
     assert at_once["tweets"].tolist() == once.size().tolist()
     assert at_once["tweets"].sum() + at_once["duplicates"].sum() == 500
@@ -336,6 +352,7 @@ def test_a_daily_csv() -> None:
         ("2015-03-02", "2015-03-01", "date 2015-03-01, value -0.20: this date stands there twice"),
         ("2015-03-02", "2 March", "date 2 March, value -0.20: date is not such as"),
         ("0.30", "good", "date 2015-03-03, value good: 'mood' is no number"),
+        ("mood", "mood,empty", "has no value in its column 'empty'"),
         ("mood", "moods", "has no column 'mood': it has date, moods"),
     ],
 )
@@ -343,7 +360,13 @@ def test_a_broken_daily_csv(tmp_path: Path, old: str, new: str, message: str) ->
     path = tmp_path / "mood.csv"
     path.write_text((FIXTURES / "mood.csv").read_text().replace(old, new, 1))
     with pytest.raises(DataError, match=message):
-        read_daily(path, "mood")
+        read_daily(path, "empty" if "empty" in new else "mood")
+
+
+def test_a_daily_csv_is_called_by_its_column_unless_it_has_a_name() -> None:
+    places = Places(FIXTURES, FIXTURES)
+    assert DailyCsv("csv", "mood.csv", "mood").load(places, pd.DataFrame()).name == "mood"
+    assert DailyCsv("mine", "mood.csv", "mood").load(places, pd.DataFrame()).name == "mine"
 
 
 def test_a_daily_csv_without_file_or_address(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from datamodules.batches import Batches
 from datamodules.corpora import Corpus
 from datamodules.errors import DataError
+from datamodules.numbering import Words
 from datamodules.preprocess import Settings
 from datamodules.text import Batch, TextDataModule
 from training.configuration import register_cells
@@ -43,7 +44,7 @@ def module(tmp_path: Path, documents: Corpus | None = None, min_count: int = 1, 
         "padding": "mask",
         **options,
     }
-    return TextDataModule(documents or corpus(), Settings(min_count=min_count), tmp_path, **chosen)
+    return TextDataModule(documents or corpus(), Words(Settings(min_count=min_count), tmp_path), **chosen)
 
 
 def rows(batches: Batches[Batch], epoch: int = 0) -> list[list[int]]:

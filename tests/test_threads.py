@@ -1,17 +1,18 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import lightning.pytorch as pl
 import pytest
 import torch
-from conftest import Command
+from conftest import PROJECT
 
+from cells import LSTM
+from cells import threads as loops
 from training.threads import Threads, Usage, idle_cores, usage
-
-SMALL = ("data=robo", "model.embedding=8", "model.hidden=8", "patience=null")
 
 
 @pytest.fixture(autouse=True)
@@ -59,40 +60,128 @@ def test_other_programs_are_seen() -> None:
             other.wait()
 
 
-def test_a_run_shrinks_beside_others_grows_again_and_gives_the_threads_back(
+class Net(pl.LightningModule):
+    """With cells, or without."""
+
+    def __init__(self, has_cells: bool = True):
+        super().__init__()
+        self.net = LSTM(2, 3) if has_cells else torch.nn.Linear(2, 3)
+
+
+TRAINER = pl.Trainer(logger=False, accelerator="cpu")
+
+
+class Machine:
+    """Four cores, of which others use so many."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self.others, self.now = 0.0, Usage(10.0, 100.0, 5.0)
+        monkeypatch.setattr("training.threads.usage", self.usage)
+        monkeypatch.setattr("training.threads._allowed", lambda cores: set(range(4)))
+
+    def usage(self) -> Usage:
+        clock = time.perf_counter()
+        passed = clock - self.now.clock
+        self.now = Usage(clock, self.now.everybody + (self.others + 1) * passed, self.now.own + passed)
+        return self.now
+
+
+def test_the_loops_shrink_beside_others_grow_again_and_give_the_threads_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    machine = Machine(monkeypatch)
+    monkeypatch.setattr("training.threads.SECONDS", 0.0)
     threads = Threads(None)
-    monkeypatch.setattr("training.threads._allowed", lambda cores: set(range(4)))
-    threads.adapt(after(threads.last, everybody=6.0, own=2.0))
-    assert torch.get_num_threads() == 2
-    threads.adapt(after(threads.last, everybody=8.0, own=2.0))
-    assert torch.get_num_threads() == 1
-    threads.adapt(after(threads.last, everybody=2.0, own=2.0))
+    seen = []
+    threads.setup(TRAINER, Net(), "fit")
+    for others, look in (
+        (0, threads.on_train_batch_start),
+        (2, threads.on_train_batch_start),
+        (3, threads.on_validation_batch_start),
+        (9, threads.on_test_batch_start),
+        (0, threads.on_train_batch_start),
+    ):
+        machine.others = others
+        look()
+        assert torch.get_num_threads() == 1
+        assert loops.planned() == 4  # whatever happens: the sums are cut in the same way
+        seen.append(loops.running())
+    assert seen == [4, 2, 1, 1, 4]
+    threads.teardown(TRAINER, Net(), "fit")
+    assert torch.get_num_threads() == loops.planned() == loops.running() == 4
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate", "test"])
+def test_a_stage_begins_with_a_look(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch)
+    threads = Threads(None)
+    machine.others = 3
+    threads.setup(TRAINER, Net(), stage)
+    assert loops.running() == 1
+    threads.teardown(TRAINER, Net(), stage)
+
+
+def test_a_net_without_cells_has_all_threads_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    Machine(monkeypatch).others = 3
+    monkeypatch.setattr("training.threads.SECONDS", 0.0)
+    threads = Threads(None)
+    threads.setup(TRAINER, Net(has_cells=False), "fit")
+    threads.on_train_batch_start()
     assert torch.get_num_threads() == 4
-    threads.adapt(after(threads.last, everybody=8.0, own=0.0))
-    threads.teardown(pl.Trainer(logger=False, accelerator="cpu"), pl.LightningModule(), "fit")
-    assert torch.get_num_threads() == 4
+    threads.teardown(TRAINER, Net(), "fit")
 
 
 @pytest.mark.parametrize("end", ["teardown", "on_exception"])
-def test_a_number_is_taken_and_given_back(end: str) -> None:
-    trainer, module = pl.Trainer(logger=False, accelerator="cpu"), pl.LightningModule()
+def test_a_number_is_taken_and_given_back(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Machine(monkeypatch).others = 3
+    monkeypatch.setattr("training.threads.SECONDS", 0.0)
     threads = Threads(3)
-    threads.setup(trainer, module, "fit")
-    assert torch.get_num_threads() == 3
+    threads.setup(TRAINER, Net(), "fit")
+    threads.on_train_batch_start()
+    assert loops.planned() == loops.running() == 3
     if end == "teardown":
-        threads.teardown(trainer, module, "fit")
+        threads.teardown(TRAINER, Net(), "fit")
     else:
-        threads.on_exception(trainer, module, KeyboardInterrupt())
-    assert torch.get_num_threads() == 4
+        threads.on_exception(TRAINER, Net(), KeyboardInterrupt())
+    assert torch.get_num_threads() == loops.planned() == loops.running() == 4
 
 
-def test_one_thread_or_two_give_the_same_bits(train: Command, tmp_path: Path) -> None:
+def test_cores_may_have_any_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {1, 500}, raising=False)
+    assert usage().everybody > 0
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {500}, raising=False)
+    assert usage().everybody > 0
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        ("data=robo", "patience=null", "cell=C1"),  # of the default sizes
+        ("features=btc", "source=synthetic", "window=7"),
+    ],
+)
+def test_what_others_do_changes_no_bit(run: tuple[str, ...], tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.argv[0] = {str(PROJECT / 'train.py')!r}; "
+        + """
+import runpy
+from cells import threads
+use, turn = threads.use, iter(range(10**9))
+def of_a_busy_machine(number, at_once):
+    use(2, 1 + next(turn) % 2 if "flicker" in sys.argv[-1] else 1)
+threads.use = of_a_busy_machine
+import training.threads
+training.threads.SECONDS = 0.0
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    )
     predictions = []
-    for threads in ("1", "2"):
-        done = train(*SMALL, "epochs=2", f"threads={threads}", f"runs_dir=with_{threads}")
+    for name in ("alone", "flicker"):
+        arguments = (*run, "epochs=1", f"runs_dir={name}")
+        command = [sys.executable, "-c", code, *arguments]
+        environment = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONPATH": str(PROJECT)}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        (found,) = (tmp_path / f"with_{threads}").rglob("predictions.csv")
+        (found,) = (tmp_path / name).rglob("predictions.csv")
         predictions.append(found.read_bytes())
     assert predictions[0] == predictions[1]

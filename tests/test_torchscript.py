@@ -112,6 +112,42 @@ def test_scripted_lstms_run_under_inference_mode_after_training() -> None:
             torch.testing.assert_close(scripted(x * 1)[0], output)
 
 
+class InANet(nn.Module):
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.layer(x)[0])
+
+
+class Scaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        return c * self.factor, h
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # that sizes become constants
+@pytest.mark.parametrize("alteration", ["baseline", "C4+H2", Scaled(), Learned()])
+def test_traced_it_trains_and_equals_the_module(alteration: object) -> None:
+    lstm = LSTM(3, 4, 2, bidirectional=True, alteration=alteration)
+    cell = LSTMCell(3, 4, alteration=alteration)
+    for module, x in ((lstm, torch.randn(5, 2, 3)), (cell, torch.randn(2, 3))):
+        weights = list(module.parameters())
+        for whole in (module, InANet(module)):
+            traced = torch.jit.trace(whole, x)
+            x = torch.randn_like(x)
+            for _ in range(3):
+                gradients = []
+                for one in (whole, traced):
+                    result = one(x)[0]
+                    gradients.append([result, *torch.autograd.grad(result.sum(), weights, materialize_grads=True)])
+                torch.testing.assert_close(*gradients)
+
+
 def test_scripted_errors_name_what_is_wrong() -> None:
     scripted = torch.jit.script(LSTM(3, 4))
     with pytest.raises(torch.jit.Error, match="Expected input to be 2D or 3D, got 1D instead"):

@@ -89,8 +89,7 @@ def test_a_sweep_is_skipped_when_it_is_repeated(train: Command, tmp_path: Path) 
     assert (done.returncode, done.stderr) == (0, "")
     assert len(list(tmp_path.rglob("finished"))) == 4
     again = train(*command)
-    assert again.stdout.count("is finished") == 4
-    assert "epoch   0" not in again.stdout
+    assert again.stdout == "All 4 runs are finished; nothing to do.\n"
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -194,8 +193,8 @@ def test_a_sweep_goes_on_after_a_failed_run_and_does_not_forget_it(train: Comman
     assert done.returncode == 1
     assert len(list(tmp_path.rglob("finished"))) == 1
     mistake, summary = done.stderr.splitlines()
-    assert mistake == "Error: loss=hinge: choose sigmoid or softmax."
-    assert summary.startswith("Error: 1 of the runs failed")
+    assert mistake.endswith(": loss=hinge: choose sigmoid or softmax.")
+    assert summary.startswith("Error: 1 of 2 runs failed")
 
 
 def test_a_traceback_for_who_asks(train: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,10 @@ import pytest
 from conftest import PROJECT, Command
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+from training.configuration import composed
+from training.market import MarketJob
 
 SMALL = ("source=synthetic", "start=2015-01-01", "end=2016-06-30", "model.hidden=4", "epochs=2", "lr=0.01")
 
@@ -40,7 +44,7 @@ def test_a_run_leaves_everything_behind_and_is_not_repeated(train: Command, tmp_
     rows = pd.read_csv(run / "metrics.csv")
     assert rows["split"].tolist() == ["train", "val"]  # the paper has no third part
     named = rows.loc[0, ["features", "model", "cell", "window", "horizon", "protocol", "source", "sentiment"]]
-    assert named.tolist() == ["btc_sent", "lstm", "C1", 7, 1, "paper", "synthetic", "reddit"]
+    assert named.tolist() == ["btc_sent", "lstm", "C1", 7, 1, "paper", "synthetic", "synthetic"]
     assert rows["warning"].str.startswith("SYNTHETIC").all()
     assert (rows[["rmse", "mae", "rmse_dollars", "mae_dollars", "mape", "seconds"]] > 0).all(axis=None)
 
@@ -62,6 +66,8 @@ def test_a_run_leaves_everything_behind_and_is_not_repeated(train: Command, tmp_
     importance = pd.read_csv(run / "importance.csv")
     assert importance["feature"].tolist()[-1] == "sentiment"
     assert len(importance) == 7
+    for table in (predictions, baselines, importance):
+        assert (table["source"] == "synthetic").all()
     for picture in ("figure7.png", "importance.png"):
         assert (run / picture).read_bytes().startswith(b"\x89PNG")
 
@@ -104,7 +110,7 @@ def test_a_sweep_its_tables_and_its_repetition(train: Command, tmp_path: Path) -
     assert "WARNING: sentiment price_sign looks like the price itself" in done.stdout
     assert len(list(tmp_path.rglob("finished"))) == 8
     again = train(*command)
-    assert again.stdout.count("is finished") == 8
+    assert again.stdout == "All 8 runs are finished; nothing to do.\n"
 
     analysis = [sys.executable, "-m", "analysis", "market", str(tmp_path / "runs")]
     table = subprocess.run(analysis, cwd=PROJECT, capture_output=True, text=True, check=False)
@@ -114,6 +120,38 @@ def test_a_sweep_its_tables_and_its_repetition(train: Command, tmp_path: Path) -
     assert "persistence (tomorrow = today)" in table.stdout
     assert "WARNING: sentiment price_sign looks like the price itself" in table.stdout
     assert "SYNTHETIC" in table.stdout
+
+
+def test_a_control_is_said_at_the_start_and_in_every_result(train: Command, tmp_path: Path) -> None:
+    done = train("features=btc_sent", "control=leak", "protocol=walk_forward", "n_folds=3", "fold=2", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("CONTROL: control=leak") == 2
+    run = only_run(tmp_path)
+    assert pd.read_csv(run / "metrics.csv")["warning"].str.contains("CONTROL: control=leak").all()
+    events = EventAccumulator(str(run))
+    events.Reload()
+    compared = HParamsPluginData.FromString(events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content)
+    shown = compared.session_start_info.hparams
+    assert (shown["control"].string_value, shown["source"].string_value) == ("leak", "synthetic")
+
+
+def test_pictures_say_what_is_not_a_forecast_of_a_market() -> None:
+    overrides = ("features=btc_sent", "control=leak", "source=synthetic", "start=2015-01-01", "end=2016-06-30")
+    assert MarketJob(composed(*overrides)).title == "btc_sent, window 7, lstm, control=leak (SYNTHETIC prices)"
+
+
+def test_a_sweep_says_nothing_of_modules(train: Command, tmp_path: Path) -> None:
+    done = train("-m", "features=btc", "seed=0,1", *SMALL)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "eval mode" not in done.stdout
+
+
+@pytest.mark.parametrize("horizon", [42, 80, 120])
+def test_long_horizons_run(train: Command, tmp_path: Path, horizon: int) -> None:
+    done = train("features=btc_sent", f"horizon={horizon}", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert set(pd.read_csv(only_run(tmp_path) / "baselines.csv")["forecast"]) == {"persistence", "drift", "ar", "ridge"}
 
 
 def test_an_interrupted_run_resumes_to_the_same_numbers(train: Command, tmp_path: Path) -> None:
@@ -143,7 +181,9 @@ def test_an_interrupted_run_resumes_to_the_same_numbers(train: Command, tmp_path
         (["window=7"], ("window= is about the market", "features=btc")),
         (["features=eth"], ("eth", "btc_sent")),
         (["features=btc", "windw=7"], ("did you mean 'window'",)),
-        (["features=btc_sent", "sentiment=vader"], ("sentiment.file",)),
+        (["features=btc_sent", "sentiment=vader"], ("sentiment=vader needs sentiment.file=...: a file",)),
+        (["features=btc_sent", "sentiment=csv"], ("needs sentiment.column=... and sentiment.file=...",)),
+        (["features=btc", "horizon=200", *SMALL], ("window=7 with horizon=200 leaves too few of the 391 days",)),
         (["features=btc", "control=leak", *SMALL], ("control=leak needs features with sentiment",)),
         (["features=btc", "model=bilstm", "source=synthetic"], ("model=bilstm", "btc")),
         (["features=btc", "model=cnn_lstm", "model.kernel=2", "source=synthetic"], ("odd",)),

@@ -124,9 +124,21 @@ def test_walk_forward_splits_forecast_the_later_half_once(horizon: int) -> None:
 def test_too_few_samples_for_a_split() -> None:
     with pytest.raises(DataError, match="n_folds=10 is too many for 19 samples: choose 9 or less"):
         walk_forward_splits(19, 1, 10)
-    for count, rows in ((3, 100), (20, 100), (2, 4)):
-        with pytest.raises(DataError, match="too few days"):
-            paper_split(count, rows, 1)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "window", "horizon"),
+    [("paper", 7, 400), ("paper", 430, 1), ("walk_forward", 7, 300), ("walk_forward", 7, 480)],
+)
+def test_too_few_days_are_named_with_window_and_horizon(panel: Panel, protocol: str, window: int, horizon: int) -> None:
+    says = rf"window={window} with horizon={horizon} leaves too few of the 52[12] days for a training"
+    with pytest.raises(DataError, match=says):
+        make_fold(panel, protocol, window, horizon, 5, 0)
+
+
+def test_parts_are_named_and_the_paper_has_no_third(panel: Panel) -> None:
+    assert list(make_fold(panel, "paper", 7, 1, 5, 0).parts) == ["train", "val"]
+    assert list(make_fold(panel, "walk_forward", 7, 1, 5, 0).parts) == ["train", "val", "test"]
 
 
 def folds(panel: Panel, window: int = 7, horizon: int = 1) -> Iterator[Fold]:

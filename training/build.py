@@ -1,12 +1,10 @@
 """From a configuration to the objects of a run: data, net, trainer."""
 
-import inspect
 import logging
 import sys
 
 import lightning.pytorch as pl
 import torch
-from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback, EarlyStopping, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
@@ -14,6 +12,8 @@ from torch import nn
 
 from models.tasks import DivergedError
 
+from . import nets
+from .command_line import one_of_several
 from .configuration import alteration_of, is_market
 from .errors import UserError
 from .folder import RunFolder
@@ -49,23 +49,14 @@ def net(config: DictConfig, job: Job) -> nn.Module:
         UserError: a size is out of range, or the net is for other data.
     """
     torch.manual_seed(config.seed)
-    sizes = {key: value for key, value in config.model.items() if key != "name"}
-    alteration = alteration_of(config)
-    log.info("%s with %s", config.model.name, alteration.name)
-    make = instantiate(sizes, _partial_=True)
-    wanted = inspect.signature(make).parameters
-    if not wanted.keys() >= job.sizes.keys():
-        raise UserError(f"model={config.model.name} is no net for {next(iter(job.labels.values()))}.")
-    try:
-        return make(**job.sizes, alteration=alteration)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"model={config.model.name}: {error}.") from error
+    log.info("%s with %s", config.model.name, alteration_of(config).name)
+    return nets.make(config, job.sizes)
 
 
 def trainer(config: DictConfig, job: Job, folder: RunFolder) -> pl.Trainer:
     """A trainer that keeps the epoch to test and the last one in `folder`, and logs there for TensorBoard."""
     quiet()
-    interactive = sys.stdout.isatty()
+    interactive = sys.stdout.isatty() and not one_of_several()
     return pl.Trainer(
         accelerator="auto",
         devices=1,

@@ -26,6 +26,9 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 COMPOSITION = (HydraException, OmegaConfBaseException)
 MISTAKES = (UserError, DataError, FormulaError, *COMPOSITION)
 
+TRACEBACKS_WANTED = os.environ.get(FULL_ERROR) == "1"
+"""By the user; later the variable is set for Hydra."""
+
 
 @contextmanager
 def one_line_errors(interrupted: str = "Interrupted.") -> Iterator[None]:
@@ -36,18 +39,18 @@ def one_line_errors(interrupted: str = "Interrupted.") -> Iterator[None]:
     Args:
         interrupted: what to say after Ctrl-C.
     """
-    if _tracebacks_wanted():
+    if TRACEBACKS_WANTED:
         yield
         return
     os.environ[FULL_ERROR] = "1"  # Hydra hands its exceptions on instead of printing several lines
     try:
         yield
     except MISTAKES as error:
-        sys.exit(_line(error))
+        sys.exit(f"Error: {message(error)}")
     except ValueError as error:  # Hydra's answer to data=3
         if not _raised_by_hydra(error):
             raise
-        sys.exit(_line(error))
+        sys.exit(f"Error: {message(error)}")
     except KeyboardInterrupt:
         print(f"\n{interrupted}", file=sys.stderr)
         sys.exit(130)
@@ -55,43 +58,24 @@ def one_line_errors(interrupted: str = "Interrupted.") -> Iterator[None]:
         del os.environ[FULL_ERROR]
 
 
-class Sweep:
-    """The runs of one command: a mistake in one does not stop the others, but is not forgotten."""
-
-    def __init__(self) -> None:
-        self.failed = 0
-        self.tracebacks = _tracebacks_wanted()  # before one_line_errors sets the variable for Hydra
-
-    @contextmanager
-    def run(self) -> Iterator[None]:
-        """One run; what the user can put right is one line."""
-        try:
-            yield
-        except MISTAKES as error:
-            if self.tracebacks:
-                raise
-            if HydraConfig.get().mode == RunMode.RUN:
-                sys.exit(_line(error))  # raised further, Hydra would print a line of its own first
-            print(_line(error), file=sys.stderr)
-            self.failed += 1
-
-    def end(self) -> None:
-        """Exit with an error if a run failed."""
-        if self.failed:
-            sys.exit(f"Error: {self.failed} of the runs failed, see above; the same command tries them again.")
-
-
-def _tracebacks_wanted() -> bool:
-    return os.environ.get(FULL_ERROR) == "1"
+def one_of_several() -> bool:
+    """Whether this is a run of -m or of an experiment."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def _raised_by_hydra(error: Exception) -> bool:
     return "hydra" in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts
 
 
-def _line(error: Exception) -> str:
-    message = _explain(error) if isinstance(error, COMPOSITION) else str(error)
-    return "Error: " + " ".join(message.split())
+def message(error: Exception) -> str:
+    """An error in one line."""
+    if isinstance(error, COMPOSITION):
+        text = _explain(error)
+    elif isinstance(error, MISTAKES):
+        text = str(error)
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
 
 
 def _explain(error: Exception) -> str:

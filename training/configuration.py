@@ -144,6 +144,12 @@ def _check_market(config: DictConfig) -> None:
         raise UserError(f"protocol={config.protocol}: choose {' or '.join(config.stopping)}.")
     for key in ("window", "horizon"):
         _check_integer(key, config[key], 1)
+    if "sentiment" in config.features.series and (missing := OmegaConf.missing_keys(config.sentiment)):
+        needed = " and ".join(f"{key}=..." for key in sorted(missing))
+        raise UserError(
+            f"sentiment={config.sentiment.name} needs {needed}: a file is named by its path below data_dir, such as "
+            "sentiment.file=market/tweets.csv."
+        )
 
 
 def _check_integer(key: str, value: object, least: int) -> None:

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from datamodules.files import replacing
 
 from .configuration import alteration_of, fingerprint, identity, is_market, kind
 from .errors import UserError
+
+CONFIG, MARK, FAILED = "config.yaml", "finished", "failed"
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -25,7 +28,8 @@ class RunFolder:
     """Files of one run.
 
     `config.yaml` (written first), `checkpoints/model.ckpt` (the tested epoch) and `last.ckpt`, TensorBoard's events,
-    `predictions.csv`, `metrics.csv`, and `finished`, written last by rename.
+    `predictions.csv`, `metrics.csv`, and `finished`, written last by rename. A run that failed has `failed` instead:
+    the error in one line, then its traceback.
     """
 
     def __init__(self, path: Path, identity: dict[str, Any]):
@@ -42,6 +46,26 @@ class RunFolder:
         window = f"window{config.window}_" if is_market(config) else ""
         name = f"{window}seed{config.seed}_fold{config.fold}_{fingerprint(this)}"
         return cls(Path(config.runs_dir) / kind(config) / config.model.name / cell / name, this)
+
+    @classmethod
+    def at(cls, path: Path) -> "RunFolder":
+        """The run that lies in a folder.
+
+        Raises:
+            UserError: none does.
+        """
+        try:
+            identity = OmegaConf.to_container(OmegaConf.load(path / CONFIG))
+        except (OSError, YAMLError) as error:
+            raise UserError(f"{path / CONFIG} cannot be read ({type(error).__name__}); is {path} a run?") from error
+        if not isinstance(identity, dict) or "cell" not in identity:
+            raise UserError(f"{path / CONFIG} is not that of a run; give a folder that train.py wrote.")
+        return cls(path, {str(key): value for key, value in identity.items()})
+
+    @staticmethod
+    def finished_below(path: Path) -> list[Path]:
+        """The folders of all finished runs in `path` and below it."""
+        return sorted(mark.parent for mark in path.rglob(MARK) if mark.with_name(CONFIG).exists())
 
     def is_finished(self) -> bool:
         """Whether all results of this very configuration are there.
@@ -83,16 +107,26 @@ class RunFolder:
 
     def finish(self) -> None:
         """Mark the run finished."""
+        (self.path / FAILED).unlink(missing_ok=True)
         write_atomically(self._mark, "")
         (self.checkpoints / "last.ckpt").unlink(missing_ok=True)
 
+    def fail(self, report: str) -> None:
+        """Keep why the run failed, if it had begun.
+
+        Args:
+            report: the error in one line, then what else there is to know.
+        """
+        if self._config.exists():
+            write_atomically(self.path / FAILED, report)
+
     @property
     def _config(self) -> Path:
-        return self.path / "config.yaml"
+        return self.path / CONFIG
 
     @property
     def _mark(self) -> Path:
-        return self.path / "finished"
+        return self.path / MARK
 
     def _refuse_another_configuration(self) -> None:
         if not self._config.exists():

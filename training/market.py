@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 from torch import nn
 
 from datamodules.market import MarketDataModule
-from datamodules.panel import SENTIMENT
 from datamodules.windows import Floats
 from forecasting import figures
 from forecasting.accuracy import compare, errors
@@ -24,7 +23,7 @@ from .job import Job, Results
 from .states import States
 
 LABELS = ("window", "horizon", "protocol", "control", "source")
-WARNING_SIGNS = ("WARNING", "SYNTHETIC")
+WARNING_SIGNS = ("WARNING", "SYNTHETIC", "CONTROL")
 
 
 class MarketJob(Job):
@@ -35,25 +34,26 @@ class MarketJob(Job):
     """
 
     data: MarketDataModule
-    compared = ("features", "window", "model", "cell", "seed", "fold")
+    compared = ("features", "sentiment", "model", "cell", "seed", "fold", *LABELS)
     scores = ("rmse", "mae", "rmse_dollars", "mae_dollars", "mape", "relative_rmse", "direction")
     headline = ("rmse", "mae", "rmse_dollars", "mae_dollars", "relative_rmse")
 
     def __init__(self, config: DictConfig):
         self.data = MarketDataModule.from_config(config)
         self.fold = self.data.fold
-        self.horizon, self.seed = config.horizon, config.seed
-        self.title = f"{config.features.name}, window {config.window}, {config.model.name}"
+        # Before training: what cannot be computed shall not be found out after it.
+        self.baselines = {name: self.fold.scaled(forecast(self.fold)) for name, forecast in BASELINES.items()}
+        self.horizon, self.seed, self.source = config.horizon, config.seed, config.source
+        self.title = _title(config)
         self.notes = [*self.data.report, *_of_the_protocol(config)]
         self.warnings = [line for line in self.notes if line.startswith(WARNING_SIGNS)]
-        sentiment = config.sentiment.name if SENTIMENT in config.features.series else None
         self.labels = {
             "features": config.features.name,
-            "sentiment": sentiment,
+            "sentiment": self.data.market.sentiment,
             **{key: config[key] for key in LABELS},
             "warning": " ".join(self.warnings),
         }
-        self.sizes = {"features": self.data.inputs.shape[2]}
+        self.sizes = self.data.sizes
 
     def task(self, net: nn.Module, lr: float) -> Forecast:
         """Regression."""
@@ -68,28 +68,24 @@ class MarketJob(Job):
         batches = trainer.predict(task, self.data.predict_dataloader(), ckpt_path=checkpoint)
         assert batches is not None
         forecasts = torch.cat(batches).cpu().numpy().astype(np.float64)  # type: ignore[arg-type]
-        baselines = {name: self.fold.scaled(forecast(self.fold)) for name, forecast in BASELINES.items()}
-        rows = [{"split": split, **self._scores(forecasts, chosen)} for split, chosen in self._parts().items()]
+        rows = [{"split": split, **self._scores(forecasts, chosen)} for split, chosen in self.fold.parts.items()]
         compared = [
             {"split": split, "forecast": name, **self._scores(baseline, chosen)}
-            for split, chosen in self._parts().items()
-            for name, baseline in baselines.items()
+            for split, chosen in self.fold.parts.items()
+            for name, baseline in self.baselines.items()
         ]
-        predictions = self._predictions({"prediction": forecasts, **baselines})
+        predictions = self._predictions({"prediction": forecasts, **self.baselines})
         assert isinstance(task, Forecast)
         importance = self._importance(task.net)
+        tables = {"predictions": predictions, "baselines": pd.DataFrame(compared), "importance": importance}
         return Results(
             rows,
-            {"predictions": predictions, "baselines": pd.DataFrame(compared), "importance": importance},
-            {"figure7": figures.figure_7(predictions, self._caption()), "importance": figures.weights(importance)},
+            {name: table.assign(source=self.source) for name, table in tables.items()},
+            {
+                "figure7": figures.figure_7(predictions, self.title),
+                "importance": figures.weights(importance, self.title),
+            },
         )
-
-    def _parts(self) -> dict[str, NDArray[np.int64]]:
-        """The samples of each part, by its name; the paper's protocol has no third one."""
-        parts = self.fold.split._asdict()
-        if np.array_equal(parts["val"], parts["test"]):
-            del parts["test"]
-        return parts
 
     def _scores(self, forecasts: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:
         """Of scaled forecasts `[S]`, over some of the samples."""
@@ -99,7 +95,7 @@ class MarketJob(Job):
     def _predictions(self, forecasts: dict[str, Floats]) -> pd.DataFrame:
         """A row for each sample of a part: the day that is forecast, and closes in dollars."""
         parts = []
-        for split, chosen in self._parts().items():
+        for split, chosen in self.fold.parts.items():
             closes = {name: self.fold.dollars(values[chosen], chosen) for name, values in forecasts.items()}
             columns = {"day": self.fold.days[chosen], "split": split, "truth": self.fold.close[chosen]}
             parts.append(pd.DataFrame({**columns, **closes}))
@@ -119,9 +115,12 @@ class MarketJob(Job):
             }
         )
 
-    def _caption(self) -> str:
-        made_up = " (SYNTHETIC prices)" if self.data.market.synthetic else ""
-        return f"{self.title}{made_up}"
+
+def _title(config: DictConfig) -> str:
+    """Of the pictures: they are looked at without the tables beside them."""
+    control = "" if config.control is None else f", control={config.control}"
+    made_up = " (SYNTHETIC prices)" if config.source == "synthetic" else ""
+    return f"{config.features.name}, window {config.window}, {config.model.name}{control}{made_up}"
 
 
 def _of_the_protocol(config: DictConfig) -> list[str]:

@@ -28,6 +28,8 @@ def quiet() -> None:
         ".*does not have many workers",
         # an interrupted run's folder is where its checkpoints belong
         "Checkpoint directory .* exists and is not empty",
+        # formulas have no weights: the module of one, which all layers and runs of a process share, keeps its last mode
+        r"Found \d+ module\(s\) in eval mode at the start of training",
         # Lightning's own use of torch
         r".*isinstance\(treespec, LeafSpec\).* is deprecated",
     ):

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from datamodules.text import TextDataModule
-from models.tasks import Classification
+from models.tasks import Classification, FittedClassification
 
 from .errors import UserError
 from .insight import Confusions
@@ -46,11 +46,14 @@ class TextJob(Job):
         self.loss = config.loss
         self.notes = self.data.report
         self.labels = {"data": config.data.name}
-        self.sizes = {"vocabulary": len(self.data.vocabulary), "classes": len(self.data.classes)}
+        if "checkpoint" in config.model:
+            self.labels["checkpoint"] = config.model.checkpoint
+        self.sizes = self.data.sizes
 
     def task(self, net: nn.Module, lr: float) -> Classification:
-        """Classification."""
-        return Classification(net, len(self.data.classes), self.loss, lr)
+        """Classification, by descent or by the net's own method `fit`."""
+        made = FittedClassification if hasattr(net, "fit") else Classification
+        return made(net, len(self.data.classes), self.loss, lr)
 
     def insight(self) -> list[Callback]:
         """States and gates, confusions, some texts."""

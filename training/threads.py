@@ -11,10 +11,13 @@ import psutil
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from cells import LSTM
+from cells import threads as loops
+
 log = logging.getLogger("lstm-cs")
 
 SECONDS = 1.0  # between two looks at the cores
-FIRST_LOOK = 0.1  # seconds that the first one takes
+LEAST = 0.1  # seconds between them in which enough can be seen
 TOLERATED = 0.25  # of a core that others use, and it still counts as idle: an open TensorBoard, say
 
 
@@ -35,8 +38,10 @@ def usage() -> Usage:
 
 
 def _allowed(cores: int) -> set[int]:
-    """The cores this process may use, where the system says so."""
-    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(cores))
+    """The cores that this process may use, where the system says so, of those that are counted."""
+    every = set(range(cores))
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else every
+    return (allowed & every) or every
 
 
 def idle_cores(before: Usage, after: Usage, cores: int) -> int:
@@ -46,52 +51,74 @@ def idle_cores(before: Usage, after: Usage, cores: int) -> int:
 
 
 class Threads(Callback):
-    """Torch's number of threads during a run; what it was before comes back afterwards.
+    """The threads of a run; what torch had before comes back afterwards.
 
     A thread that shares its core keeps its whole team waiting, several times in every step: two threads beside one
-    busy program were 2 to 20 times slower than one thread (benchmarks/README.md). So the team has only the idle cores,
-    looked at once a second. One thread or two give the same numbers to the last bit.
+    busy program were 2 to 20 times slower than one thread (benchmarks/README.md). So the loops of a net's cells have
+    only the idle cores, looked at once a second. Torch's own operations have one thread beside them: small as they are,
+    they gain nothing from more, and the last digits of their sums would depend on it. So a run's numbers do not depend
+    on what else the machine does. Nets without cells (BERT) have all threads always, for the same reason.
 
     Args:
-        number: of threads; None: as many as there are idle cores, up to the number torch started with, which is that of
-            all cores unless OMP_NUM_THREADS says otherwise.
+        number: of threads at most; None: what torch started with, which is all cores unless OMP_NUM_THREADS says
+            otherwise, and fewer while other programs want them.
     """
 
     def __init__(self, number: int | None):
         self.number = number
         self.before = torch.get_num_threads()
         self.last = usage()
-        self.has_shrunk = False
+        self.adapts = self.has_shrunk = False
+
+    @property
+    def most(self) -> int:
+        """The number of threads when the machine has nothing else to do."""
+        return self.number or self.before
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Take the threads."""
         self.before = torch.get_num_threads()
-        if self.number is not None:
-            torch.set_num_threads(self.number)
-        elif stage == "fit" and self.before > 1:
-            self.last = usage()
-            time.sleep(FIRST_LOOK)
+        has_cells = any(isinstance(module, LSTM) for module in pl_module.modules())
+        torch.set_num_threads(1 if has_cells else self.most)
+        loops.use(self.most, self.most)
+        self.adapts = has_cells and self.number is None and self.most > 1
+        if self.adapts:
+            time.sleep(max(0.0, self.last.clock + LEAST - time.perf_counter()))
             self.adapt(usage())
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, _: int) -> None:
+    def on_train_batch_start(self, *_: Any) -> None:
         """Look again, if it is time."""
-        if self.number is None and self.before > 1 and time.perf_counter() - self.last.clock > SECONDS:
+        self._look()
+
+    def on_validation_batch_start(self, *_: Any) -> None:
+        """Look again, if it is time."""
+        self._look()
+
+    def on_test_batch_start(self, *_: Any) -> None:
+        """Look again, if it is time."""
+        self._look()
+
+    def _look(self) -> None:
+        if self.adapts and time.perf_counter() - self.last.clock > SECONDS:
             self.adapt(usage())
 
     def adapt(self, now: Usage) -> None:
         """Take as many threads as there were idle cores since the last look."""
         idle = idle_cores(self.last, now, len(_allowed(psutil.cpu_count() or 1)))
         self.last = now
-        threads = min(self.before, idle)
-        if threads < self.before and not self.has_shrunk:
+        loops.use(self.most, idle)
+        if idle < self.most and not self.has_shrunk:
             self.has_shrunk = True
-            log.info("%d of %d threads for the time being: other programs use the cores.", threads, self.before)
-        torch.set_num_threads(threads)
+            log.info("%d of %d threads for the time being: other programs use the cores.", idle, self.most)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Give the threads back."""
-        torch.set_num_threads(self.before)
+        self._give_back()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Give the threads back."""
+        self._give_back()
+
+    def _give_back(self) -> None:
         torch.set_num_threads(self.before)
+        loops.as_torch()

@@ -1,0 +1,142 @@
+"""Tables 3-11 and 16 of the cell paper, its alterations, beside finished runs."""
+
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from cells.alterations import CURRENT, HIDDEN
+
+from . import published
+from .compare import LSTM_CS, SCORES, averages
+from .design import GROUP, in_order
+from .table import Table, estimate, file_name, named, number
+
+TITLES = {
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro-F1",
+    "micro_f1": "Micro-F1",
+    "weighted_f1": "Weighted-F1",
+    "seconds": "Seconds",
+    "epoch_seconds": "Seconds per epoch",
+}
+LEFT_OUT = ("robo",)
+"""What the paper's averages leave out."""
+
+PARTS = {
+    10: (list(CURRENT), "Table 10: average improvement, current state"),
+    11: (list(HIDDEN), "Table 11: average improvement, hidden state"),
+    16: (["C1", "H2"], "Table 16: average improvement, the best of each state"),
+}
+"""Which cells the paper's tables of averages have."""
+
+HOW = (
+    "Paper / ours. Ours: relative improvement in percent over the baseline's runs of the same seed and fold, "
+    "[95 % interval] by the corrected resampled t-test; * p < 5 % after Holm's correction over the alterations."
+)
+HOW_SURE = ["low", "high", "p", "p_holm", "wins", "ties", "losses"]
+
+
+def of_each_set(results: pd.DataFrame, improved: pd.DataFrame) -> Iterator[Table]:
+    """Tables 3-9: all cells on one data set; one table for each data, model and settings with an altered cell.
+
+    Args:
+        results: of `design.study`.
+        improved: of `compare.improvements`.
+    """
+    paper = published.improvements()
+    for (data, model, settings), group in improved.groupby(GROUP, sort=False):
+        theirs = paper[(paper["data"] == data) & (model == LSTM_CS)]
+        runs = results[(results[GROUP] == [data, model, settings]).all(axis=1)]
+        recipe = str(group["recipe"].iloc[0])
+        table = int(theirs["table"].iloc[0]) if len(theirs) else None
+        numbers = _improvements(runs, group, theirs)
+        yield Table(
+            file_name(f"table{table:02}" if table else "cells", data, model, recipe),
+            f"{f'Table {table}' if table else 'Not in the paper'}: {data}, {named(str(model), recipe)}",
+            numbers,
+            _shown(numbers, "n"),
+            [HOW, *_about(group), *published.notes(table, [str(data)])],
+        )
+
+
+def of_averages(improved: pd.DataFrame) -> Iterator[Table]:
+    """Tables 10, 11 and 16: averages over the data sets; and those of cells or models that the paper has not.
+
+    Args:
+        improved: of `compare.improvements`.
+    """
+    for (model, _), group in averages(improved, LEFT_OUT).groupby(["model", "recipe"], sort=False):
+        rest = group
+        if model == LSTM_CS:
+            for table, (cells, title) in PARTS.items():
+                yield from _averages(group[group["cell"].isin(cells)], f"table{table}", title, table)
+            rest = group[~group["cell"].isin([*CURRENT, *HIDDEN])]
+        yield from _averages(rest, "averages", "Not in the paper: average improvement")
+
+
+def _averages(ours: pd.DataFrame, name: str, title: str, table: int | None = None) -> Iterator[Table]:
+    """One table, or none where there are no rows."""
+    if ours.empty:
+        return
+    paper = published.averages()
+    paper = paper[paper["cell"].isin(PARTS[table][0])] if table else paper.iloc[:0]
+    model, recipe = (str(ours[key].iloc[0]) for key in ("model", "recipe"))
+    numbers = _beside(ours, paper, ["sets", "data"])
+    sets = " or ".join(dict.fromkeys(ours["data"]))
+    notes = [HOW, f"Means over data sets: {sets}; ROBO is left out.", *published.notes(table)]
+    yield Table(
+        file_name(name, model, recipe), f"{title}, {named(model, recipe)}", numbers, _shown(numbers, "sets"), notes
+    )
+
+
+def _improvements(runs: pd.DataFrame, improved: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one of Tables 3-9: the baseline in percent, then each alteration's improvements."""
+    base = runs[runs["cell"] == "baseline"]
+    first = pd.DataFrame([{"cell": "baseline", "n": len(base), **(base[SCORES].mean() * 100)}])
+    first = first.merge(paper[["cell", *SCORES]], "left", on="cell", suffixes=("", "_paper"))
+    others = _beside(improved, paper[paper["cell"] != "baseline"], ["n"])
+    return pd.concat([first, others], ignore_index=True)[list(others)]
+
+
+def _beside(improved: pd.DataFrame, paper: pd.DataFrame, about: list[str]) -> pd.DataFrame:
+    """A row for each cell: what its metrics have in common; for each score the paper's, ours, and how sure it is."""
+    columns: dict[str, pd.Series] = {}
+    for score in SCORES:
+        ours = improved[improved["metric"] == score].set_index("cell")
+        columns |= {f"{score}_paper": paper.set_index("cell")[score], score: ours["improvement"]}
+        columns |= {f"{score}_{name}": ours[name] for name in HOW_SURE if name in ours}
+    facts = improved.drop_duplicates("cell").set_index("cell")[about]
+    cells = list(dict.fromkeys([*improved["cell"], *paper["cell"]]))
+    return in_order(facts.reindex(cells).join(pd.DataFrame(columns)).rename_axis("cell").reset_index())
+
+
+def _shown(numbers: pd.DataFrame, count: str) -> pd.DataFrame:
+    shown = numbers[["cell"]].assign(**{count: [number(value, 0) for value in numbers[count]]})
+    for score in SCORES:
+        shown[TITLES[score]] = [_cell(row, score) for _, row in numbers.iterrows()]
+    if "macro_f1_wins" in numbers:
+        counts = zip(*(numbers[f"macro_f1_{name}"] for name in ("wins", "ties", "losses")), strict=True)
+        shown["Macro-F1 won/tied/lost"] = [
+            "-" if pd.isna(row[0]) else "/".join(f"{count:.0f}" for count in row) for row in counts
+        ]
+    return shown
+
+
+def _cell(row: pd.Series, score: str) -> str:
+    if row["cell"] == "baseline":
+        return f"{number(row[f'{score}_paper'])} / {number(row[score], 2)}"
+    ours = estimate(row[score], row[f"{score}_low"], row[f"{score}_high"])
+    sure = " *" if row[f"{score}_p_holm"] < 0.05 else ""
+    return f"{number(row[f'{score}_paper'], sign=True)} / {ours}{sure}"
+
+
+def _about(group: pd.DataFrame) -> Iterable[str]:
+    """What the number of runs allows to say."""
+    seeds, folds, n_folds = group["seeds"].max(), group["folds"].max(), group["n_folds"].iloc[0]
+    yield f"{seeds} seeds x {folds} of {n_folds} folds; n_test / n_train = 1/{n_folds - 2}."
+    if seeds * folds == 1:
+        yield "One seed and one fold: a single pair of runs, which says nothing about chance; there are no intervals."
+    elif folds == 1:
+        yield "One fold only: every run was tested on the same documents."
+    elif seeds == 1:
+        yield "One seed only: chance in training and chance in the documents cannot be told apart."

@@ -1,0 +1,105 @@
+"""By how much each alteration improves a score: a mark with its 95 % interval for each alteration and data set."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+from markupsafe import Markup
+
+from cells.alterations import CURRENT, HIDDEN
+
+from .. import published
+from ..cell_tables import LEFT_OUT, TITLES
+from ..compare import LSTM_CS, averages
+from ..design import in_order
+from ..table import estimate, measured, named, number
+from .drawing import WIDTH, Axis, Figure, label, legend, line, mark, panel, ruled
+from .palette import BLACK, BLUE, GREEN, GREY, VERMILLION
+
+METRICS = ("macro_f1", "accuracy")
+LEFT, TOP, ROW = 100, 26, 17
+PAPER = ("diamond", GREY)
+
+NOTES = (
+    "Percent above the baseline's mean score, paired by seed and fold; lines are 95 % intervals by the corrected "
+    "resampled t-test. Each panel has its own scale. A mark without a line is a single pair of runs.",
+)
+
+
+def figures(improved: pd.DataFrame) -> Iterator[Figure]:
+    """A figure for each model, recipe and score: a panel for each data set, and one for their average.
+
+    Args:
+        improved: of `compare.improvements`.
+    """
+    means = averages(improved, LEFT_OUT)
+    for (model, recipe), group in improved.groupby(["model", "recipe"], sort=False):
+        mean = means[(means["model"] == model) & (means["recipe"] == recipe) & (means["sets"] > 1)]
+        for metric in METRICS:
+            rows = group[group["metric"] == metric].dropna(subset="improvement")
+            if rows.empty:
+                continue
+            panels = [
+                _panel(str(data), in_order(part), _of_the_paper(str(data), metric, str(model)))
+                for data, part in rows.groupby("data", sort=False)
+            ]
+            over = mean[mean["metric"] == metric]
+            if len(over):
+                sets = over["data"].iloc[0]
+                panels.append(_panel(f"mean over {sets}", in_order(over), _mean_of_the_paper(metric, str(model))))
+            title = f"{TITLES[metric]}: improvement over the baseline in percent, {named(str(model), str(recipe))}"
+            yield Figure(title, panels, _legend(rows, model == LSTM_CS), NOTES)
+
+
+def _of_the_paper(data: str, metric: str, model: str) -> dict[str, float]:
+    paper = published.improvements()
+    paper = paper[(paper["data"] == data) & (paper["cell"] != "baseline") & (model == LSTM_CS)]
+    return dict(zip(paper["cell"], paper[metric], strict=True))
+
+
+def _mean_of_the_paper(metric: str, model: str) -> dict[str, float]:
+    paper = published.averages()
+    return dict(zip(paper["cell"], paper[metric], strict=True)) if model == LSTM_CS else {}
+
+
+def style(cell: str) -> tuple[str, str]:
+    """Shape and colour: one for alterations of each state, one for others."""
+    if cell in CURRENT:
+        return "circle", BLUE
+    return ("square", VERMILLION) if cell in HIDDEN else ("triangle", GREEN)
+
+
+def _panel(name: str, rows: pd.DataFrame, paper: dict[str, float]) -> Markup:
+    shown = {cell: value for cell, value in paper.items() if cell in set(rows["cell"])}
+    bounds = pd.concat([rows[key].dropna() for key in ("improvement", "low", "high")])
+    axis = Axis.over([*bounds, *shown.values(), 0.0], LEFT, WIDTH - 12)
+    bottom = TOP + ROW * len(rows)
+    parts = [ruled(axis, TOP, bottom, "improvement, %"), line(axis.at(0), TOP, axis.at(0), bottom, BLACK)]
+    for place, (_, row) in enumerate(rows.iterrows()):
+        parts += _row(axis, TOP + ROW * (place + 0.5), row, shown.get(str(row["cell"])))
+    said = (f"{cell} {words}" for cell, words in zip(rows["cell"], measured(rows), strict=True))
+    return panel(name, f"Improvement in percent: {'; '.join(said)}.", bottom + 36, *parts)
+
+
+def _row(axis: Axis, y: float, row: pd.Series, paper: float | None) -> Iterator[Markup]:
+    shape, colour = style(str(row["cell"]))
+    yield label(LEFT - 8, y + 4, str(row["cell"]), text_anchor="end")
+    if paper is not None:
+        yield mark(PAPER[0], axis.at(paper), y, PAPER[1], False, f"{row['cell']}, the paper: {paper:+.3f} %")
+    if pd.notna(row["low"]):
+        yield line(axis.at(row["low"]), y, axis.at(row["high"]), y, colour, stroke_width="2")
+    words = f"{row['cell']}: {estimate(row['improvement'], row['low'], row['high'])} %"
+    if pd.notna(row["p_holm"]):
+        words += f", p = {number(row['p_holm'])} after Holm's correction"
+    yield mark(shape, axis.at(row["improvement"]), y, colour, bool(row["p_holm"] < 0.05), words)
+
+
+def _legend(rows: pd.DataFrame, beside_the_paper: bool) -> Markup:
+    meanings = {"circle": "current state altered", "square": "hidden state altered", "triangle": "other alterations"}
+    styles = dict.fromkeys(style(str(cell)) for cell in in_order(rows)["cell"])
+    entries = [(mark(shape, 12, 7, colour, False), meanings[shape]) for shape, colour in styles]
+    entries += [
+        (mark(shape, 12, 7, colour), "filled: p < 5 % after Holm's correction") for shape, colour in [*styles][:1]
+    ]
+    if beside_the_paper:
+        entries.append((mark(PAPER[0], 12, 7, PAPER[1], False), "the paper's number, where it prints one"))
+    return legend(entries)

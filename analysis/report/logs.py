@@ -1,0 +1,82 @@
+"""What the runs of each cell logged while they were trained."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..design import GROUP, in_order
+from .events import epochs
+
+MOST = 20
+"""Fits of a cell whose logs are read: each takes 8 ms, and a mean over 20 curves is smooth."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One run's log: values by tag, one for each epoch; `tested` is the epoch whose weights were tested, from 0."""
+
+    tested: int
+    values: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The logs of one cell's runs; `runs` is how many there are, of which at most MOST were read."""
+
+    name: str
+    fits: Sequence[Fit]
+    runs: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells that differ in nothing else."""
+
+    data: str
+    model: str
+    recipe: str
+    cells: Sequence[Cell]
+
+    @property
+    def note(self) -> str:
+        """Of how many runs the means are, if not of all."""
+        most = max(cell.runs for cell in self.cells)
+        return f"Of each cell {MOST} of its {most} fits, evenly spread over seeds and folds." if most > MOST else ""
+
+
+def read(results: pd.DataFrame) -> Iterator[Group]:
+    """The logs of each data, model and settings; those that logged no epochs are left out.
+
+    Args:
+        results: of `design.study`.
+    """
+    for (data, model, _), group in results.groupby(GROUP, sort=False):
+        names = in_order(group.drop_duplicates("cell"))["cell"]
+        cells = [_cell(str(name), group[group["cell"] == name]) for name in names]
+        cells = [cell for cell in cells if cell.fits]
+        if cells:
+            yield Group(str(data), str(model), str(group["recipe"].iloc[0]), cells)
+
+
+def _cell(name: str, runs: pd.DataFrame) -> Cell:
+    runs = runs.sort_values(["seed", "fold"])
+    chosen = runs.iloc[np.unique(np.linspace(0, len(runs) - 1, min(MOST, len(runs))).round().astype(int))]
+    logs = (
+        Fit(int(epoch), epochs(Path(folder))) for epoch, folder in zip(chosen["epoch"], chosen["folder"], strict=True)
+    )
+    return Cell(name, [fit for fit in logs if "val/loss" in fit.values], len(runs))
+
+
+def mean_curve(cell: Cell, tag: str) -> NDArray[np.float64]:
+    """The mean over fits in each epoch that half of them or more reached: training stops early in some."""
+    curves = [fit.values[tag] for fit in cell.fits if tag in fit.values]
+    if not curves:
+        return np.empty(0)
+    longest = max(map(len, curves))
+    padded = np.array([curve + [np.nan] * (longest - len(curve)) for curve in curves])
+    reached = np.isfinite(padded).sum(0) * 2 >= len(curves)
+    return np.asarray(np.nanmean(padded[:, reached], axis=0))

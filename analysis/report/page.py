@@ -1,0 +1,77 @@
+"""The page as a file: template, style and script are put into one document."""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from ..table import Table
+from .sections import Section, sections
+
+HERE = Path(__file__).parent
+NUMBER = re.compile(r"[+-]?\d[\d,]*\.?\d*")
+
+
+class Field(NamedTuple):
+    """One field of a table: what is shown, what is sorted by ("" if nothing is there), and whether it is a number."""
+
+    text: str
+    key: str
+    number: bool
+
+
+def write(runs: Path, folder: Path) -> str:
+    """Write index.html into `folder`; returns where it lies.
+
+    Raises:
+        ResultsError: there are no finished runs below `runs`, or some that would be mixed.
+    """
+    from datamodules.files import replacing
+
+    page = folder / "index.html"
+    text = render(runs.resolve().name, sections(runs))
+    with replacing(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return f"{page}: {len(text.encode()) / 1e6:.1f} MB; open it in a browser."
+
+
+def render(name: str, content: Sequence[Section]) -> str:
+    """The document. Its policy lets a browser run this one script, and load nothing from anywhere.
+
+    Args:
+        name: of the study.
+        content: its sections.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    style, script = ((HERE / f"page.{ending}").read_text(encoding="utf-8") for ending in ("css", "js"))
+    pages = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return pages.get_template("page.html").render(
+        name=name,
+        sections=content,
+        rows=rows,
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+    )
+
+
+def rows(table: Table) -> Iterator[list[Field]]:
+    """The rows of a table as it is shown.
+
+    Fields such as "0.64 / +0.31 [-0.2, +0.8] *" are the paper's number and ours: they are sorted by ours.
+    """
+    for row in table.shown.to_numpy().tolist():
+        yield [_field(str(value)) for value in row]
+
+
+def _field(text: str) -> Field:
+    ours = text.rpartition(" / ")[2].strip().removeprefix("<")
+    if ours == "-":
+        return Field(text, "", True)
+    number = NUMBER.match(ours)
+    return Field(text, number[0].replace(",", ""), True) if number else Field(text, text, False)

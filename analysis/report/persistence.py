@@ -1,0 +1,86 @@
+"""Forecasts of the market beside "tomorrow = today": RMSE relative to it, for each feature set and net."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from .drawing import Axis, Figure, label, legend, line, mark, panel, ruled
+from .palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
+
+PANEL = ["protocol", "window", "horizon", "source"]
+"""Runs that differ in these are not drawn in one panel."""
+
+BASELINES = {"ar": ("cross", BLACK), "ridge": ("plus", GREY)}
+"""Beside persistence, which is the line at 1, and drift, which hardly differs from it."""
+
+NETS = [
+    ("circle", BLUE),
+    ("square", VERMILLION),
+    ("triangle", GREEN),
+    ("diamond", PURPLE),
+    ("down", ORANGE),
+    ("circle", SKY),
+]
+WIDTH, LEFT, TOP, ROW, APART = 400, 140, 26, 24, 5
+
+NOTE = (
+    "Left of 1 is better than persistence. Marks are means over seeds and folds, lines reach from the least to the "
+    "greatest of them. Logarithmic scale."
+)
+
+
+def figure(results: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
+    """A panel for each protocol and window, a row for each feature set, a mark for each net: mean and range of runs.
+
+    Args:
+        results: of `bitcoin.scored`.
+        baselines: rows of baselines.csv, each with what its run is.
+    """
+    nets = results.assign(forecast=results["model"] + results["cell"].map(_altered), row=_rows(results))
+    drawn = {net: NETS[place % len(NETS)] for place, net in enumerate(sorted(nets["forecast"].unique()))} | BASELINES
+    parts = baselines.merge(nets[["folder", "split", "row"]], on=["folder", "split"])
+    every = pd.concat([nets, parts[parts["forecast"].isin(BASELINES)]], ignore_index=True)
+    panels = [_panel(values, rows.sort_values("features"), drawn) for values, rows in every.groupby(PANEL)]
+    entries = [(mark(shape, 12, 7, colour), forecast) for forecast, (shape, colour) in drawn.items()]
+    entries.append((line(12, 0, 12, 14, BLACK), "1: persistence, tomorrow = today"))
+    sentiment = ", ".join(sorted(results["sentiment"].dropna().unique()))
+    notes = [NOTE, *([f"Sentiment: {sentiment}."] if sentiment else [])]
+    return Figure("RMSE relative to persistence, on the days that are scored", panels, legend(entries), notes)
+
+
+def _altered(cell: str) -> str:
+    return "" if cell == "baseline" else f" {cell}"
+
+
+def _rows(results: pd.DataFrame) -> pd.Series:
+    """Feature sets, with the sentiment where there are several, and the control."""
+    several = results["sentiment"].nunique() > 1
+    rows = results["features"]
+    for column in ["sentiment", "control"] if several else ["control"]:
+        rows = (rows + " " + results[column].astype(object).fillna("")).str.strip()
+    return rows
+
+
+def _panel(values: tuple[object, ...], rows: pd.DataFrame, drawn: dict[str, tuple[str, str]]) -> Markup:
+    protocol, window, horizon, source = values
+    groups = rows.groupby(["row", "forecast"], sort=False)["relative_rmse"].agg(["mean", "min", "max", "size"])
+    places = {row: TOP + ROW * (place + 0.5) for place, row in enumerate(dict.fromkeys(rows["row"]))}
+    nets = [forecast for forecast in drawn if forecast not in BASELINES]
+    bottom = TOP + ROW * len(places)
+    axis = Axis.over([*groups["min"], *groups["max"], 1.0], LEFT, WIDTH - 14, log=True)
+    parts = [ruled(axis, TOP, bottom, "RMSE / persistence's RMSE"), line(axis.at(1), TOP, axis.at(1), bottom, BLACK)]
+    parts += [label(LEFT - 8, y + 4, row, 20, text_anchor="end") for row, y in places.items()]
+    said = []
+    for each in groups.reset_index().to_dict("records"):
+        shape, colour = drawn[each["forecast"]]
+        y = places[each["row"]]
+        words = (
+            f"{each['row']}, {each['forecast']}: {each['mean']:.3f} "
+            f"({each['min']:.3f} to {each['max']:.3f}, n = {each['size']})"
+        )
+        if each["forecast"] in nets:
+            y += APART * (nets.index(each["forecast"]) - (len(nets) - 1) / 2)
+            parts.append(line(axis.at(each["min"]), y, axis.at(each["max"]), y, colour, stroke_width="2"))
+        parts.append(mark(shape, axis.at(each["mean"]), y, colour, True, words))
+        said.append(words)
+    title = f"{protocol} protocol, window {window}, {source}" + (f", horizon {horizon}" if horizon != 1 else "")
+    return panel(title, "; ".join(said), bottom + 36, *parts, width=WIDTH)

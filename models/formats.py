@@ -1,0 +1,179 @@
+"""A net as one file for programs without this project: TorchScript, or ONNX (needs the extra `export`)."""
+
+import copy
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._higher_order_ops import scan  # where torch's documentation has it
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn import functional as F
+
+from cells import LSTM
+from datamodules.files import replacing
+
+FACTS = "facts.json"
+"""The name by which a file keeps what else is needed to use it."""
+
+
+class ExportError(Exception):
+    """A net does something that a format has no words for."""
+
+
+def to_torchscript(net: nn.Module, path: Path, facts: Mapping[str, Any]) -> None:
+    """Write `net` for `torch.jit.load(path)`, where torch is all that is needed.
+
+    It computes what the net computes in evaluation mode, on the CPU (`torch.jit.load(path, "cuda")` moves it), and is
+    not meant to be trained on. `facts` are in its extra file FACTS.
+
+    Raises:
+        ExportError: the net cannot be compiled.
+    """
+    with _said_of(net, "TorchScript"):
+        scripted = torch.jit.script(_for_inference(net))
+    with replacing(path) as temporary:
+        scripted.save(str(temporary), _extra_files={FACTS: json.dumps(facts)})
+
+
+def to_onnx(net: nn.Module, path: Path, facts: Mapping[str, Any]) -> None:
+    """Write a text classifier as ONNX, weights included, and `facts` as its metadata FACTS.
+
+    Inputs `tokens [batch, time]` and `lengths [batch]` (int64), output `logits [batch, classes]` as in evaluation mode.
+    Any batch and time will do. Lengths are from 0 to time, which the file does not check.
+
+    Raises:
+        ModuleNotFoundError: the extra `export` is missing; one sentence that says how to install it.
+        ExportError: the net cannot be exported.
+    """
+    try:
+        from onnxscript.ir.passes import common
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError('ONNX export needs more packages: pip install -e ".[export]".') from error
+
+    net = _for_inference(net)
+    for name, module in list(net.named_modules()):
+        if isinstance(module, LSTM):
+            net.set_submodule(name, ScanLSTM(module))
+    with _quiet(), _said_of(net, "ONNX"):
+        program = torch.onnx.export(
+            net,
+            (torch.ones(2, 3, dtype=torch.int64), torch.tensor([3, 1])),
+            dynamo=True,
+            # The second batch is found to equal the first; named again, it brings a warning that this name is not used.
+            dynamic_shapes=({0: "batch", 1: "time"}, {0: torch.export.Dim.AUTO}),
+            input_names=["tokens", "lengths"],
+            output_names=["logits"],
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None  # it is for dynamo=False only
+    common.ClearMetadataAndDocStringPass()(program.model)  # stack traces with this machine's paths, most of the file
+    program.model.metadata_props[FACTS] = json.dumps(facts)
+    with replacing(path) as temporary:
+        program.save(str(temporary))
+
+
+class ScanLSTM(nn.Module):
+    """`cells.LSTM` on padded batches in evaluation mode, with the loop over time as one operator.
+
+    The unroll of `cells.recurrence` runs over packed batches, whose shapes depend on the lengths' values; in a file for
+    all lengths the steps behind a row's end are computed and discarded instead. The cell's equations are the same:
+    those of the LSTM's Step, traced.
+    """
+
+    def __init__(self, lstm: LSTM):
+        super().__init__()
+        self.batch_first, self.layers = lstm.batch_first, lstm.num_layers
+        self.suffixes = ["", "_reverse"] if lstm.bidirectional else [""]
+        self.sizes = lstm.hidden_size, lstm.proj_size or lstm.hidden_size
+        for name, weight in lstm.named_parameters(recurse=False):
+            self.register_parameter(name, weight)
+        self.step = _traced(lstm)
+
+    def forward(
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """As `cells.LSTM.forward`, for a batch `[B, T, I]` or `[T, B, I]`; lengths are not checked."""
+        if input.dim() != 3:
+            raise ValueError(f"an LSTM in an ONNX file takes padded batches, not a {input.dim()}-D input")
+        x = input.transpose(0, 1) if self.batch_first else input
+        steps, batch = x.shape[:2]
+        ended = torch.zeros(steps, batch, 1, dtype=torch.bool)
+        if lengths is not None:
+            ended = (torch.arange(steps).unsqueeze(1) >= lengths).unsqueeze(2)
+        if hx is None:
+            cells = self.layers * len(self.suffixes)
+            hx = x.new_zeros(cells, batch, self.sizes[1]), x.new_zeros(cells, batch, self.sizes[0])
+        # c before h, as in the cells; `scan` wants the first states to lie in memory as those of later steps do
+        states = [(c.contiguous(), h.contiguous()) for h, c in zip(*hx, strict=True)]
+        for layer in range(self.layers):
+            outputs = []
+            for direction, suffix in enumerate(self.suffixes):
+                k = layer * len(self.suffixes) + direction
+                output, states[k] = self._direction(x, ended, states[k], f"l{layer}{suffix}")
+                outputs.append(output)
+            x = torch.cat(outputs, 2)
+        c, h = (torch.stack(state) for state in zip(*states, strict=True))
+        return x.transpose(0, 1) if self.batch_first else x, (h, c)
+
+    def _direction(
+        self, x: Tensor, ended: Tensor, states: tuple[Tensor, Tensor], name: str
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """-> outputs [T, B, H] and the final c and h of the layer and direction with this name."""
+        weights = dict(self.named_parameters(recurse=False))
+        weight_hh, weight_hr = weights[f"weight_hh_{name}"], weights.get(f"weight_hr_{name}")
+        gates = F.linear(x, weights[f"weight_ih_{name}"])
+        if f"bias_ih_{name}" in weights:
+            gates = gates + weights[f"bias_ih_{name}"] + weights[f"bias_hh_{name}"]
+
+        def step(states: tuple[Tensor, Tensor], now: tuple[Tensor, Tensor]) -> tuple[tuple[Tensor, Tensor], Tensor]:
+            (c, h), (gates, ended) = states, now
+            next_c, next_h = self.step(torch.addmm(gates, h, weight_hh.t()), c)
+            if weight_hr is not None:
+                next_h = next_h @ weight_hr.t()
+            return (torch.where(ended, c, next_c), torch.where(ended, h, next_h)), torch.where(ended, 0.0, next_h)
+
+        states, output = scan(step, states, (gates, ended), reverse=name.endswith("_reverse"))
+        return output, states
+
+
+def _traced(lstm: LSTM) -> nn.Module:
+    """The LSTM's Step as a graph of torch's own operators, because torch.export does not look into TorchScript."""
+    c = lstm.get_parameter("weight_hh_l0").new_zeros(2, lstm.hidden_size)
+    with torch.no_grad():
+        return make_fx(lstm.recurrence.step)(torch.cat([c, c, c, c], 1), c)
+
+
+def _for_inference(net: nn.Module) -> nn.Module:
+    """A copy on the CPU, in evaluation mode and without gradients."""
+    return copy.deepcopy(net).cpu().eval().requires_grad_(False)
+
+
+@contextmanager
+def _said_of(net: nn.Module, format: str) -> Iterator[None]:
+    """The compilers' errors, which are of many kinds and several lines of code long, in one line."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0].split(". ")[0].rstrip(":.")
+        raise ExportError(f"{format} cannot express {type(net).__name__} ({reason})") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's word on packages that nobody asked for, such as torchvision, and on torch's own code."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\).* is deprecated", FutureWarning)
+            yield
+    finally:
+        log.setLevel(level)

@@ -1,0 +1,95 @@
+"""TF-IDF and logistic regression by scikit-learn: what a practitioner tries first."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .tasks import TextBatch
+
+Floats = NDArray[np.float64]
+
+
+class TfIdf(nn.Module):
+    """`tokens [B, T]` and `lengths [B]` to logits `[B, classes]`: one dense layer on a document's tf-idf vector.
+
+        tf-idf(d, w) = count of w in d * idf(w), scaled to length 1 for each d
+        idf(w)       = 1 + log((1 + n) / (1 + documents that have w)) over n training documents
+
+    Token 0 is padding and no word; a document without words gets the bias. The net is not trained by descent: `fit`
+    does it, with scikit-learn's own defaults, and leaves its numbers here as the weights of a net.
+
+    Args:
+        vocabulary: number of words V, without padding.
+        classes: number of logits C.
+    """
+
+    idf: Tensor
+
+    def __init__(self, vocabulary: int, classes: int):
+        super().__init__()
+        self.register_buffer("idf", torch.ones(vocabulary))
+        self.dense = nn.Linear(vocabulary, classes)
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Logits `[B, classes]` of `tokens [B, T]` with `lengths [B]`."""
+        return self.dense(F.normalize(self._counts(tokens, lengths) * self.idf))
+
+    def _counts(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """How often each document has each word, `[B, V]`."""
+        real = torch.arange(tokens.size(1), device=tokens.device) < lengths.unsqueeze(1)
+        counts = self.idf.new_zeros(tokens.size(0), self.idf.size(0) + 1)
+        return counts.scatter_add(1, tokens, real.to(counts.dtype))[:, 1:]
+
+    @torch.no_grad()
+    def fit(self, batches: Iterable[TextBatch], loss: str) -> None:
+        """Learn from the training part, all at once.
+
+        loss="sigmoid" is a regression for each class on its own (one versus the rest); loss="softmax" one for all
+        of them (multinomial).
+        """
+        parts = [(self._counts(b.tokens, b.lengths), b.targets, b.rows) for b in batches]
+        # in the corpus's order, so that neither the seed nor the size of a batch moves as much as the last bit
+        order = torch.cat([rows for *_, rows in parts]).argsort().cpu().numpy()
+        counts = sparse.vstack([sparse.csr_matrix(counts.cpu().numpy(), dtype=np.float64) for counts, *_ in parts])
+        targets = torch.cat([targets for _, targets, _ in parts]).cpu().numpy()
+        weighting = TfidfTransformer()
+        documents = weighting.fit_transform(counts[order])
+        learn = _one_versus_rest if loss == "sigmoid" else _multinomial
+        coefficients, intercepts = learn(documents, targets[order])
+        self.idf.copy_(torch.from_numpy(weighting.idf_))
+        self.dense.weight.copy_(torch.from_numpy(coefficients))
+        self.dense.bias.copy_(torch.from_numpy(intercepts))
+
+
+def _one_versus_rest(documents: sparse.csr_matrix, targets: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """Coefficients `[C, V]` and intercepts `[C]` of a regression for each column of `targets [N, C]`."""
+    fits = [_regression(documents, targets[:, c], values=np.array([0, 1])) for c in range(targets.shape[1])]
+    return np.vstack([fit.coef_ for fit in fits]), np.concatenate([fit.intercept_ for fit in fits])
+
+
+def _multinomial(documents: sparse.csr_matrix, targets: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """The same of one regression for all classes, where each document has one."""
+    fit = _regression(documents, targets.argmax(1), values=np.arange(targets.shape[1]))
+    if len(fit.classes_) == 2:  # scikit-learn has one logit for two classes, the second one's
+        return np.vstack([-fit.coef_, fit.coef_]) / 2, np.concatenate([-fit.intercept_, fit.intercept_]) / 2
+    return fit.coef_, fit.intercept_
+
+
+def _regression(documents: sparse.csr_matrix, truth: NDArray[Any], values: NDArray[np.int64]) -> LogisticRegression:
+    """A fit in which each of `values` occurs: one that no document has gets half a document without words.
+
+    It is unlikely then, not impossible; the regression alone could not be fitted, or would know nothing of the class.
+    """
+    absent = np.setdiff1d(values, truth)
+    none = sparse.csr_matrix((len(absent), documents.shape[1]))
+    weights = np.concatenate([np.ones(len(truth)), np.full(len(absent), 0.5)])
+    regression = LogisticRegression(max_iter=1000)
+    return regression.fit(sparse.vstack([documents, none]), np.concatenate([truth, absent]), weights)

@@ -1,0 +1,148 @@
+"""Many runs of one command: which there are, and which are to be made."""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
+
+from .command_line import MISTAKES
+from .configuration import fingerprint
+from .errors import UserError
+from .folder import RunFolder
+
+LIGHT = ("seed", "fold")
+"""Keys that touch nothing else of a configuration, so that runs which differ in them only are composed once. They also
+vary slowest: a study that was stopped half-way has all cells of its first seed and folds."""
+
+Values = Mapping[str, list[str]]
+"""What a command varies: the values of each key, as overrides such as "cell=C1"."""
+
+Run = Mapping[str, str]
+"""One run of a command: an override for each key."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What an experiment and the rest of the command line vary.
+
+    Attributes:
+        params: of the experiment.
+        one_of: more of them, of which each run has one; where not every model goes with every cell.
+        given: on the command line; takes the place of `params` and chooses among `one_of`.
+    """
+
+    params: Values
+    one_of: Sequence[Values]
+    given: Values
+
+    @classmethod
+    def read(
+        cls,
+        params: Mapping[str, object],
+        one_of: Iterable[Mapping[str, object]],
+        arguments: Sequence[str],
+        parser: OverridesParser,
+    ) -> "Study":
+        """From what stands in the experiment's file and on the command line.
+
+        Raises:
+            UserError: several experiments are named.
+        """
+
+        def values(overrides: Sequence[str]) -> Values:
+            return {override.get_key_element(): _each(override) for override in parser.parse_overrides(list(overrides))}
+
+        def lines(mapping: Mapping[str, object]) -> list[str]:
+            return [f"{key}={value}" for key, value in mapping.items()]
+
+        given = values(arguments)
+        if len(given.get("experiment", [])) > 1:
+            raise UserError(f"{', '.join(given['experiment'])}: name one experiment at a time.")
+        return cls(values(lines(params)), [values(lines(more)) for more in one_of], given)
+
+    def runs(self) -> list[Run]:
+        """Every combination; those of one seed and fold one after the other.
+
+        Raises:
+            UserError: there is none.
+        """
+        chosen = [run for more in self.one_of or [{}] for run in _product(self._narrowed(more))]
+        if not chosen:
+            asked = " ".join(value for values in self.given.values() for value in values)
+            raise UserError(f"{asked}: the experiment has no such run, see its file in conf/experiment.")
+        return _by_seed(chosen)
+
+    def _narrowed(self, more: Values) -> Values:
+        """`more` chooses the values that are given as well, which may be none."""
+        both = {key: [value for value in more[key] if value in self.given[key]] for key in more if key in self.given}
+        return {**self.params, **more, **self.given, **both}
+
+
+def _each(override: Override) -> list[str]:
+    if not override.is_sweep_override():
+        return [str(override.input_line)]
+    if not override.is_discrete_sweep():
+        raise UserError(f"{override.input_line}: give the values themselves, separated by commas, or range(...).")
+    return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+
+
+def _product(values: Values) -> list[Run]:
+    return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
+
+
+def _by_seed(runs: Sequence[Run]) -> list[Run]:
+    together: dict[tuple[str | None, ...], list[Run]] = {}
+    for run in runs:
+        together.setdefault(tuple(run.get(key) for key in LIGHT), []).append(run)
+    return [run for group in together.values() for run in group]
+
+
+class Plan(NamedTuple):
+    """Runs that differ from each other.
+
+    Attributes:
+        todo: the overrides of each that is not finished.
+        finished: how many are.
+    """
+
+    todo: list[list[str]]
+    finished: int
+
+
+def plan(runs: Sequence[Run], compose: Callable[[list[str]], DictConfig], parser: OverridesParser) -> Plan:
+    """Which runs are to be made. One that is in no state to be found is, too: it will say what is wrong.
+
+    Args:
+        runs: of the command.
+        compose: a configuration from overrides; takes long.
+        parser: of overrides.
+    """
+    heavy = [tuple(override for key, override in run.items() if key not in LIGHT) for run in runs]
+    configurations = {overrides: compose(list(overrides)) for overrides in dict.fromkeys(heavy)}
+    value = functools.cache(lambda override: parser.parse_override(override).value())
+    states: dict[str, bool] = {}
+    todo = []
+    for run, overrides in zip(runs, heavy, strict=True):
+        config = configurations[overrides]
+        for key in LIGHT:
+            if key in run:
+                config[key] = value(run[key])
+        name, finished = _state(config, run)
+        if not finished and name not in states:
+            todo.append(list(run.values()))
+        states[name] = finished
+    return Plan(todo, sum(states.values()))
+
+
+def _state(config: DictConfig, run: Run) -> tuple[str, bool]:
+    """What tells a run from others, and whether it is finished."""
+    try:
+        folder = RunFolder.of(config)
+        return f"{folder.path} {fingerprint(folder.identity)}", folder.is_finished()
+    except MISTAKES:
+        return " ".join(run.values()), False
