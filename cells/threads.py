@@ -1,6 +1,6 @@
 """How many threads the compiled loops take: as many as torch's own operations, or a number of their own.
 
-The work of a layer is cut for the planned number of threads and done by the running ones. What it adds up in which order,
+The work of a layer is cut for the planned number of threads and done by the running ones. In which order it adds up,
 and so the last digits of its results, depends on the cut alone: others may take cores away and nothing changes.
 """
 

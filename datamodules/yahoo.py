@@ -1,7 +1,11 @@
 """Daily prices from Yahoo Finance, by yfinance."""
 
+import atexit
 import datetime
+import functools
 import logging
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +32,7 @@ def fetch(symbol: str, span: Span, path: Path, by_hand: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame, complaints = _ask(symbol, span, path.parent)
+        frame, complaints = _ask(symbol, span)
     except Exception as error:  # yfinance raises what its HTTP client, its parser and pandas raise
         raise _failure(symbol, span, str(error) or type(error).__name__, by_hand) from error
     if not frame.empty:
@@ -40,10 +44,18 @@ def fetch(symbol: str, span: Span, path: Path, by_hand: Path) -> None:
         frame.to_csv(file, date_format="%Y-%m-%d")  # the day in the exchange's own time zone
 
 
-def _ask(symbol: str, span: Span, folder: Path) -> tuple[pd.DataFrame, list[str]]:
+@functools.cache
+def _scratch() -> str:
+    """A folder for yfinance's notes on time zones, which it would keep in the user's home, and cannot move once begun."""
+    folder = tempfile.mkdtemp(prefix="lstm-cs-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _ask(symbol: str, span: Span) -> tuple[pd.DataFrame, list[str]]:
     import yfinance
 
-    yfinance.set_tz_cache_location(str(folder / ".yfinance"))  # it would choose a folder in the user's home
+    yfinance.set_tz_cache_location(_scratch())
     with _overheard() as complaints:
         # Of a Ticker, not `yfinance.download`, whose columns have two levels. Unadjusted, as the paper's six
         # columns are; the end is exclusive here.
