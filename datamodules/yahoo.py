@@ -46,7 +46,7 @@ def fetch(symbol: str, span: Span, path: Path, by_hand: Path) -> None:
 
 @functools.cache
 def _scratch() -> str:
-    """A folder for yfinance's notes on time zones, which it would keep in the user's home, and cannot move once begun."""
+    """A folder for yfinance's notes on time zones. By itself it takes one in the user's home; it never changes it."""
     folder = tempfile.mkdtemp(prefix="lstm-cs-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
