@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
+from cells.plan import plan
 from training import build
 from training.configuration import register_cells
 from training.folder import RunFolder
@@ -92,6 +93,7 @@ class Turns(Callback):
             return  # it is the first that begins
         end = time.perf_counter()
         self.times[EPOCH].append(end - self.start)
+        plan.cache_clear()  # of these very batches; the bare loop is to make them itself
         bare_steps(self.copy, self.train)
         trained = time.perf_counter()
         bare_validation(self.copy, self.validation)

@@ -55,7 +55,10 @@ class Plan:
 
 def _lengths(sizes: Sequence[int]) -> list[int]:
     """The number of steps of each row of the batch."""
-    return [bisect.bisect_left(sizes, -row, key=lambda n: -n) for row in range(sizes[0])]
+    lengths: list[int] = []
+    for steps in range(len(sizes), 0, -1):  # the longest rows come first
+        lengths += [steps] * (sizes[steps - 1] - len(lengths))
+    return lengths
 
 
 def _slices(sizes: Sequence[int], count: int) -> list[int]:
