@@ -9,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics import MeanMetric
 
-from .tasks import DivergedError
+from .tasks import DivergedError, EpochMean
 
 Errors = Callable[[NDArray[np.float64], NDArray[np.int64]], dict[str, float]]
 
@@ -40,8 +39,8 @@ class Forecast(pl.LightningModule):
         self.net = net
         self.lr = lr
         self.errors = errors
-        self.train_loss = MeanMetric()
-        self.val_loss = MeanMetric()
+        self.train_loss = EpochMean()
+        self.val_loss = EpochMean()
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: ForecastBatch, _: int) -> Tensor:
@@ -68,7 +67,6 @@ class Forecast(pl.LightningModule):
         self.log_dict({f"val/{name}": value for name, value in errors.items()})
         for name, loss in (("train", self.train_loss), ("val", self.val_loss)):
             self.log(f"{name}/loss", loss.compute())
-            loss.reset()
 
     def predict_step(self, batch: ForecastBatch, _: int) -> Tensor:
         """Forecasts `[B]`."""

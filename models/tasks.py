@@ -66,7 +66,7 @@ class Classification(pl.LightningModule):
         self.loss = loss
         self.criterion = F.binary_cross_entropy_with_logits if loss == "sigmoid" else F.cross_entropy
         self.lr = lr
-        self.train_loss = MeanMetric()
+        self.train_loss = EpochMean()
         self.val_scores = Scores(classes)
         self.test_scores = Scores(classes)
         self._tested: list[Predictions] = []
@@ -74,7 +74,7 @@ class Classification(pl.LightningModule):
     def training_step(self, batch: TextBatch, _: int) -> Tensor:
         """Mean loss of the batch."""
         loss = self._loss(self.net(batch.tokens, batch.lengths), batch.targets)
-        self.train_loss.update(loss.detach(), batch.targets.size(0))
+        self.train_loss.update(loss.detach(), len(batch.targets))
         return loss
 
     def validation_step(self, batch: TextBatch, _: int) -> None:
@@ -86,7 +86,6 @@ class Classification(pl.LightningModule):
         self._log("val", self.val_scores)
         if self.trainer.state.fn == "fit":
             self.log("train/loss", self.train_loss.compute())
-            self.train_loss.reset()
 
     def on_test_epoch_start(self) -> None:
         """Forget the predictions of an earlier test."""
@@ -147,6 +146,23 @@ class FittedClassification(Classification):
         return torch.optim.SGD(self.parameters(), lr=0.0)
 
 
+class EpochMean:
+    """A mean over the samples of an epoch, from the means over its batches; much cheaper a batch than a metric."""
+
+    def __init__(self) -> None:
+        self._batches: list[tuple[Tensor, int]] = []
+
+    def update(self, mean: Tensor, samples: int) -> None:
+        """Add a batch."""
+        self._batches.append((mean, samples))
+
+    def compute(self) -> Tensor:
+        """The mean; the next batch begins anew."""
+        means, samples = zip(*self._batches, strict=True)
+        self._batches = []
+        return torch.stack(means) @ torch.tensor(samples).to(means[0]) / sum(samples)
+
+
 class Scores(nn.Module):
     """The metrics of one split, over its batches.
 
@@ -163,17 +179,22 @@ class Scores(nn.Module):
             metrics[f"{average}_f1"] = MultilabelF1Score(classes, average=average, validate_args=False)
         self.cells = MetricCollection(metrics)
         self.top1 = MeanMetric()
-        self.loss = MeanMetric()
+        self.loss = EpochMean()
+        self._batches: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def update(self, logits: Tensor, predicted: Tensor, targets: Tensor, loss: Tensor) -> None:
         """Add a batch: logits, predicted and true classes, `[B, C]` each, and its mean loss."""
-        self.cells.update(predicted, targets.long())
-        self.top1.update(targets.gather(1, logits.argmax(1, keepdim=True)))
+        self._batches.append((logits, predicted, targets))
         self.loss.update(loss, len(targets))
 
     def compute(self) -> dict[str, Tensor]:
         """The metrics by name; the next batch begins anew."""
+        # All batches at once: an update costs a metric as much as a step of a small net.
+        logits, predicted, targets = (torch.cat(column) for column in zip(*self._batches, strict=True))
+        self._batches = []
+        self.cells.update(predicted, targets.long())
+        self.top1.update(targets.gather(1, logits.argmax(1, keepdim=True)))
         values = {**self.cells.compute(), "top1": self.top1.compute(), "loss": self.loss.compute()}
-        for metric in (self.cells, self.top1, self.loss):
+        for metric in (self.cells, self.top1):
             metric.reset()
         return values

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import lightning.pytorch as pl
+import pytest
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 
-from training.resume import SeededEpochs, StayStopped
+from training.resume import OneFileAnEpoch, SeededEpochs, StayStopped
 
 
 def trainer(epoch: int = 0) -> pl.Trainer:
@@ -34,3 +37,24 @@ def test_a_run_that_had_stopped_early_stays_stopped() -> None:
     early.wait_count = 3
     StayStopped(early).on_train_start(running, pl.LightningModule())
     assert running.should_stop
+
+
+def test_two_checkpoints_of_an_epoch_are_one_file_until_the_next(tmp_path: Path) -> None:
+    model, last, files = tmp_path / "model.ckpt", tmp_path / "last.ckpt", OneFileAnEpoch()
+    files.save_checkpoint({"global_step": 7}, model)
+    files.save_checkpoint({"global_step": 7}, last)
+    assert model.samefile(last)
+    files.save_checkpoint({"global_step": 14}, last)  # a worse epoch, which model.ckpt does not keep
+    assert [torch.load(path)["global_step"] for path in (model, last)] == [7, 14]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "model.ckpt"]
+
+
+def test_without_links_both_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    files = OneFileAnEpoch()
+    for name in ("model.ckpt", "last.ckpt"):
+        files.save_checkpoint({"global_step": 7}, tmp_path / name)
+    assert [torch.load(path)["global_step"] for path in sorted(tmp_path.iterdir())] == [7, 7]

@@ -19,7 +19,7 @@ from .errors import UserError
 from .folder import RunFolder
 from .job import Job
 from .progress import EpochLines, quiet
-from .resume import LastEpoch, SeededEpochs, StayStopped, TestedEpoch, keyboard_interrupts
+from .resume import LastEpoch, OneFileAnEpoch, SeededEpochs, StayStopped, TestedEpoch, keyboard_interrupts
 from .threads import Threads
 
 log = logging.getLogger("lstm-cs")
@@ -62,6 +62,7 @@ def trainer(config: DictConfig, job: Job, folder: RunFolder) -> pl.Trainer:
         devices=1,
         max_epochs=config.epochs,
         callbacks=_callbacks(config, job, folder) + ([] if interactive else [EpochLines()]),
+        plugins=[OneFileAnEpoch()],
         logger=_logger(folder),
         log_every_n_steps=1,  # the task logs once an epoch; a larger number only brings a warning on short epochs
         enable_progress_bar=interactive,

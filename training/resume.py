@@ -1,5 +1,6 @@
 """What makes a resumed run end with the numbers of one that was never interrupted."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from datamodules.files import replacing
 
 
 class SeededEpochs(Callback):
@@ -74,6 +78,34 @@ class LastEpoch(ModelCheckpoint):
 
     def __init__(self, folder: Path):
         super().__init__(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+
+
+class OneFileAnEpoch(TorchCheckpointIO):
+    """Writes an epoch's weights once, also where two checkpoints keep them: the second is another name of the file.
+
+    Every file comes by rename, so what happens to one name leaves the other alone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: tuple[int, Path] | None = None
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write or link it."""
+        step = checkpoint["global_step"]
+        if self.written is None or self.written[0] != step or not _linked(self.written[1], Path(path)):
+            super().save_checkpoint(checkpoint, path, storage_options)
+        self.written = step, Path(path)
+
+
+def _linked(there: Path, path: Path) -> bool:
+    """Whether `path` is a second name of the file now; there are file systems without any."""
+    try:
+        with replacing(path) as temporary:
+            os.link(there, temporary)
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

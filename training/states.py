@@ -15,7 +15,7 @@ from cells.observe import observe, saturation
 
 Run = Callable[[nn.Module, Any], Tensor]
 
-SHOWN = 16  # samples of the first validation batch: all of it would cost a small net a tenth of its training time
+SHOWN = 8  # samples of the first validation batch: all of it would cost a small net a tenth of its training time
 
 
 class States(Callback):
@@ -43,6 +43,8 @@ class States(Callback):
         batch = type(batch)(*(value[:SHOWN] for value in batch))
         step = trainer.global_step - 1  # where Lightning puts the scores of this epoch
         for name, states in _states(net, lambda: self.run(net, batch)).items():
+            if not len(states["c"]):
+                continue  # none of these documents has a known word
             for state in ("c", "h"):
                 writer(trainer).add_histogram(f"{state}/{name}", states[state], step)
             for gate in "ifgo":
