@@ -1,10 +1,12 @@
 """Train one net with one cell on texts or a market: `python train.py cell=C1 data=mlma`; --help explains every key."""
 
+import sys
+
 import hydra
 from omegaconf import DictConfig
 
 from training.attempt import Failure, attempt
-from training.command_line import one_line_errors
+from training.command_line import one_line_errors, several_if_stacked
 from training.configuration import register_cells
 from training.folder import RunFolder
 
@@ -31,6 +33,7 @@ def compose_and_run(config: DictConfig) -> Failure | None:
 def main() -> None:
     """Everything the command line asks for."""
     register_cells()
+    several_if_stacked(sys.argv)
     with one_line_errors("Interrupted; the same command resumes after the last whole epoch."):
         compose_and_run()
 

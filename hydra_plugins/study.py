@@ -12,7 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from training.attempt import announce, end
-from training.study import Study, plan
+from training.study import Planned, Study, plan
 
 
 class StudySweeper(Sweeper):
@@ -24,10 +24,16 @@ class StudySweeper(Sweeper):
     Args:
         params: of an experiment, see conf/hydra/sweeper/study.yaml.
         one_of: likewise.
-        place: for the runs, which read it from their configuration.
+        place, together: for the jobs, which read them from their configuration.
     """
 
-    def __init__(self, params: Mapping[str, Any], one_of: Sequence[Mapping[str, Any]], place: Mapping[str, Any]):
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        one_of: Sequence[Mapping[str, Any]],
+        place: Mapping[str, Any],
+        together: Sequence[Sequence[int]],
+    ):
         self.params, self.one_of = params, one_of
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -45,12 +51,14 @@ class StudySweeper(Sweeper):
             UserError: some of them failed, and have been listed; or the command line makes no sense.
         """
         parser = OverridesParser.create(config_loader=self.loader)
-        todo, finished = plan(Study.read(self.params, self.one_of, arguments, parser).runs(), self._compose, parser)
-        announce(len(todo), finished)
+        study = Study.read(self.params, self.one_of, arguments, parser, self.given.n_folds)
+        todo, finished = plan(study.runs(), self._compose, parser, study.stack)
+        runs = sum(map(len, todo))
+        announce(runs, finished)
         if not todo:
             return
-        place = f"hydra.sweeper.place={{finished: {finished}, total: {finished + len(todo)}, since: {time.time()}}}"
-        returned: Sequence[JobReturn] = self.launch([[*run, place] for run in todo], initial_job_idx=0)
+        place = f"hydra.sweeper.place={{finished: {finished}, total: {finished + runs}, since: {time.time()}}}"
+        returned: Sequence[JobReturn] = self.launch([[*_overrides(stack), place] for stack in todo], initial_job_idx=0)
         end([job.return_value for job in returned])
 
     def _compose(self, overrides: list[str]) -> DictConfig:
@@ -58,3 +66,10 @@ class StudySweeper(Sweeper):
         with open_dict(config):
             del config["hydra"]  # as in the configuration that the run gets
         return config
+
+
+def _overrides(stack: Sequence[Planned]) -> list[str]:
+    """Of the job that makes these runs."""
+    if len(stack) == 1:
+        return list(stack[0].overrides)
+    return [*stack[0].heavy, f"hydra.sweeper.together={[[run.seed, run.fold] for run in stack]}"]

@@ -39,7 +39,7 @@ def runs_of(experiment: str, *arguments: str) -> list[Run]:
 
 
 def study(params: DictConfig | dict, one_of: Sequence[DictConfig | dict], *arguments: str) -> Study:
-    return Study.read(params, one_of, arguments, OverridesParser.create())
+    return Study.read(params, one_of, arguments, OverridesParser.create(), n_folds=10)
 
 
 def finished(folder: Path) -> list[Path]:

@@ -21,6 +21,7 @@ from datamodules.errors import DataError
 
 from .configuration import composed
 from .errors import UserError
+from .stacks import KEYS
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 COMPOSITION = (HydraException, OmegaConfBaseException)
@@ -56,6 +57,12 @@ def one_line_errors(interrupted: str = "Interrupted.") -> Iterator[None]:
         sys.exit(130)
     finally:
         del os.environ[FULL_ERROR]
+
+
+def several_if_stacked(arguments: list[str]) -> None:
+    """Let `stack=` mean -m as well: it names several runs."""
+    if any(argument.partition("=")[0] in KEYS for argument in arguments):
+        arguments.append("hydra.mode=MULTIRUN")
 
 
 def one_of_several() -> bool:

@@ -17,7 +17,7 @@ from .errors import UserError
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
-SURROUNDINGS = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads")
+SURROUNDINGS = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
 """Keys that say where things are and who computes; they change no result and are not part of a run's identity."""
 
 TEXT_KEYS = ("data", "loss", "padding", "preprocess", "split_seed")

@@ -14,6 +14,7 @@ from .command_line import MISTAKES
 from .configuration import fingerprint
 from .errors import UserError
 from .folder import RunFolder
+from .stacks import KEYS, asked
 
 LIGHT = ("seed", "fold")
 """Keys that touch nothing else of a configuration, so that runs which differ in them only are composed once. They also
@@ -34,11 +35,13 @@ class Study:
         params: of the experiment.
         one_of: more of them, of which each run has one; where not every model goes with every cell.
         given: on the command line; takes the place of `params` and chooses among `one_of`.
+        stack: how many runs at most are trained as one.
     """
 
     params: Values
     one_of: Sequence[Values]
     given: Values
+    stack: int = 1
 
     @classmethod
     def read(
@@ -47,11 +50,12 @@ class Study:
         one_of: Iterable[Mapping[str, object]],
         arguments: Sequence[str],
         parser: OverridesParser,
+        n_folds: int,
     ) -> "Study":
-        """From what stands in the experiment's file and on the command line.
+        """From what stands in the experiment's file and on the command line; there are `n_folds` folds.
 
         Raises:
-            UserError: several experiments are named.
+            UserError: several experiments are named, or a stack that cannot be.
         """
 
         def values(overrides: Sequence[str]) -> Values:
@@ -63,7 +67,10 @@ class Study:
         given = values(arguments)
         if len(given.get("experiment", [])) > 1:
             raise UserError(f"{', '.join(given['experiment'])}: name one experiment at a time.")
-        return cls(values(lines(params)), [values(lines(more)) for more in one_of], given)
+        fixed = values(lines(params))
+        stack, added = asked({**fixed, **given}, n_folds)
+        given = {**{key: given[key] for key in given if key not in KEYS}, **added}
+        return cls(fixed, [values(lines(more)) for more in one_of], given, stack)
 
     def runs(self) -> list[Run]:
         """Every combination; those of one seed and fold one after the other.
@@ -102,25 +109,45 @@ def _by_seed(runs: Sequence[Run]) -> list[Run]:
     return [run for group in together.values() for run in group]
 
 
+class Planned(NamedTuple):
+    """A run that is to be made.
+
+    Attributes:
+        overrides: all of them.
+        heavy: those but for the keys in `LIGHT`.
+        seed, fold: of the run.
+        path: of its folder; empty where its configuration names none.
+    """
+
+    overrides: tuple[str, ...]
+    heavy: tuple[str, ...]
+    seed: int
+    fold: int
+    path: str
+
+
 class Plan(NamedTuple):
     """Runs that differ from each other.
 
     Attributes:
-        todo: the overrides of each that is not finished.
+        todo: those that are not finished; those of an inner list are trained as one.
         finished: how many are.
     """
 
-    todo: list[list[str]]
+    todo: list[list[Planned]]
     finished: int
 
 
-def plan(runs: Sequence[Run], compose: Callable[[list[str]], DictConfig], parser: OverridesParser) -> Plan:
+def plan(
+    runs: Sequence[Run], compose: Callable[[list[str]], DictConfig], parser: OverridesParser, stack: int = 1
+) -> Plan:
     """Which runs are to be made. One that is in no state to be found is, too: it will say what is wrong.
 
     Args:
         runs: of the command.
         compose: a configuration from overrides; takes long.
         parser: of overrides.
+        stack: how many runs at most are trained as one.
     """
     heavy = [tuple(override for key, override in run.items() if key not in LIGHT) for run in runs]
     configurations = {overrides: compose(list(overrides)) for overrides in dict.fromkeys(heavy)}
@@ -132,17 +159,25 @@ def plan(runs: Sequence[Run], compose: Callable[[list[str]], DictConfig], parser
         for key in LIGHT:
             if key in run:
                 config[key] = value(run[key])
-        name, finished = _state(config, run)
+        name, path, finished = _state(config, run)
         if not finished and name not in states:
-            todo.append(list(run.values()))
+            todo.append(Planned(tuple(run.values()), overrides, config.seed, config.fold, path))
         states[name] = finished
-    return Plan(todo, sum(states.values()))
+    return Plan(_stacked(todo, stack), sum(states.values()))
 
 
-def _state(config: DictConfig, run: Run) -> tuple[str, bool]:
-    """What tells a run from others, and whether it is finished."""
+def _stacked(runs: Sequence[Planned], size: int) -> list[list[Planned]]:
+    """In stacks of runs that differ in seed and fold only, the first ones first."""
+    together: dict[tuple[str, ...], list[Planned]] = {}
+    for run in runs:
+        together.setdefault(run.heavy if size > 1 else run.overrides, []).append(run)
+    return [same[k : k + size] for same in together.values() for k in range(0, len(same), size)]
+
+
+def _state(config: DictConfig, run: Run) -> tuple[str, str, bool]:
+    """What tells a run from others, the path of its folder, and whether it is finished."""
     try:
         folder = RunFolder.of(config)
-        return f"{folder.path} {fingerprint(folder.identity)}", folder.is_finished()
+        return f"{folder.path} {fingerprint(folder.identity)}", str(folder.path), folder.is_finished()
     except MISTAKES:
-        return " ".join(run.values()), False
+        return " ".join(run.values()), "", False

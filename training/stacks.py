@@ -1,0 +1,64 @@
+"""Which runs are trained as one: `stack=100`, or `stack.seeds=10 stack.folds=10`.
+
+Only runs that differ in seed and fold alone can be; what they have in common is composed, read and compiled once.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from .errors import UserError
+
+KEYS = ("stack", "stack.seeds", "stack.folds")
+
+Values = Mapping[str, list[str]]
+"""The values of each key on the command line, as overrides such as "seed=0"."""
+
+
+def asked(given: Values, n_folds: int) -> tuple[int, Values]:
+    """How many runs at most are trained as one, and which seeds and folds that adds to a command.
+
+    `stack.seeds=10` stands for ten seeds from `seed=` on, `stack.folds=10` for ten folds from `fold=` on. `stack=100`
+    stands for all folds of as many seeds as 100 runs take, where the command names neither.
+
+    Args:
+        given: on the command line, and by an experiment.
+        n_folds: how many folds there are.
+
+    Raises:
+        UserError: a number is none, or below 1, or there are not so many folds, or both forms are given.
+    """
+    numbers = {key: _number(given[key]) for key in KEYS if key in given}
+    if "stack" in numbers and len(numbers) > 1:
+        raise UserError(f"stack={numbers['stack']} beside stack.seeds= or stack.folds=: give one or the other.")
+    if "stack" in numbers:
+        return numbers["stack"], _all_folds(given, numbers["stack"], n_folds)
+    added = {
+        key: _range(given, key, numbers[f"stack.{key}s"])
+        for key in ("seed", "fold")
+        if f"stack.{key}s" in numbers and len(given.get(key, [])) < 2
+    }
+    if len(added.get("fold", [])) > n_folds:
+        raise UserError(f"stack.folds={numbers['stack.folds']}: there are {n_folds} folds, see n_folds.")
+    return math.prod(numbers.values()), added
+
+
+def _number(values: Sequence[str]) -> int:
+    override = values[0]
+    text = override.partition("=")[2]
+    if len(values) > 1 or not text.isdecimal() or int(text) < 1:
+        raise UserError(f"{', '.join(values)}: give one whole number, 1 or more.")
+    return int(text)
+
+
+def _range(given: Values, key: str, count: int) -> list[str]:
+    first = int(given[key][0].partition("=")[2]) if key in given else 0
+    return [f"{key}={first + k}" for k in range(count)]
+
+
+def _all_folds(given: Values, size: int, n_folds: int) -> Values:
+    if "seed" in given or "fold" in given:
+        return {}
+    return {
+        "seed": [f"seed={k}" for k in range(-(-size // n_folds))],
+        "fold": [f"fold={k}" for k in range(min(size, n_folds))],
+    }
