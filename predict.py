@@ -1,8 +1,10 @@
 """Use what train.py trained: `python predict.py RUN "some text"`, or `python predict.py RUN` for the next close."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +27,23 @@ def main() -> None:
     # Torch takes seconds to import: only after everything that --help answers.
     from training.command_line import one_line_errors
 
-    with one_line_errors():
+    with one_line_errors(), until_nobody_reads():
         from training import trained
         from training.configuration import is_market
 
         run = trained.load(given.run)
         forecast(run, given) if is_market(run.config) else label(run, given)
+
+
+@contextmanager
+def until_nobody_reads() -> Iterator[None]:
+    """End quietly where what reads the output has ended, as `head` does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        sys.exit(0)
 
 
 def arguments() -> argparse.Namespace:
@@ -83,11 +96,16 @@ def texts(given: argparse.Namespace) -> Iterator[str]:
     name = given.file or "standard input"
     try:
         with open(given.file or sys.stdin.fileno(), encoding="utf-8") as lines:
-            yield from (line.rstrip("\n") for line in lines)
+            empty = True
+            for line in lines:
+                empty = False
+                yield line.rstrip("\n")
     except OSError as error:
         raise UserError(f"{name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{name} is not UTF-8 ({error.reason}); convert it first.") from error
+    if empty:
+        raise UserError(f"{name} is empty, there is nothing to label; give one text a line.")
 
 
 def forecast(run: "Trained", given: argparse.Namespace) -> None:

@@ -1,1 +1,1 @@
-"""Tables computed from finished runs' metrics.csv files, never inside a run."""
+"""Tables, statistics, verdicts and the report of finished runs, made from their folders and never inside a run."""

@@ -4,10 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from cells.alterations import CURRENT, HIDDEN
-
 from . import published
-from .compare import LSTM_CS, SCORES, averages
+from .compare import ALPHA, LSTM_CS, SCORES, averages
 from .design import GROUP, in_order
 from .table import Table, estimate, file_name, named, number
 
@@ -22,9 +20,9 @@ TITLES = {
 LEFT_OUT = ("robo",)
 """What the paper's averages leave out."""
 
-PARTS = {
-    10: (list(CURRENT), "Table 10: average improvement, current state"),
-    11: (list(HIDDEN), "Table 11: average improvement, hidden state"),
+AVERAGE_TABLES = {
+    10: (published.alterations("C"), "Table 10: average improvement, current state"),
+    11: (published.alterations("H"), "Table 11: average improvement, hidden state"),
     16: (["C1", "H2"], "Table 16: average improvement, the best of each state"),
 }
 """Which cells the paper's tables of averages have."""
@@ -36,27 +34,35 @@ HOW = (
 HOW_SURE = ["low", "high", "p", "p_holm", "wins", "ties", "losses"]
 
 
-def of_each_set(results: pd.DataFrame, improved: pd.DataFrame) -> Iterator[Table]:
+def of_each_set(results: pd.DataFrame, improved: pd.DataFrame, without: pd.DataFrame) -> Iterator[Table]:
     """Tables 3-9: all cells on one data set; one table for each data, model and settings with an altered cell.
 
     Args:
         results: of `design.study`.
         improved: of `compare.improvements`.
+        without: of `design.stopped`: a cell all of whose runs are there has a row that says so.
     """
     paper = published.improvements()
     for (data, model, settings), group in improved.groupby(GROUP, sort=False):
         theirs = paper[(paper["data"] == data) & (model == LSTM_CS)]
         runs = results[(results[GROUP] == [data, model, settings]).all(axis=1)]
+        none = without[(without[GROUP] == [data, model, settings]).all(axis=1)]
         recipe = str(group["recipe"].iloc[0])
         table = int(theirs["table"].iloc[0]) if len(theirs) else None
-        numbers = _improvements(runs, group, theirs)
+        numbers = _improvements(runs, group, theirs, none["cell"])
         yield Table(
             file_name(f"table{table:02}" if table else "cells", data, model, recipe),
             f"{f'Table {table}' if table else 'Not in the paper'}: {data}, {named(str(model), recipe)}",
             numbers,
             _shown(numbers, "n"),
-            [HOW, *_about(group), *published.notes(table, [str(data)])],
+            [HOW, *_about(group), *_why_none(none), *published.notes(table, [str(data)])],
         )
+
+
+def _why_none(without: pd.DataFrame) -> Iterator[str]:
+    """One sentence for each cell with runs that have no result."""
+    for cell, runs in without.groupby("cell", sort=False):
+        yield f"{cell}: {len(runs)} runs without a result ({'; '.join(dict.fromkeys(runs['error']))})."
 
 
 def of_averages(improved: pd.DataFrame) -> Iterator[Table]:
@@ -68,9 +74,9 @@ def of_averages(improved: pd.DataFrame) -> Iterator[Table]:
     for (model, _), group in averages(improved, LEFT_OUT).groupby(["model", "recipe"], sort=False):
         rest = group
         if model == LSTM_CS:
-            for table, (cells, title) in PARTS.items():
+            for table, (cells, title) in AVERAGE_TABLES.items():
                 yield from _averages(group[group["cell"].isin(cells)], f"table{table}", title, table)
-            rest = group[~group["cell"].isin([*CURRENT, *HIDDEN])]
+            rest = group[~group["cell"].isin(published.alterations())]
         yield from _averages(rest, "averages", "Not in the paper: average improvement")
 
 
@@ -79,7 +85,7 @@ def _averages(ours: pd.DataFrame, name: str, title: str, table: int | None = Non
     if ours.empty:
         return
     paper = published.averages()
-    paper = paper[paper["cell"].isin(PARTS[table][0])] if table else paper.iloc[:0]
+    paper = paper[paper["cell"].isin(AVERAGE_TABLES[table][0])] if table else paper.iloc[:0]
     model, recipe = (str(ours[key].iloc[0]) for key in ("model", "recipe"))
     numbers = _beside(ours, paper, ["sets", "data"])
     sets = " or ".join(dict.fromkeys(ours["data"]))
@@ -89,31 +95,42 @@ def _averages(ours: pd.DataFrame, name: str, title: str, table: int | None = Non
     )
 
 
-def _improvements(runs: pd.DataFrame, improved: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+def _improvements(
+    runs: pd.DataFrame, improved: pd.DataFrame, paper: pd.DataFrame, stopped: "pd.Series[str]"
+) -> pd.DataFrame:
     """Rows of one of Tables 3-9: the baseline in percent, then each alteration's improvements."""
     base = runs[runs["cell"] == "baseline"]
     first = pd.DataFrame([{"cell": "baseline", "n": len(base), **(base[SCORES].mean() * 100)}])
     first = first.merge(paper[["cell", *SCORES]], "left", on="cell", suffixes=("", "_paper"))
-    others = _beside(improved, paper[paper["cell"] != "baseline"], ["n"])
-    return pd.concat([first, others], ignore_index=True)[list(others)]
+    others = _beside(improved, paper[paper["cell"] != "baseline"], ["n"], stopped)
+    every = pd.concat([first, others], ignore_index=True)[list(others)]
+    return every.assign(stopped=every["cell"].map(stopped.value_counts()).fillna(0).astype(int))
 
 
-def _beside(improved: pd.DataFrame, paper: pd.DataFrame, about: list[str]) -> pd.DataFrame:
-    """A row for each cell: what its metrics have in common; for each score the paper's, ours, and how sure it is."""
+def _beside(improved: pd.DataFrame, paper: pd.DataFrame, about: list[str], more: Iterable[object] = ()) -> pd.DataFrame:
+    """A row for each cell: what is said about it; for each score the paper's, ours, and how sure it is.
+
+    Args:
+        improved: rows of one data set, or one average.
+        paper: of the same.
+        about: columns; where the scores differ in one, as runs may lack some, the least.
+        more: cells that have a row in any case.
+    """
     columns: dict[str, pd.Series] = {}
     for score in SCORES:
         ours = improved[improved["metric"] == score].set_index("cell")
         columns |= {f"{score}_paper": paper.set_index("cell")[score], score: ours["improvement"]}
         columns |= {f"{score}_{name}": ours[name] for name in HOW_SURE if name in ours}
-    facts = improved.drop_duplicates("cell").set_index("cell")[about]
-    cells = list(dict.fromkeys([*improved["cell"], *paper["cell"]]))
+    scored = improved[improved["metric"].isin(SCORES)]
+    facts = scored.groupby("cell")[about].min()
+    cells = list(dict.fromkeys([*improved["cell"], *paper["cell"], *(cell for cell in more if cell != "baseline")]))
     return in_order(facts.reindex(cells).join(pd.DataFrame(columns)).rename_axis("cell").reset_index())
 
 
 def _shown(numbers: pd.DataFrame, count: str) -> pd.DataFrame:
     shown = numbers[["cell"]].assign(**{count: [number(value, 0) for value in numbers[count]]})
     for score in SCORES:
-        shown[TITLES[score]] = [_cell(row, score) for _, row in numbers.iterrows()]
+        shown[TITLES[score]] = [_shown_score(row, score) for _, row in numbers.iterrows()]
     if "macro_f1_wins" in numbers:
         counts = zip(*(numbers[f"macro_f1_{name}"] for name in ("wins", "ties", "losses")), strict=True)
         shown["Macro-F1 won/tied/lost"] = [
@@ -122,11 +139,13 @@ def _shown(numbers: pd.DataFrame, count: str) -> pd.DataFrame:
     return shown
 
 
-def _cell(row: pd.Series, score: str) -> str:
+def _shown_score(row: pd.Series, score: str) -> str:
     if row["cell"] == "baseline":
         return f"{number(row[f'{score}_paper'])} / {number(row[score], 2)}"
+    if pd.isna(row[score]) and row.get("stopped", 0):
+        return f"{number(row[f'{score}_paper'], sign=True)} / no result"
     ours = estimate(row[score], row[f"{score}_low"], row[f"{score}_high"])
-    sure = " *" if row[f"{score}_p_holm"] < 0.05 else ""
+    sure = " *" if row[f"{score}_p_holm"] < ALPHA else ""
     return f"{number(row[f'{score}_paper'], sign=True)} / {ours}{sure}"
 
 

@@ -1,5 +1,6 @@
 """By how much an alteration changes a score, over runs that differ in nothing else."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +13,14 @@ SCORES = ["accuracy", "macro_f1", "micro_f1", "weighted_f1"]
 """The scores of the paper's tables, in their order."""
 
 METRICS = [*SCORES, "top1", "seconds", "epoch_seconds"]
-"""What is compared; and F1 as well."""
+"""The columns of results that are compared."""
 
 F1 = "f1"
-"""The mean of the macro, micro and weighted F1's improvements: what the paper's text calls "F1 metrics"."""
+"""Compared too, though no column: the mean of the macro, micro and weighted F1's improvements, which the paper's text
+calls "F1 metrics"."""
+
+ALPHA = 0.05
+"""Of every test, and of the intervals: 1 - ALPHA = 95 %."""
 
 LSTM_CS = "bilstm"
 """The model that the paper calls by this name."""
@@ -57,7 +62,7 @@ def t_test(mean: NDArray[np.float64], se: NDArray[np.float64], student: object) 
 
     Runs that agree to the last digit have se 0: p is 1 if their mean is 0, else 0.
     """
-    reach = student.ppf(0.975) * se  # type: ignore[attr-defined]
+    reach = student.ppf(1 - ALPHA / 2) * se  # type: ignore[attr-defined]
     with np.errstate(divide="ignore", invalid="ignore"):
         p = 2 * student.sf(np.abs(mean / se))  # type: ignore[attr-defined]
     p = np.where((se == 0) & (mean == 0), 1.0, p)
@@ -113,9 +118,7 @@ def improvements(results: pd.DataFrame, baseline: str = "baseline") -> pd.DataFr
         - p_holm: p adjusted by Holm (1979) over the alterations of this data, model, settings and metric
         - wins, ties, losses: pairs in which the score is higher than, equal to, lower than the baseline's
 
-        metric is one of accuracy, macro_f1, micro_f1, weighted_f1, top1, seconds and
-        epoch_seconds (where more is worse), or f1, the mean
-        of the three F1's improvements, for which baseline and score are NaN.
+        metric is one of METRICS (of seconds, more is worse), or F1, for which baseline and score are NaN.
     """
     both = pairs(results, baseline)
     sign = np.sign(both["improvement"])
@@ -140,7 +143,7 @@ def improvements(results: pd.DataFrame, baseline: str = "baseline") -> pd.DataFr
 
 
 def models(results: pd.DataFrame, recipe: str, cell: str = "C1") -> pd.DataFrame:
-    """By how many percent the other models, unaltered, are above LSTM-CS: `improvements` with a model as the "cell".
+    """By how many percent the other models, unaltered, are above LSTM-CS.
 
     Runs are paired by data set, folds, seed and fold, whatever else the models' settings are.
 
@@ -148,12 +151,48 @@ def models(results: pd.DataFrame, recipe: str, cell: str = "C1") -> pd.DataFrame
         results: of `design.study`.
         recipe: of the LSTM-CS that is the baseline here.
         cell: its alteration.
+
+    Returns:
+        `improvements` with the other model as the `cell`, and a column more, `of`: the other model's recipe.
     """
     control = (results["model"] == LSTM_CS) & (results["recipe"] == recipe) & (results["cell"] == cell)
-    others = (results["model"] != LSTM_CS) & (results["cell"] == "baseline")
-    names = results["model"] + results["recipe"].map(lambda text: f" ({text})" if text else "")
-    every = results.assign(cell=names.where(others, "control"), model=LSTM_CS, recipe=recipe, settings=results["data"])
-    return improvements(every[control | others], "control")
+    others = results[(results["model"] != LSTM_CS) & (results["cell"] == "baseline")]
+    beside = results[control]
+    beside = beside.assign(cell="control", settings=beside["data"])
+    found = [improvements(beside, "control").assign(of="")]  # no rows, but their columns
+    for (model, of), runs in others.groupby(["model", "recipe"], sort=False):
+        renamed = runs.assign(cell=str(model), model=LSTM_CS, recipe=recipe, settings=runs["data"])
+        found.append(improvements(pd.concat([beside, renamed]), "control").assign(of=str(of)))
+    return pd.concat([rows for rows in found if len(rows)] or found[:1], ignore_index=True)
+
+
+def mean_cell(results: pd.DataFrame, cells: Collection[str], name: str) -> pd.DataFrame:
+    """The baseline's runs, and as a cell called `name` the means over `cells` where each of them was run.
+
+    Args:
+        results: of `design.study`.
+        cells: of one mean.
+        name: of the cell that stands for them.
+    """
+    metrics = [metric for metric in METRICS if metric in results]
+    groups = results[results["cell"].isin(cells)].groupby(PAIR, sort=False)
+    means = groups[metrics].mean()[groups.size() == len(cells)].reset_index().assign(cell=name)
+    return pd.concat([results.loc[results["cell"] == "baseline", list(means)], means], ignore_index=True)
+
+
+def of_mean_scores(improved: pd.DataFrame) -> pd.DataFrame:
+    """Improvements of which `averages` is the improvement of the mean score over data sets, not a mean of percentages.
+
+        100 (mean score - mean base) / mean base = mean of improvement_k * base_k / mean base
+
+    A data set with large scores or long training counts for more, then.
+
+    Args:
+        improved: of `improvements` or `models`, one metric.
+    """
+    weight = improved["baseline"] / improved.groupby(["model", "recipe", "cell"])["baseline"].transform("mean")
+    scaled = ["improvement", "sd", "se", "low", "high"]
+    return improved.assign(**improved[scaled].mul(weight, axis=0))
 
 
 def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -181,6 +220,7 @@ def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.Data
     table = groups.agg(sets=("data", "size"), data=("data", ", ".join), improvement=("improvement", "mean"))
     table["df"] = summed["variance"] ** 2 / summed["share"].replace(0, np.nan)
     se = np.sqrt(summed["variance"]) / table["sets"]
+    # where all se are 0 any degrees of freedom give the same interval, of no length
     tested = t_test(table["improvement"].to_numpy(), se.to_numpy(), t(table["df"].fillna(np.inf).to_numpy()))
     table = table.assign(**tested._asdict()).reset_index()
     return table.assign(p_holm=holm(table, ["model", "recipe", "metric"]))

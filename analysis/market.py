@@ -10,17 +10,17 @@ from .results import ResultsError, configuration, read, read_table
 from .table import Table, file_name, number, plain, span
 
 SCORES = [f"{split}_{score}" for split in ("train", "val") for score in ("rmse", "mae")]
-CELL = ["window", "features", "model"]
-"""What names a cell of the tables."""
+FIELD = ["window", "features", "model"]
+"""What names a field of the tables."""
 
 SETTINGS = ["cell", "horizon", "source"]
 """Runs that differ in these are other tables."""
 
-KNOWN_BY = [*CELL, *SETTINGS, "protocol", "sentiment", "control"]
+KNOWN_BY = [*FIELD, *SETTINGS, "protocol", "sentiment", "control"]
 """What the tables say of a run, but for seed and fold, over which they take means."""
 
 
-def report(runs: Path) -> str:
+def as_text(runs: Path) -> str:
     """`every` table, for the terminal.
 
     Raises:
@@ -48,7 +48,10 @@ def every(runs: Path) -> list[Table]:
 
         found.append(pooled(predictions[walked]))
     if not found:
-        raise ResultsError(f"{runs} holds only runs with control=, which are no part of the paper's tables.")
+        raise ResultsError(
+            f"{runs} holds only runs with control=, which are no part of the paper's tables: "
+            "repeat one of them without control=."
+        )
     return found
 
 
@@ -56,7 +59,7 @@ def _refuse_mixed(runs: Path, metrics: pd.DataFrame) -> None:
     """Means are taken over runs that differ in seed and fold, and in nothing else."""
     advice = "give a folder below it, or keep them apart with runs_dir=..."
     for known, rows in metrics.groupby(KNOWN_BY, dropna=False):
-        named = ", ".join(f"{key} {value}" for key, value in zip(CELL, known, strict=False))
+        named = ", ".join(f"{key} {value}" for key, value in zip(FIELD, known, strict=False))
         one, *others = rows.drop_duplicates("settings")["folder"]
         if others:
             raise ResultsError(
@@ -130,11 +133,11 @@ def _block(settings: dict[str, object], metrics: pd.DataFrame, baselines: pd.Dat
 
 def _wide(metrics: pd.DataFrame) -> pd.DataFrame:
     """A row for each cell of the tables: SCORES as means over seeds, how many seeds there are, and the days."""
-    groups = metrics.groupby([*CELL, "split"])
+    groups = metrics.groupby([*FIELD, "split"])
     means = pd.DataFrame(groups[["rmse", "mae"]].mean().unstack("split"))
     means.columns = means.columns.map(lambda column: f"{column[1]}_{column[0]}")
-    means["seeds"] = metrics.groupby(CELL)["seed"].nunique()
-    means["days"] = metrics.groupby(CELL)["days"].agg(_listed)
+    means["seeds"] = metrics.groupby(FIELD)["seed"].nunique()
+    means["days"] = metrics.groupby(FIELD)["days"].agg(_listed)
     return means.reset_index()
 
 

@@ -36,7 +36,36 @@ def of_scores(results: pd.DataFrame) -> Iterator[Table]:
         shown = _wide(both, [f"{number(theirs)} / {number(ours, 2)}" for theirs, ours in pairs])
         how = f"Paper / ours, percent; means over runs, {span(both['n'])} each."
         title = f"Table {table}: {TITLES[metric]} of each model and modification"
-        yield Table(f"table{table}", title, both, shown, [how, *published.notes(table, set(both["data"]))])
+        notes = [how, *encoders(results), *published.notes(table, set(both["data"]))]
+        yield Table(f"table{table}", title, both, shown, notes)
+
+
+def of_every_run(results: pd.DataFrame) -> Table:
+    """All that was run, in one table: a row for each data set, model, recipe and cell, with the means over its runs.
+
+    Args:
+        results: of `design.study`.
+    """
+    keys = ["data", "model", "cell", "encoder", "recipe"]
+    ordered = in_order(results).sort_values(["data", "model"], kind="stable")
+    groups = ordered.groupby(keys, sort=False)
+    means = [*SCORES, "seconds", "parameters"]
+    numbers = groups[means].mean().assign(n=groups.size()).reset_index()
+    numbers[SCORES] *= 100
+    shown = numbers[keys].replace({key: {"": "-"} for key in ("encoder", "recipe")})
+    shown = shown.rename(columns={"recipe": "settings"}).assign(n=numbers["n"].astype(str))
+    digits = dict.fromkeys(SCORES, 2) | {"seconds": 1, "parameters": 0}
+    for column, places in digits.items():
+        shown[TITLES.get(column, column.capitalize())] = [number(value, places) for value in numbers[column]]
+    notes = ["Test scores in percent, means over runs.", MACHINE, *published.notes(None, results["data"].unique())]
+    return Table("models", "All models and cells", numbers[[*keys, "n", *means]], shown, notes)
+
+
+def encoders(results: pd.DataFrame) -> list[str]:
+    """Which pre-trained encoders the runs have, if any; what they are called is said nowhere else."""
+    names = results.loc[results["encoder"] != "", ["model", "encoder"]].drop_duplicates()
+    found = names.groupby("model", sort=False)["encoder"].agg(", ".join)
+    return [f"{model} is here the encoder {encoder}." for model, encoder in found.items()]
 
 
 def of_differences(results: pd.DataFrame) -> Iterator[Table]:
@@ -50,13 +79,14 @@ def of_differences(results: pd.DataFrame) -> Iterator[Table]:
         numbers = improved[improved["metric"].isin([*SCORES, "seconds"])].drop(columns=["model", "settings", "recipe"])
         if numbers.empty:
             continue
-        numbers = numbers.rename(columns={"cell": "model"})
+        numbers = numbers.rename(columns={"cell": "model", "of": "recipe"})
         wide = numbers.assign(text=measured(numbers)).pivot_table(
-            "text", ["data", "model", "n"], "metric", "first", sort=False, fill_value="-"
+            "text", ["data", "model", "recipe", "n"], "metric", "first", sort=False, fill_value="-"
         )
         title = f"Not in the paper: the other models, in percent above {named(LSTM_CS, recipe)} with C1"
         notes = ["Runs of the same folds, seed and fold; [95 % interval] by the corrected resampled t-test.", MACHINE]
-        shown = wide.rename(columns=TITLES).reset_index()
+        notes += encoders(results)
+        shown = wide.rename(columns=TITLES).reset_index().replace({"recipe": {"": "-"}})
         yield Table(file_name("models", LSTM_CS, recipe), title, numbers, shown, notes)
 
 
@@ -71,8 +101,8 @@ def of_costs(results: pd.DataFrame, improved: pd.DataFrame) -> Iterator[Table]:
     costs = groups.agg(seconds=("seconds", "mean"), parameters=("parameters", "mean"), n=("seed", "size")).reset_index()
     if len(costs):
         costs["named"] = [named(model, recipe) for model, recipe in zip(costs["model"], costs["recipe"], strict=True)]
-        yield _seconds(costs)
-        yield _parameters(costs)
+        yield _seconds(costs, encoders(results))
+        yield _parameters(costs, encoders(results))
     yield from _overhead(in_order(improved[improved["metric"] == "epoch_seconds"]), "overhead_epoch", "an epoch's")
     yield from _overhead(in_order(improved[improved["metric"] == "seconds"]), "overhead", "all")
 
@@ -88,24 +118,25 @@ def _overhead(rows: pd.DataFrame, name: str, which: str) -> Iterator[Table]:
     yield Table(name, title, rows[about], _wide(rows, measured(rows, 1)), notes)
 
 
-def _seconds(costs: pd.DataFrame) -> Table:
+def _seconds(costs: pd.DataFrame, about: list[str]) -> Table:
     both = costs.merge(published.seconds().rename(columns={"seconds": "paper"}), "left", on=["data", "model"])
     pairs = zip(both["paper"].fillna("-"), both["seconds"], strict=True)
     text = [f"{theirs} / {number(ours, 1)}" for theirs, ours in pairs]
     shown = both.assign(text=text).pivot_table("text", "data", "named", "first", sort=False, fill_value="-")
     numbers = both[["data", "model", "recipe", "n", "paper", "seconds"]]
-    notes = [UNALTERED, MACHINE, *published.notes(13)]
+    notes = [UNALTERED, MACHINE, *about, *published.notes(13)]
     return Table("table13", "Table 13: training time per fold, in seconds", numbers, shown.reset_index(), notes)
 
 
-def _parameters(costs: pd.DataFrame) -> Table:
+def _parameters(costs: pd.DataFrame, about: list[str]) -> Table:
     both = costs.merge(published.parameters(), "left", on=["data", "model"], suffixes=("", "_paper"))
     shown = both[["data", "named"]].rename(columns={"named": "model"})
     for column, digits in (("parameters", 0), ("seconds", 1)):
         pairs = zip(both[f"{column}_paper"], both[column], strict=True)
         shown[column] = [f"{number(theirs, digits)} / {number(ours, digits)}" for theirs, ours in pairs]
     title = "Table 14: trainable parameters, and training time per fold in seconds"
-    return Table("table14", title, both.drop(columns="named"), shown, [UNALTERED, MACHINE, *published.notes(14)])
+    notes = [UNALTERED, MACHINE, *about, *published.notes(14)]
+    return Table("table14", title, both.drop(columns="named"), shown, notes)
 
 
 def _wide(rows: pd.DataFrame, text: list[str]) -> pd.DataFrame:

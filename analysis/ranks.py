@@ -1,11 +1,11 @@
 """Cells ranked over data sets: the Friedman test and Nemenyi's critical difference (Demsar 2006)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-ALPHA = 0.05
+from .compare import ALPHA
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,12 @@ class Ranks:
 
     Attributes:
         average: each cell's mean rank over the data sets, the best (1 = highest score) first.
-        data: the data sets, those on which every cell was run.
+        data: the data sets.
+        left_out: the cells that were not run on all of them.
         statistic, p: of the Friedman test, corrected for ties; H0: all cells rank alike.
         critical_difference: cells whose average ranks differ by less are not told apart at 5 %.
-        alike: maximal groups of two or more cells that are not told apart, each best first: the diagram's bars.
-        pairwise: p of Nemenyi's test for each two cells.
+        alike: maximal groups of two or more neighbours in the order of ranks of which Nemenyi's test tells no two
+            apart, each best first: the diagram's bars.
     """
 
     average: pd.Series
@@ -27,14 +28,21 @@ class Ranks:
     p: float
     critical_difference: float
     alike: list[list[str]]
-    pairwise: pd.DataFrame
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """Which cells have no rank."""
+        if not self.left_out:
+            return []
+        return [f"Not ranked, since not run on all of these data sets: {', '.join(self.left_out)}."]
 
 
 def ranks(results: pd.DataFrame, metric: str = "macro_f1") -> dict[tuple[str, str], Ranks]:
     """Ranks of the cells of each model and recipe, by (model, recipe).
 
-    A cell's score on a data set is its mean over seeds and folds. A data set on which a cell was not run is left out;
-    models with fewer than two data sets or three cells have no ranks and are not in the answer.
+    A cell's score on a data set is its mean over seeds and folds. A cell that was not run on one of the data sets is
+    left out; models with fewer than two data sets, or three cells that are on all of them, are not in the answer.
 
     Args:
         results: of `design.study`.
@@ -42,9 +50,11 @@ def ranks(results: pd.DataFrame, metric: str = "macro_f1") -> dict[tuple[str, st
     """
     found = {}
     for (model, recipe), runs in results.groupby(["model", "recipe"], sort=False):
-        scores = runs.pivot_table(metric, "data", "cell", sort=False).dropna()
+        every = runs.pivot_table(metric, "data", "cell", sort=False)
+        scores = every.dropna(axis="columns")
         if len(scores) >= 2 and scores.shape[1] >= 3:
-            found[str(model), str(recipe)] = friedman(scores)
+            left_out = [str(cell) for cell in every if cell not in scores]
+            found[str(model), str(recipe)] = replace(friedman(scores), left_out=left_out)
     return found
 
 
@@ -64,9 +74,11 @@ def friedman(scores: pd.DataFrame) -> Ranks:
         statistic, p = friedmanchisquare(*(scores[name] for name in scores))
     difference = critical_difference(scores.shape[1], len(scores))
     pairwise = posthoc_nemenyi_friedman(scores.to_numpy())
-    pairwise = pairwise.set_axis(list(scores), axis=0).set_axis(list(scores), axis=1)
+    apart = pairwise.set_axis(list(scores), axis=0).set_axis(list(scores), axis=1) < ALPHA
     names = [str(name) for name in scores.index]
-    return Ranks(average, names, float(statistic), float(p), difference, _alike(average, difference), pairwise)
+    return Ranks(
+        average, names, float(statistic), float(p), difference, _alike(apart.loc[average.index, average.index])
+    )
 
 
 def critical_difference(treatments: int, data_sets: int) -> float:
@@ -77,11 +89,16 @@ def critical_difference(treatments: int, data_sets: int) -> float:
     return float(q * np.sqrt(treatments * (treatments + 1) / (6 * data_sets)))
 
 
-def _alike(average: pd.Series, difference: float) -> list[list[str]]:
-    """Runs of neighbours in the order of ranks that span less than the difference and lie in no longer run."""
+def _alike(apart: pd.DataFrame) -> list[list[str]]:
+    """Maximal runs of neighbours that are not told apart from the first of them, the best.
+
+    Args:
+        apart: whether each two cells are told apart, in the order of ranks.
+    """
     groups: list[list[str]] = []
-    for rank in average:
-        group = [str(name) for name in average[(average >= rank) & (average < rank + difference)].index]
+    for place in range(len(apart)):
+        behind = apart.iloc[place, place:]
+        group = [str(name) for name in behind.index[~behind.cummax()]]
         if len(group) > 1 and not (groups and set(group) <= set(groups[-1])):
             groups.append(group)
     return groups

@@ -7,9 +7,18 @@ from typing import Any
 
 import pandas as pd
 
+from cells.alterations import Alteration
+from training.configuration import settings_of
+from training.errors import UserError
+from training.folder import CONFIG, FAILED, MARK, RunFolder
+
+METRICS = "metrics.csv"
+UNFINISHED = "unfinished"
+_REPEAT = "remove that run's folder and repeat its command"
+
 
 class ResultsError(Exception):
-    """There is nothing to make a table of; the message says why."""
+    """Tables cannot be made, or not be written; the message says why and what to do."""
 
 
 def read(runs: Path, label: str = "data") -> pd.DataFrame:
@@ -26,7 +35,7 @@ def read(runs: Path, label: str = "data") -> pd.DataFrame:
     lines: dict[str, list[str]] = defaultdict(list)
     folders = _finished(runs)
     for number, folder in enumerate(folders):
-        header, *rows = (folder / "metrics.csv").read_text(encoding="utf-8").splitlines()
+        header, *rows = _metrics(folder) or [""]
         if label in header.split(","):
             lines[header] += [f"{row},{number}" for row in rows]
     texts = ["\n".join([f"{header},folder", *rows]) for header, rows in lines.items()]
@@ -38,37 +47,48 @@ def read(runs: Path, label: str = "data") -> pd.DataFrame:
 
 
 def kinds(runs: Path) -> set[str]:
-    """Which labels `read` takes for these runs: "data", "features", both.
+    """Which labels `read` takes for these runs: "data", "features", both; none if there are only runs without a result.
 
     Raises:
-        ResultsError: no such folder, or no finished run in it.
+        ResultsError: no such folder, or no run in it.
     """
-    columns = {column for folder in _finished(runs) for column in _header(folder)}
+    columns = {column for folder in _finished(runs) for line in _metrics(folder)[:1] for column in line.split(",")}
     found = columns & {"data", "features"}
-    if not found:
+    if not found and unfinished(runs).empty:
         raise ResultsError(f"{runs} holds no finished run; python train.py makes one.")
     return found
 
 
 def read_table(runs: Path, label: str, table: str) -> pd.DataFrame:
-    """Every row of another table of these runs, with the columns of metrics.csv that are the same for all its rows."""
+    """Every row of another table of these runs, with the columns of metrics.csv that are the same for all its rows.
+
+    Raises:
+        ResultsError: one of the tables is missing or damaged.
+    """
     tables = []
     for folder, metrics in read(runs, label).groupby("folder", sort=False):
-        rows = pd.read_csv(Path(str(folder)) / f"{table}.csv")
+        path = Path(str(folder)) / f"{table}.csv"
+        try:
+            rows = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise ResultsError(f"{path} cannot be read ({type(error).__name__}): {_REPEAT}.") from error
         same = [str(name) for name in metrics if name not in rows and metrics[name].nunique(dropna=False) == 1]
         tables.append(rows.assign(**{name: metrics[name].iloc[0] for name in same}))
     return pd.concat(tables, ignore_index=True)
 
 
 def unfinished(runs: Path) -> pd.DataFrame:
-    """Runs that were started and have no result: columns folder, data, model, cell, seed, fold, error.
+    """Runs that were started and have no result: columns folder, kind, data, model, settings, cell, seed, fold, error.
 
-    `data` is the data set, or the feature set of a run on the market; `error` is the first line of the
-    file `failed` that the run left, or "unfinished" of one that was interrupted or is still running.
+    `kind` is "data" or "features", and `data` the name of the data set or of the feature set. `settings` is the
+    fingerprint that metrics.csv would have. `error` is the first line of the file `failed` that the run left; or
+    "unfinished" of one that was interrupted or is still running; or what is wrong with the metrics.csv of one that is
+    marked as finished.
     """
-    started = {path.parent for path in runs.rglob("config.yaml")}
-    rows = [_started(folder) for folder in sorted(started - set(_finished(runs)))]
-    return pd.DataFrame(rows, columns=["folder", "data", "model", "cell", "seed", "fold", "error"])
+    started = {path.parent for path in runs.rglob(CONFIG)}
+    whole = {folder for folder in _finished(runs) if _metrics(folder)}
+    rows = [_started(folder) for folder in sorted(started - whole)]
+    return pd.DataFrame(rows, columns=["folder", "kind", "data", "model", "settings", "cell", "seed", "fold", "error"])
 
 
 def configuration(folder: Path) -> dict[str, Any]:
@@ -77,9 +97,6 @@ def configuration(folder: Path) -> dict[str, Any]:
     Raises:
         ResultsError: its config.yaml is missing or damaged.
     """
-    from training.errors import UserError
-    from training.folder import RunFolder
-
     try:
         return RunFolder.at(folder).identity
     except UserError as error:
@@ -87,27 +104,45 @@ def configuration(folder: Path) -> dict[str, Any]:
 
 
 def _finished(runs: Path) -> list[Path]:
+    """Folders with the mark of a finished run, with or without results in them."""
     if not runs.is_dir():
         raise ResultsError(f"{runs} is not a folder; give the one that train.py wrote to, usually runs.")
-    return sorted(mark.parent for mark in runs.rglob("finished"))
+    nameless = [mark.parent for mark in runs.rglob(MARK) if not mark.with_name(CONFIG).exists()]
+    if found := [folder for folder in nameless if (folder / METRICS).exists()]:
+        raise ResultsError(f"{found[0]} has results and no {CONFIG}, so what was run is not known: remove the folder.")
+    return RunFolder.finished_below(runs)
 
 
-def _header(folder: Path) -> list[str]:
-    with open(folder / "metrics.csv", encoding="utf-8") as file:
-        return file.readline().strip().split(",")
+def _metrics(folder: Path) -> list[str]:
+    """Header and rows of metrics.csv; nothing where it is missing or has no rows."""
+    try:
+        lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return lines if len(lines) > 1 else []
 
 
 def _started(folder: Path) -> dict[str, object]:
-    from cells.alterations import Alteration
-
     config = configuration(folder)
-    failed = folder / "failed"
+    kind = "data" if "data" in config else "features"
     return {
         "folder": str(folder),
-        "data": config["data" if "data" in config else "features"]["name"],
+        "kind": kind,
+        "data": config[kind]["name"],
         "model": config["model"]["name"],
+        "settings": settings_of(config),
         "cell": Alteration(**config["cell"]).name,
         "seed": config["seed"],
         "fold": config["fold"],
-        "error": failed.read_text(encoding="utf-8").splitlines()[0] if failed.exists() else "unfinished",
+        "error": _error(folder),
     }
+
+
+def _error(folder: Path) -> str:
+    """Why a run has no result."""
+    if (folder / MARK).exists():
+        return f"finished, but its {METRICS} is missing or empty: {_REPEAT}"
+    if not (folder / FAILED).exists():
+        return UNFINISHED
+    lines = (folder / FAILED).read_text(encoding="utf-8", errors="replace").splitlines()
+    return lines[0] if lines else "failed"

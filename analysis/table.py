@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from . import output
+
 
 @dataclass(frozen=True)
 class Table:
@@ -60,17 +62,33 @@ def latex(table: Table) -> str:
 
 
 def write(tables: Sequence[Table], folder: Path) -> None:
-    """NAME.md, NAME.csv and NAME.tex of each table, and all of them in tables.md; each file appears whole."""
-    from datamodules.files import replacing
+    """NAME.md, NAME.csv and NAME.tex of each table, and all of them in tables.md; each file appears whole.
 
+    Files of tables that an earlier call wrote there and that are not among these are removed, and nothing else is.
+
+    Raises:
+        ResultsError: the folder cannot be written.
+    """
     files = {"tables.md": "\n\n".join(map(markdown, tables)) + "\n"}
     for table in tables:
         files[f"{table.name}.md"] = markdown(table) + "\n"
         files[f"{table.name}.csv"] = table.numbers.to_csv(index=False)
         files[f"{table.name}.tex"] = latex(table)
-    for name, text in files.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    for path in _of_before(folder):
+        if path.name not in files:
+            path.unlink()
+    output.write(folder, files)
+
+
+def _of_before(folder: Path) -> list[Path]:
+    """Files of the tables whose Markdown stands, word for word, in the folder's tables.md: they were written by us."""
+    every = folder / "tables.md"
+    if not every.is_file():
+        return []
+    text = every.read_text(encoding="utf-8")
+    others = {path: path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.md") if path != every}
+    ours = [path for path, table in others.items() if table.startswith("### ") and table.strip() in text]
+    return [file for path in ours for ending in (".md", ".csv", ".tex") if (file := path.with_suffix(ending)).exists()]
 
 
 def number(value: float, digits: int = 3, sign: bool = False) -> str:

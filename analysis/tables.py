@@ -5,20 +5,32 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import cell_tables, market, model_tables
-from .claims import verdicts
+from . import cell_tables, market, missing, model_tables
 from .compare import SCORES, improvements
-from .design import RUN, check, in_order, study
+from .design import Design, check, in_order, stopped, study
+from .judge import verdicts
 from .ranks import ranks
-from .results import kinds, unfinished
+from .results import ResultsError, kinds, read
 from .table import Table, file_name, markdown, measured, named, number, write
 
+NO_MARKET = "bitcoin_not_made"
+"""Name of the table that says why there are none of the market."""
 
-def report(runs: Path, folder: Path) -> str:
+HOW_JUDGED = (
+    "A number: reproduced if the whole 95 % interval lies on the claimed side of 0 and holds the number; in sign only "
+    "if all of it lies beyond the number; not reproduced if all of it falls short of the number; else not decidable.",
+    'A bound ("reduces", "no alteration"): reproduced if the whole interval lies below it, not reproduced if none '
+    "does.",
+    "Pairs of runs that would decide: with 80 % power, by the variance seen here. On the same folds more runs lower "
+    "the standard error to a floor only, so that sometimes no number decides. n: the fewest pairs on any data set.",
+)
+
+
+def write_all(runs: Path, folder: Path) -> str:
     """Write every table for which there are runs below `runs` into `folder`; returns them as Markdown.
 
     Raises:
-        ResultsError: there are no finished runs, or some that would be mixed.
+        ResultsError: there are no runs, or some that would be mixed, or the folder cannot be written.
     """
     tables = every(runs)
     write(tables, folder)
@@ -29,31 +41,46 @@ def every(runs: Path) -> list[Table]:
     """All tables, of runs on texts and on the market.
 
     Raises:
-        ResultsError: there are no finished runs, or some that would be mixed.
+        ResultsError: there are no runs, or some that would be mixed.
     """
     found = kinds(runs)
-    stopped = unfinished(runs)
-    texts = of_texts(study(runs), stopped) if "data" in found else [_not_there(pd.DataFrame(columns=RUN), stopped)]
-    return [*texts, *(market.every(runs) if "features" in found else [])]
+    results = study(runs) if "data" in found else None
+    without = stopped(runs, results)
+    design = None if results is None else check(results, without)
+    absent = [
+        missing.of_texts(design, without),
+        missing.of_the_market(runs, read(runs, "features") if "features" in found else None),
+    ]
+    rows = pd.concat([part for part in absent if len(part)] or absent[:1], ignore_index=True)
+    not_there = missing.table(rows, {} if design is None else design.never)
+    if results is None or design is None:
+        return [not_there, *(market.every(runs) if found else [])]
+    texts = of_texts(results, design, without)
+    return [_design(design.groups), not_there, *texts, *(_beside_texts(runs) if "features" in found else [])]
 
 
-def of_texts(results: pd.DataFrame, stopped: pd.DataFrame) -> list[Table]:
+def _beside_texts(runs: Path) -> list[Table]:
+    """The tables of the market; or why there are none, which takes nothing away from those of the texts."""
+    try:
+        return market.every(runs)
+    except ResultsError as error:
+        rows = pd.DataFrame({"runs on the market": [str(error)]})
+        return [Table(NO_MARKET, "Not made: tables of the market", rows, rows)]
+
+
+def of_texts(results: pd.DataFrame, design: Design, without: pd.DataFrame) -> list[Table]:
     """All tables of the cell paper.
 
     Args:
         results: of `design.study`.
-        stopped: of `results.unfinished`.
-
-    Raises:
-        ResultsError: a run is there twice.
+        design: of `design.check`.
+        without: of `design.stopped`.
     """
-    design = check(results)
     improved = improvements(results)
-    by_set = cell_tables.of_each_set(results, improved)
+    by_set = cell_tables.of_each_set(results, improved, without)
     return [
-        _design(design.groups),
-        _not_there(design.missing, stopped),
         _verdicts(results),
+        model_tables.of_every_run(results),
         *sorted(by_set, key=lambda table: (not table.name.startswith("table"), table.name)),
         *cell_tables.of_averages(improved),
         *model_tables.of_scores(results),
@@ -68,37 +95,24 @@ def _design(groups: pd.DataFrame) -> Table:
     return Table("design", "What was run", groups, shown)
 
 
-def _not_there(missing: pd.DataFrame, stopped: pd.DataFrame) -> Table:
-    """Failed and unfinished runs, then those that were never begun."""
-    key = ["data", "model", "cell", "seed", "fold"]
-    rows = [*stopped[[*key, "error"]].to_dict("records"), *missing[key].assign(error="not run").to_dict("records")]
-    both = pd.DataFrame(rows, columns=[*key, "error"]).drop_duplicates(key, ignore_index=True)
-    if both.empty:
-        return Table("missing", "Missing runs: none", both, both, ["Each cell was run with each seed on each fold."])
-    notes = ["Runs whose partner is one of these are left out of comparisons."]
-    return Table("missing", f"Missing runs: {len(both)}", both, both, notes)
-
-
 def _verdicts(results: pd.DataFrame) -> Table:
     numbers = verdicts(results)
+    # the verdict is the second column: on a phone it is seen without scrolling
     shown = pd.DataFrame(
         {
-            "LSTM-CS": numbers["recipe"].replace("", "-"),
             "claim": numbers["claim"] + " (" + numbers["where"] + ")",
-            "ours, %": measured(numbers),
-            "data sets": numbers["data"].replace("", "-"),
-            "n": numbers["n"].astype(str),
             "verdict": numbers["verdict"] + numbers["because"].map(lambda why: f": {why}" if why else ""),
+            "ours, %": (pd.Series(measured(numbers)) + " " + numbers["alteration"]).str.strip(),
+            "data sets": numbers["data"].str.replace("robo", "robo (a stand-in)").replace("", "-"),
+            "n": numbers["n"].astype(str),
+            "LSTM-CS": numbers["recipe"].replace("", "-"),
+            "beside it": numbers["of"].replace("", "-"),
         }
     )
-    if not numbers["recipe"].any():
-        shown = shown.drop(columns="LSTM-CS")
-    notes = [
-        "Reproduced: the 95 % interval reaches the claimed number and lies on its side of 0. Not reproduced: all of it "
-        "falls short of the number. Not decidable: it holds both. Pairs of runs that would decide: in four of five "
-        "such studies, by the variance seen here, which more runs on the same folds lower to a floor only. "
-        "n: pairs on each data set."
-    ]
+    shown = shown.drop(
+        columns=[new for new, old in (("LSTM-CS", "recipe"), ("beside it", "of")) if not numbers[old].any()]
+    )
+    notes = [*HOW_JUDGED, *model_tables.encoders(results)]
     return Table("verdicts", "The cell paper's claims", numbers, shown, notes)
 
 
@@ -115,5 +129,6 @@ def _ranks(results: pd.DataFrame) -> Iterator[Table]:
             f"{', '.join(rank.data)}; critical difference {rank.critical_difference:.2f} (Nemenyi, 5 %)."
             for metric, rank in of_metric.items()
         ]
+        notes += of_metric[SCORES[0]].notes
         title = f"Average ranks of the cells over data sets, {named(model, recipe)}"
         yield Table(file_name("ranks", model, recipe), title, numbers, shown.reset_index(), notes)

@@ -5,7 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .compare import ALPHA
+
 REPRODUCED, NOT_REPRODUCED, NOT_DECIDABLE = "reproduced", "not reproduced", "not decidable"
+IN_SIGN = "reproduced in sign only"
+"""The effect is there, and so much greater than was claimed that the claimed number is out of the question."""
+
+VERDICTS = (REPRODUCED, IN_SIGN, NOT_REPRODUCED, NOT_DECIDABLE)
 
 POWER = 0.8
 """How often the promised number of runs would decide, if the truth is what the claim, or what was measured, says."""
@@ -30,13 +36,14 @@ class Effect(NamedTuple):
     ratio: Sequence[float]
 
 
-def reaches(effect: Effect, claimed: float) -> str:
+def verdict_on_number(effect: Effect, claimed: float) -> str:
     """The verdict on "it improves by `claimed` percent"; a negative number is a loss.
 
     With the 95 % interval of the improvement that was measured:
 
     - not reproduced: the whole interval falls short of the claimed number,
-    - reproduced: it does not, and the whole interval is on the claimed number's side of 0,
+    - reproduced in sign only: the whole interval lies beyond the claimed number,
+    - reproduced: it holds the claimed number, and all of it is on that number's side of 0,
     - not decidable: it holds both 0 and the claimed number (or there is no interval).
     """
     low, high = (effect.low, effect.high) if claimed > 0 else (-effect.high, -effect.low)
@@ -44,10 +51,12 @@ def reaches(effect: Effect, claimed: float) -> str:
         return NOT_DECIDABLE
     if high < abs(claimed):
         return NOT_REPRODUCED
+    if low > abs(claimed):
+        return IN_SIGN
     return REPRODUCED if low > 0 else NOT_DECIDABLE
 
 
-def below(effect: Effect, bound: float) -> str:
+def verdict_on_bound(effect: Effect, bound: float) -> str:
     """The verdict on "it is below `bound`": reproduced if the whole interval is, not reproduced if none of it is."""
     if not np.isfinite([effect.low, effect.high]).all():
         return NOT_DECIDABLE
@@ -88,7 +97,7 @@ def _power(effect: Effect, distance: float, n: int) -> float:
         return float(distance != 0)
     se = np.sqrt(variances.sum()) / len(variances)
     df = variances.sum() ** 2 / (variances**2 / (n - 1)).sum()
-    critical = t.ppf(0.975, df)
+    critical = t.ppf(1 - ALPHA / 2, df)
     if df > 1000:  # scipy's noncentral t loses its digits there, and the normal distribution is as good
         return float(norm.sf(critical - abs(distance) / se))
     return float(nct.sf(critical, df, abs(distance) / se))

@@ -1,4 +1,4 @@
-"""python -m benchmarks recurrence | fit | gpu: measure on this machine."""
+"""python -m benchmarks recurrence | fit | fits | gpu: measure on this machine."""
 
 import argparse
 import importlib
@@ -24,6 +24,14 @@ def main() -> None:
     fit = commands.add_parser("fit", help="an epoch of training by Lightning, and by a bare loop over the same net")
     fit.add_argument("overrides", nargs="*", help="as of train.py [data=mlma]")
     fit.add_argument("--epochs", type=int, default=5, help="how many of each [5]")
+    fits = commands.add_parser("fits", help="fits per minute: one by one, in stacks, in processes, with nn.LSTM")
+    fits.add_argument("overrides", nargs="*", help="as of train.py [data=mlma]")
+    fits.add_argument("--fits", type=int, default=20, help="of each way [20]")
+    fits.add_argument("--epochs", type=int, default=10, help="of each fit [10]")
+    fits.add_argument("--stacks", type=int, nargs="*", default=[5, 10], help="sizes to try [5 10]")
+    fits.add_argument("--workers", type=int, default=2, help="processes [2]")
+    fits.add_argument("--rounds", type=int, default=2, help="how often each takes its turn [2]")
+    fits.add_argument("--json", metavar="FILE", help="write every number to this file as well")
     gpu = commands.add_parser("gpu", help="one layer on a CUDA device beside cuDNN, with and without TF32")
     gpu.add_argument("--json", metavar="FILE", help="write every number to this file as well")
     arguments = parser.parse_args()

@@ -16,11 +16,12 @@ from cells.vector import BYTES
 from cells.workspace import Workspace
 
 Gradient = Tensor | None
-_workspace = Workspace()
+workspace = Workspace()
+"""Of all layers."""
 
 
 @dataclass(frozen=True)
-class _Call:
+class Call:
     """What a call has beside its tensors."""
 
     unroll: Unroll
@@ -42,7 +43,7 @@ def layer(
     inputs = (rows, c, h, parameters, *flat)
     kept = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
     cut = plan(tuple(sizes), directions, threads.planned(), chunk_rows(hidden, item), rows.size(1) + hidden)
-    return _Layer.apply(_Call(unroll, sizes, cut, native.compiled(cell, c.dtype), kept), *inputs)
+    return _Layer.apply(Call(unroll, sizes, cut, native.compiled(cell, c.dtype), kept), *inputs)
 
 
 class _Layer(torch.autograd.Function):
@@ -52,9 +53,9 @@ class _Layer(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, call: _Call, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, call: Call, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
         _, c, h, *_ = inputs
-        output, gates, states = _Loops(call, *inputs).forward()
+        output, gates, states = Loops(call, *inputs).forward()
         if call.kept:
             ctx.call = call
             ctx.set_materialize_grads(False)
@@ -64,7 +65,7 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Gradient) -> tuple[Any, ...]:
-        call: _Call = ctx.call
+        call: Call = ctx.call
         _, *wanted = ctx.needs_input_grad
         saved = ctx.saved_tensors  # read once: some users of saved tensors allow no more
         inputs, (output, *kept) = saved[: len(wanted)], saved[len(wanted) :]
@@ -77,25 +78,25 @@ class _Layer(torch.autograd.Function):
             for value, d in zip((output, c, h), gradients, strict=True)
         )
         gates, states = kept[: c.size(0)], kept[c.size(0) :]
-        return None, *_Loops(call, *inputs).backward(output, gates, states, d_output, d_c, d_h, wanted)
+        return None, *Loops(call, *inputs).backward(output, gates, states, d_output, d_c, d_h, wanted)
 
 
-class _Loops:
+class Loops:
     """The loops on the tensors of one layer."""
 
     def __init__(
-        self, call: _Call, rows: Tensor, c: Tensor, h: Tensor, parameters: Tensor | None, *weights: Any
+        self, call: Call, rows: Tensor, c: Tensor, h: Tensor, parameters: Tensor | None, *weights: Any
     ) -> None:
         self.call, (self.directions, _, self.hidden) = call, c.shape
         self.parameters = parameters
-        self.rows, self.c, self.h = (_dense(tensor) for tensor in (rows, c, h))
+        self.rows, self.c, self.h = (dense(tensor) for tensor in (rows, c, h))
         self.numbers = {"inputs": rows.size(1), "hidden": self.hidden, "stride": self.directions * self.hidden}
         self.numbers["kept"] = int(call.kept)
         self.weights = []
         for d in range(self.directions):
             ih, hh, bias_ih, bias_hh = weights[4 * d : 4 * d + 4]
             bias = rows.new_zeros(4 * self.hidden) if bias_ih is None else bias_ih + bias_hh
-            self.weights.append({"w_ih": _dense(ih), "w_hh": _dense(hh), "bias": bias})
+            self.weights.append({"w_ih": dense(ih), "w_hh": dense(hh), "bias": bias})
 
     def forward(self) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """-> output [N, D H]; for each direction, the gates [N, 4 H] and c [N, H] of all rows.
@@ -104,22 +105,27 @@ class _Loops:
         """
         rows, hidden, kept = self.rows, self.hidden, self.call.kept
         output = rows.new_empty(rows.size(0), self.directions * hidden)
-        gates = [_workspace.empty(rows, rows.size(0), 4 * hidden) for _ in range(self.directions if kept else 0)]
+        gates = [workspace.empty(rows, rows.size(0), 4 * hidden) for _ in range(self.directions if kept else 0)]
         if kept:
-            states = [_workspace.empty(rows, rows.size(0), hidden) for _ in range(self.directions)]
+            states = [workspace.empty(rows, rows.size(0), hidden) for _ in range(self.directions)]
         else:
             states = list(self.c.clone())
-        works = []
-        for task in self.call.plan.tasks:
-            d = task.direction
-            buffers = {
-                "gates": gates[d] if kept else rows.new_empty(task.chunk_rows, 4 * hidden),
-                "c": states[d] if kept else states[d][task.low :],
-                "out": output[:, d * hidden :],
-            }
-            works.append(self._work(task, buffers))
+        works = self.forward_works(output, gates, states)  # has to live on: it holds the tensors that are read
         native.run(self.call.kernels.forward, [work.words for work in works])
         return output, gates, states
+
+    def forward_works(self, output: Tensor, gates: Sequence[Tensor], states: Sequence[Tensor]) -> list[Work]:
+        """What fills these three, which are as `forward` returns them."""
+        works = []
+        for task in self.call.plan.tasks:
+            d, kept = task.direction, self.call.kept
+            buffers = {
+                "gates": gates[d] if kept else output.new_empty(task.chunk_rows, 4 * self.hidden),
+                "c": states[d] if kept else states[d][task.low :],
+                "out": output[:, d * self.hidden :],
+            }
+            works.append(self._work(task, buffers))
+        return works
 
     def backward(
         self,
@@ -132,32 +138,53 @@ class _Loops:
         wanted: Sequence[bool],
     ) -> list[Gradient]:
         """-> the gradients of rows, c, h, parameters and weights, None where not wanted."""
-        rows, hidden = self.rows, self.hidden
-        d_output, d_c, d_h = _dense(d_output), _dense(d_c).clone(), _dense(d_h).clone()  # the loops update d_c and d_h
-        d_rows = [_workspace.empty(rows, *rows.shape) if wanted[0] else None for _ in range(self.directions)]
+        d_c, d_h = dense(d_c).clone(), dense(d_h).clone()  # the loops update them
+        d_rows = [workspace.empty(self.rows, *self.rows.shape) if wanted[0] else None for _ in range(self.directions)]
+        sums = [self._sums(task, wanted[4 + 4 * task.direction :]) for task in self.call.plan.tasks]
         self.numbers["d_h0_wanted"] = int(wanted[2])
-        works = []
-        for task in self.call.plan.tasks:
-            d = task.direction
-            columns = slice(d * hidden, (d + 1) * hidden)
-            buffers = {
-                **{"gates": gates[d], "c": states[d], "out": output[:, columns], "d_out": d_output[:, columns]},
-                **{"d_c": d_c[d, task.low :], "d_h": d_h[d, task.low :], "d_x": d_rows[d]},
-                **self._sums(task, wanted[4 + 4 * d : 6 + 4 * d]),
-            }
-            works.append(self._work(task, buffers))
+        works = self.backward_works(output, gates, states, dense(d_output), d_c, d_h, d_rows, sums)
         native.run(self.call.kernels.backward, [work.words for work in works])
         d_parameters = _sum([work.tensors["d_parameters"] for work in works])
         found = (_sum(d_rows), d_c, d_h, d_parameters)
         inputs = [gradient if is_wanted else None for gradient, is_wanted in zip(found, wanted, strict=False)]
         return [*inputs, *_of_weights(works, wanted[4:])]
 
+    def backward_works(
+        self,
+        output: Tensor,
+        gates: Sequence[Tensor],
+        states: Sequence[Tensor],
+        d_output: Tensor,
+        d_c: Tensor,
+        d_h: Tensor,
+        d_rows: Sequence[Gradient],
+        sums: Sequence[Mapping[str, Gradient]],
+    ) -> list[Work]:
+        """What fills `d_rows` of each direction and the `sums` of each task, and makes d_c and d_h the initial ones."""
+        works = []
+        for task, own in zip(self.call.plan.tasks, sums, strict=True):
+            d = task.direction
+            columns = slice(d * self.hidden, (d + 1) * self.hidden)
+            buffers = {
+                **{"gates": gates[d], "c": states[d], "out": output[:, columns], "d_out": d_output[:, columns]},
+                **{"d_c": d_c[d, task.low :], "d_h": d_h[d, task.low :], "d_x": d_rows[d]},
+                **self._buffers(task),
+                **own,
+            }
+            works.append(self._work(task, buffers))
+        return works
+
+    def _buffers(self, task: Task) -> dict[str, Tensor]:
+        """Of a chunk of steps on the way back."""
+        return {
+            "d_gates": self.rows.new_empty(task.chunk_rows, 4 * self.hidden),
+            "h_before": self.rows.new_empty(task.chunk_rows, self.hidden),
+        }
+
     def _sums(self, task: Task, wanted: Sequence[bool]) -> dict[str, Gradient]:
         """Buffers for what is summed up within a task; `wanted`: for W_ih and W_hh."""
         inputs, width = self.rows.size(1), 4 * self.hidden
         return {
-            "d_gates": self.rows.new_empty(task.chunk_rows, width),
-            "h_before": self.rows.new_empty(task.chunk_rows, self.hidden),
             "d_w_ih": self.rows.new_empty(inputs, width) if wanted[0] else None,
             "d_w_hh": self.rows.new_empty(self.hidden, width) if wanted[1] else None,
             "d_bias": self.rows.new_zeros(width),
@@ -171,7 +198,7 @@ class _Loops:
         return task.work(self.numbers, {**inputs, **buffers})
 
 
-def _dense(tensor: Tensor) -> Tensor:
+def dense(tensor: Tensor) -> Tensor:
     """With its numbers in memory as they are, row by row."""
     return tensor.contiguous().resolve_neg()
 
@@ -206,7 +233,7 @@ def _sum(parts: Sequence[Gradient]) -> Gradient:
 
 @torch.enable_grad()
 def _by_reference(
-    call: _Call, inputs: Sequence[Any], wanted: Sequence[bool], gradients: Sequence[Gradient], create_graph: bool
+    call: Call, inputs: Sequence[Any], wanted: Sequence[bool], gradients: Sequence[Gradient], create_graph: bool
 ) -> list[Gradient]:
     """The gradients through the reference: they may be differentiated again, or be a batch of them at once."""
     own: list[Any] = [None if t is None else t.view_as(t) for t in inputs]  # apart, even where two are the same

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .checkpoints import opened
+from .encoders import opened
 from .errors import DataError
 from .reading import Read
 from .splits import Rows
@@ -15,7 +15,7 @@ class WordPieces:
     """A `numbering.Numbering` that learns nothing: pieces and their numbers are the encoder's.
 
     Args:
-        checkpoint: of the encoder, see `checkpoints.opened`.
+        checkpoint: of the encoder, see `encoders.opened`.
 
     Raises:
         DataError: there is no such encoder, or none that reads texts as BERT does.

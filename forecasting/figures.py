@@ -4,7 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLOURS = {"train": "tab:orange", "val": "tab:green", "test": "tab:red"}
+COLOURS = {"truth": "#0072B2", "train": "#E69F00", "val": "#009E73", "test": "#D55E00"}
+"""Okabe and Ito's: people with any colour vision tell them apart."""
+
 NAMES = {"train": "fitted (training)", "val": "forecast (validation)", "test": "forecast (test)"}
 ENLARGED = 60  # days: on the scale of years, a forecast that copies yesterday looks like the truth
 
@@ -27,7 +29,7 @@ def figure_7(predictions: pd.DataFrame, title: str) -> Figure:
 
 
 def _lines(axes: Axes, predictions: pd.DataFrame) -> None:
-    axes.plot(predictions["day"], predictions["truth"], color="tab:blue", label="truth")
+    axes.plot(predictions["day"], predictions["truth"], color=COLOURS["truth"], label="truth")
     for split, part in predictions.groupby("split", sort=False):
         axes.plot(part["day"], part["prediction"], color=COLOURS[str(split)], label=NAMES[str(split)], linewidth=1)
     scored = predictions[predictions["split"] != "train"]
@@ -45,9 +47,9 @@ def weights(importance: pd.DataFrame, title: str) -> Figure:
     figure = Figure((11, 2 + 0.25 * len(importance)), layout="constrained")
     figure.suptitle(title)
     left, right = figure.subplots(1, 2, sharey=True)
-    left.barh(importance["feature"], importance["permutation"])
+    left.barh(importance["feature"], importance["permutation"], color=COLOURS["truth"])
     left.set(xlabel="rise of the RMSE when shuffled (permutation importance)")
     left.invert_yaxis()
-    right.barh(importance["feature"], importance["integrated_gradients"])
+    right.barh(importance["feature"], importance["integrated_gradients"], color=COLOURS["truth"])
     right.set(xlabel="mean size of its part in a forecast (integrated gradients)")
     return figure

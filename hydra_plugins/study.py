@@ -1,18 +1,26 @@
 """Hydra's answer to -m and experiment=. Hydra looks for plugins in folders of this name, and nowhere else."""
 
+import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from training.attempt import announce, end
-from training.study import Planned, Study, plan
+from training import launchers, watch
+from training.attempt import Outcome
+from training.rounds import Rounds
+from training.study import Plan, Planned, Study, plan
+from training.summary import announce, end
+
+Place = Mapping[str, str | int | float]
+"""What a job is told of its study, see conf/hydra/sweeper/study.yaml."""
 
 
 class StudySweeper(Sweeper):
@@ -43,6 +51,7 @@ class StudySweeper(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         self.launch = launcher.launch
+        self.workers = launchers.workers(config.hydra.launcher)
 
     def sweep(self, arguments: list[str]) -> None:
         """Make the runs.
@@ -52,14 +61,48 @@ class StudySweeper(Sweeper):
         """
         parser = OverridesParser.create(config_loader=self.loader)
         study = Study.read(self.params, self.one_of, arguments, parser, self.given.n_folds)
-        todo, finished = plan(study.runs(), self._compose, parser, study.stack)
-        runs = sum(map(len, todo))
-        announce(runs, finished)
-        if not todo:
+        planned = plan(study.runs(), self._compose, parser)
+        announce(planned)
+        if not planned.todo:
             return
-        place = f"hydra.sweeper.place={{finished: {finished}, total: {finished + runs}, since: {time.time()}}}"
-        returned: Sequence[JobReturn] = self.launch([[*_overrides(stack), place] for stack in todo], initial_job_idx=0)
-        end([job.return_value for job in returned])
+        record = watch.record(Path(self.given.runs_dir), planned.folders)
+        place: Place = {
+            "finished": len(planned.finished),
+            "total": len(planned.finished) + len(planned.todo),
+            "since": time.time(),
+            "study": str(record),
+            "host": socket.gethostname(),
+            "version": launchers.version(),
+        }
+        self._make(planned, study.stack, place)
+
+    def _make(self, planned: Plan, stack: int, place: Place) -> None:
+        def launch(stacks: list[list[Planned]]) -> list[list[Outcome]]:
+            number = len(planned.finished) + rounds.tally.over + 1
+            jobs = []
+            for members in stacks:
+                jobs.append([*self._overrides(members), _told({"number": number, **place})])
+                number += len(members)
+            return [job.return_value for job in self.launch(jobs, initial_job_idx=0)]
+
+        def line() -> str:
+            return str(watch.standing(planned.folders, float(place["since"])))
+
+        rounds = Rounds(planned.todo, launch, stack, self.workers.at_once, self.workers.apart)
+        if self.workers.apart:
+            launchers.let_workers_import()
+        # A stack's runs are heard of when all of them are over.
+        with nullcontext() if self.workers.heard and stack == 1 else watch.shown(line):
+            tally = rounds.make()
+        end(planned, tally, in_full=self.workers.apart)
+
+    def _overrides(self, members: Sequence[Planned]) -> list[str]:
+        """Of the job that makes these runs."""
+        one = members[0]
+        there = launchers.surroundings(one.config, self.workers.threads) if self.workers.apart else ()
+        if len(members) == 1:
+            return [*one.overrides, *there]
+        return [*one.heavy, *there, f"hydra.sweeper.together={[[run.seed, run.fold] for run in members]}"]
 
     def _compose(self, overrides: list[str]) -> DictConfig:
         config: DictConfig = self.loader.load_sweep_config(self.given, overrides)
@@ -68,8 +111,7 @@ class StudySweeper(Sweeper):
         return config
 
 
-def _overrides(stack: Sequence[Planned]) -> list[str]:
-    """Of the job that makes these runs."""
-    if len(stack) == 1:
-        return list(stack[0].overrides)
-    return [*stack[0].heavy, f"hydra.sweeper.together={[[run.seed, run.fold] for run in stack]}"]
+def _told(place: Place) -> str:
+    """The override that tells a job its place in the study."""
+    values = [f"{key}: {launchers.quoted(value) if isinstance(value, str) else value}" for key, value in place.items()]
+    return f"hydra.sweeper.place={{{', '.join(values)}}}"

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from datamodules.checkpoints import opened
+from datamodules.encoders import opened
 
 from .initialise import like_keras
 
@@ -59,7 +59,7 @@ def pretrained(classes: int, checkpoint: str, hidden: int, dropout: float) -> Be
 
     Args:
         classes, hidden, dropout: see `Bert`.
-        checkpoint: a folder, a package or a name on the hub, see `checkpoints.opened`.
+        checkpoint: a folder, a package or a name on the hub, see `encoders.opened`.
 
     Raises:
         DataError: there is no such encoder.

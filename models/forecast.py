@@ -79,5 +79,5 @@ class Forecast(pl.LightningModule):
     def _loss(self, forecasts: Tensor, targets: Tensor) -> Tensor:
         loss = F.mse_loss(forecasts, targets)
         if not torch.isfinite(loss):
-            raise DivergedError(f"the loss is {loss.item()} in epoch {self.current_epoch}")
+            raise DivergedError(loss.item(), self.current_epoch)
         return loss

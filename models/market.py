@@ -28,7 +28,7 @@ class WindowLSTM(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Forecasts `[B]` of `inputs [B, W, F]`."""
         outputs, _ = self.lstm(inputs)
-        return self.dense(outputs[:, -1]).squeeze(1)
+        return self.dense(outputs[..., -1, :]).squeeze(-1)
 
 
 class ConvolutionLSTM(nn.Module):
@@ -60,5 +60,5 @@ class ConvolutionLSTM(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Forecasts `[B]` of `inputs [B, W, F]`."""
-        days = self.convolution(inputs.transpose(1, 2)).relu()
-        return self.forecaster(days.transpose(1, 2))
+        days = self.convolution(inputs.transpose(-1, -2)).relu()
+        return self.forecaster(days.transpose(-1, -2))

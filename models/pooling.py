@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from cells.packed import Packed
+
 
 def max_and_mean(x: Tensor, lengths: Tensor) -> Tensor:
     """Max and mean of `x [B, T, F]` over each row's real steps, side by side: `[B, 2F]`; zeros where there is none."""
@@ -12,3 +14,15 @@ def max_and_mean(x: Tensor, lengths: Tensor) -> Tensor:
     highest = highest.masked_fill((lengths == 0).unsqueeze(1), 0.0)
     mean = x.masked_fill(padding, 0.0).sum(1) / lengths.clamp(min=1).unsqueeze(1).to(x.dtype)
     return torch.cat([highest, mean], 1)
+
+
+def max_and_mean_of_rows(x: Tensor, how: Packed) -> Tensor:
+    """The same of the real steps alone: `x [N, F]` to `[B, 2F]`, or `[K, N, F]` to `[K, B, 2F]`."""
+    lengths = how.lengths.flatten()
+    steps = x.flatten(0, -2).index_select(0, how.by_sample)
+    there = lengths > 0  # the others are no segment: a maximum of nothing has no gradient
+    pooled = [torch.segment_reduce(steps, by, lengths=lengths[there], unsafe=True) for by in ("max", "mean")]
+    both = torch.cat(pooled, 1)
+    if len(both) < len(lengths):
+        both = both.new_zeros(len(lengths), both.size(1)).index_copy(0, there.nonzero().squeeze(1), both)
+    return both.unflatten(0, how.lengths.shape)

@@ -1,6 +1,6 @@
 """What a net is trained for and how it is scored. A task knows nothing of data sets, files or configurations."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import lightning.pytorch as pl
 import torch
@@ -9,16 +9,8 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MultilabelAccuracy, MultilabelF1Score
 
+from .batch import TextBatch
 from .decision import decide, probabilities
-
-
-class TextBatch(Protocol):
-    """What a classification batch brings: `tokens [B, T]`, `lengths [B]`, `targets [B, C]`, `rows [B]`."""
-
-    tokens: Tensor
-    lengths: Tensor
-    targets: Tensor
-    rows: Tensor
 
 
 class Predictions(NamedTuple):
@@ -31,7 +23,16 @@ class Predictions(NamedTuple):
 
 
 class DivergedError(Exception):
-    """The loss is no longer a finite number."""
+    """The loss is no longer a finite number.
+
+    Args:
+        loss: NaN or infinite.
+        epoch: in which it became so.
+    """
+
+    def __init__(self, loss: float, epoch: int):
+        super().__init__(f"the loss is {loss} in epoch {epoch}")
+        self.loss, self.epoch = loss, epoch
 
 
 class Classification(pl.LightningModule):
@@ -113,7 +114,7 @@ class Classification(pl.LightningModule):
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         loss = self.criterion(logits, targets)
         if not torch.isfinite(loss):
-            raise DivergedError(f"the loss is {loss.item()} in epoch {self.current_epoch}")
+            raise DivergedError(loss.item(), self.current_epoch)
         return loss
 
     def _score(self, scores: "Scores", batch: TextBatch) -> Tensor:
@@ -139,7 +140,7 @@ class FittedClassification(Classification):
 
     def on_train_start(self) -> None:
         """Fit the net to the training part."""
-        self.net.fit(self.trainer.train_dataloader, self.loss)  # type: ignore[operator]
+        self.net.fit(self.trainer.train_dataloader, self.loss == "sigmoid")  # type: ignore[operator]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """One that moves nothing: Lightning writes a checkpoint only after a step."""
@@ -147,20 +148,24 @@ class FittedClassification(Classification):
 
 
 class EpochMean:
-    """A mean over the samples of an epoch, from the means over its batches; much cheaper a batch than a metric."""
+    """A mean over the samples of an epoch, from the means over its batches; much cheaper a batch than a metric.
+
+    Of K nets at once, means and numbers of samples are `[K]`.
+    """
 
     def __init__(self) -> None:
-        self._batches: list[tuple[Tensor, int]] = []
+        self._batches: list[tuple[Tensor, Tensor | int]] = []
 
-    def update(self, mean: Tensor, samples: int) -> None:
+    def update(self, mean: Tensor, samples: Tensor | int) -> None:
         """Add a batch."""
         self._batches.append((mean, samples))
 
     def compute(self) -> Tensor:
         """The mean; the next batch begins anew."""
-        means, samples = zip(*self._batches, strict=True)
+        means = torch.stack([mean for mean, _ in self._batches])
+        samples = torch.stack([torch.as_tensor(samples) for _, samples in self._batches]).to(means)
         self._batches = []
-        return torch.stack(means) @ torch.tensor(samples).to(means[0]) / sum(samples)
+        return (means * samples).sum(0) / samples.sum(0)
 
 
 class Scores(nn.Module):

@@ -1,13 +1,15 @@
 """The paper's text classifier: a stack of two bidirectional LSTMs (Figure 3 of the LSTM-CS paper)."""
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from cells import LSTM
 from cells.alterations import Spec
+from cells.packed import packed
 
+from .dropout import SpatialDropout
 from .initialise import like_keras
-from .pooling import max_and_mean
+from .pooling import max_and_mean, max_and_mean_of_rows
 
 
 class StackedBiLSTM(nn.Module):
@@ -32,11 +34,9 @@ class StackedBiLSTM(nn.Module):
         self, vocabulary: int, classes: int, embedding: int, hidden: int, dropout: float, alteration: Spec = None
     ):
         super().__init__()
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is a probability below 1, not {dropout}")
         if embedding < 1:
             raise ValueError(f"embedding is 1 or more, not {embedding}")
-        self.dropout = dropout
+        self.dropout = SpatialDropout(dropout)
         self.embedding = nn.Embedding(vocabulary + 1, embedding)
         self.lstm_1 = LSTM(embedding, hidden, batch_first=True, bidirectional=True, alteration=alteration)
         self.lstm_2 = LSTM(2 * hidden, hidden, batch_first=True, bidirectional=True, alteration=alteration)
@@ -45,11 +45,21 @@ class StackedBiLSTM(nn.Module):
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Logits `[B, classes]` of `tokens [B, T]` with `lengths [B]`."""
-        x = self._spatial_dropout(self.embedding(tokens))
+        if not torch.jit.is_scripting():  # noqa: SIM102 (TorchScript looks at this condition alone)
+            if not torch.compiler.is_exporting():
+                return self._packed(tokens, lengths)
+        return self._padded(tokens, lengths)
+
+    def _padded(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        x = self.dropout(self.embedding(tokens))
         x, _ = self.lstm_1(x, None, lengths)
         x, _ = self.lstm_2(x, None, lengths)
         return self.dense(max_and_mean(x, lengths))
 
-    def _spatial_dropout(self, x: Tensor) -> Tensor:
-        kept = F.dropout(x.new_ones(x.size(0), 1, x.size(2)), self.dropout, self.training)
-        return x * kept
+    def _packed(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """The same, computed for the words alone; files are for padded batches."""
+        how = packed(lengths, tokens.size(-1))
+        x = self.dropout.rows(self.embedding(how.pick(tokens)), how)
+        x, _ = self.lstm_1(how.sequence(x))
+        x, _ = self.lstm_2(how.sequence(x.data))
+        return self.dense(max_and_mean_of_rows(x.data, how))

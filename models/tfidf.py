@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .tasks import TextBatch
+from .batch import TextBatch
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ class TfIdf(nn.Module):
         idf(w)       = 1 + log((1 + n) / (1 + documents that have w)) over n training documents
 
     Token 0 is padding and no word; a document without words gets the bias. The net is not trained by descent: `fit`
-    does it, with scikit-learn's own defaults, and leaves its numbers here as the weights of a net.
+    does it, with scikit-learn's defaults but up to 1000 iterations, and leaves its numbers here as a net's weights.
 
     Args:
         vocabulary: number of words V, without padding.
@@ -49,11 +49,12 @@ class TfIdf(nn.Module):
         return counts.scatter_add(1, tokens, real.to(counts.dtype))[:, 1:]
 
     @torch.no_grad()
-    def fit(self, batches: Iterable[TextBatch], loss: str) -> None:
+    def fit(self, batches: Iterable[TextBatch], one_versus_rest: bool) -> None:
         """Learn from the training part, all at once.
 
-        loss="sigmoid" is a regression for each class on its own (one versus the rest); loss="softmax" one for all
-        of them (multinomial).
+        Args:
+            batches: all of the training part, in any order.
+            one_versus_rest: a regression for each class on its own; else one for all of them (multinomial).
         """
         parts = [(self._counts(b.tokens, b.lengths), b.targets, b.rows) for b in batches]
         # in the corpus's order, so that neither the seed nor the size of a batch moves as much as the last bit
@@ -62,7 +63,7 @@ class TfIdf(nn.Module):
         targets = torch.cat([targets for _, targets, _ in parts]).cpu().numpy()
         weighting = TfidfTransformer()
         documents = weighting.fit_transform(counts[order])
-        learn = _one_versus_rest if loss == "sigmoid" else _multinomial
+        learn = _one_versus_rest if one_versus_rest else _multinomial
         coefficients, intercepts = learn(documents, targets[order])
         self.idf.copy_(torch.from_numpy(weighting.idf_))
         self.dense.weight.copy_(torch.from_numpy(coefficients))

@@ -17,6 +17,13 @@ class Transformer(nn.Module):
     are seen by none of the layers; a row of length 0 pools to zeros. Of a document longer than `max_length`, which only
     one that was not there at training can be, the first `max_length` words are read.
 
+        x = embedding of the token + embedding of the position
+        y = norm(x + attention(x, x, x))
+        z = norm(y + W2 relu(W1 y))
+
+    z goes into the BiLSTM. The paper names neither the place of the norm nor the ReLU: these are the first
+    transformer's.
+
     Args:
         vocabulary: number of words, without padding.
         classes: number of logits.
@@ -48,7 +55,9 @@ class Transformer(nn.Module):
     ):
         super().__init__()
         if embedding < 1 or heads < 1 or embedding % heads:
-            raise ValueError(f"embedding={embedding} is no multiple of heads={heads}")
+            raise ValueError(
+                f"embedding={embedding} is no multiple of heads={heads}: choose model.heads that divides it"
+            )
         if feedforward < 1:
             raise ValueError(f"feedforward is 1 or more, not {feedforward}")
         if not 0 <= dropout < 1:

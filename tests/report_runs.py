@@ -46,7 +46,7 @@ def write_market_run(folder: Path, rmse: float, **run: object) -> None:
     about = {
         "features": "btc", "sentiment": None, "window": 7, "horizon": 1, "protocol": "paper", "control": None,
         "source": "yahoo", "warning": None, "model": "lstm", "cell": "baseline", "settings": "m1", "seed": 0, "fold": 0,
-        "seconds": 4.0, "parameters": 10, **run,
+        "seconds": 4.0, "parameters": 10, "epoch": 1, **run,
     }  # fmt: skip
     folder.mkdir(parents=True)
     errors = {"train": 0.01, "val": rmse}

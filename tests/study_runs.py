@@ -1,12 +1,16 @@
-"""Folders of finished runs on texts as train.py leaves them, without training."""
+"""Folders of finished runs on texts as train.py leaves them, without training; and what is read from them."""
 
 import itertools
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import yaml
 
 from cells import resolve
+from training.configuration import settings_of
 
 SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1")
 HEADER = "data,model,cell,current,hidden,settings,seed,fold,seconds,parameters,epoch,split," + ",".join(SCORES)
@@ -42,16 +46,18 @@ def write_run(
         finished: False: interrupted before its results were marked as whole.
         seconds: of training.
         epoch: the tested one, from 0.
-        run: data, model, settings, seed, fold, epochs, patience, where they are not the usual ones.
+        run: data, model, seed, fold, epochs, patience, where they are not the usual ones; settings, where metrics.csv
+            is to have another fingerprint than that of config.yaml.
     """
-    run = {"data": "hate", "model": "bilstm", "settings": "a1", "seed": 0, "fold": 0, "epochs": 4, "patience": 5, **run}
+    run = {"data": "hate", "model": "bilstm", "seed": 0, "fold": 0, "epochs": 4, "patience": 5, **run}
     alteration = resolve(cell)
     states = {state: getattr(alteration, state) for state in ("current", "hidden")}
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(
         CONFIG.format(**run, **{state: formula or "null" for state, formula in states.items()})
     )
-    names = [run["data"], run["model"], cell, *(formula or "" for formula in states.values()), run["settings"]]
+    settings = run.get("settings", _settings(*(str(run[key]) for key in ("data", "model", "epochs", "patience"))))
+    names = [run["data"], run["model"], cell, *(formula or "" for formula in states.values()), settings]
     start = ",".join(str(value) for value in [*names, run["seed"], run["fold"], seconds, 1000, epoch])
     values = ",".join(repr(float(score)) for score in scores)
     worse = ",".join(["0.001"] * len(SCORES))
@@ -59,6 +65,14 @@ def write_run(
     if finished:
         (folder / "finished").write_text("")
     return folder
+
+
+@cache
+def _settings(data: str, model: str, epochs: str, patience: str) -> str:
+    """The fingerprint that such a run has: it does not depend on cell, seed and fold."""
+    about = {"data": data, "model": model, "epochs": epochs, "patience": patience}
+    text = CONFIG.format(**about, seed=0, fold=0, current="null", hidden="null")
+    return settings_of(yaml.safe_load(text))
 
 
 def write_study(
@@ -74,11 +88,24 @@ def write_study(
 ) -> None:
     """Runs whose scores are 0.5 (1 + gain of the cell + noise), 10 s each, altered ones 10.5 s."""
     random = np.random.default_rng(0)
-    suffix = "-".join(str(value) for value in run.values())
+    suffix = "".join(f"_{value}" for value in run.values())
     for name, cell, seed, fold in itertools.product(data, cells, range(seeds), range(folds)):
         scores = 0.5 * (1 + gains.get(cell, 0) + noise * random.standard_normal(len(SCORES)))
         seconds = 10 if cell == "baseline" else 10.5
-        settings = f"{name}-{model}{suffix}"
-        about = {"data": name, "model": model, "seed": seed, "fold": fold, "settings": settings, **run}
-        path = folder / name / model / cell / f"seed{seed}_fold{fold}_{settings}"
+        about = {"data": name, "model": model, "seed": seed, "fold": fold, **run}
+        path = folder / name / model / cell / f"seed{seed}_fold{fold}{suffix}"
         write_run(path, scores, cell, seconds=seconds, **about)
+
+
+FACTS = {"data": "hate", "model": "bilstm", "settings": "a1", "recipe": "", "n_folds": 10, "split_seed": 0}
+
+
+def results(scores: dict[str, list[float]], **facts: object) -> pd.DataFrame:
+    """Runs of seeds 0, 1, ... on fold 0: macro_f1 by cell; the other scores are half of it."""
+    rows = [
+        {**FACTS, **facts, "cell": cell, "seed": seed, "fold": 0, "macro_f1": score, "seconds": 10 + seed}
+        for cell, values in scores.items()
+        for seed, score in enumerate(values)
+    ]
+    table = pd.DataFrame(rows)
+    return table.assign(**dict.fromkeys(("accuracy", "micro_f1", "weighted_f1"), table["macro_f1"] / 2))

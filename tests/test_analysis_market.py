@@ -7,9 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from analysis import tables
-from analysis.market import report
+from analysis.market import as_text
 from analysis.results import ResultsError, read
-from analysis.summary import summary
 
 RUN = {
     "features": "btc", "sentiment": None, "window": 7, "horizon": 1, "protocol": "paper", "control": None,
@@ -35,6 +34,7 @@ def run(folder: Path, val_rmse: float, closes: dict[str, list[float]] | None = N
     flat = dict.fromkeys(("truth", "prediction", "persistence", "drift", "ar", "ridge"), [100.0] * 4)
     table = pd.DataFrame({"day": DAYS, "split": parts[-1], **flat, **(closes or {})})
     table.to_csv(folder / "predictions.csv", index=False)
+    configured(folder)
     (folder / "finished").write_text("")
 
 
@@ -52,7 +52,7 @@ def test_each_cell_is_the_papers_number_and_the_mean_over_our_seeds(tmp_path: Pa
     run(tmp_path / "a", 0.03, seed=0)
     run(tmp_path / "b", 0.05, seed=1)
     run(tmp_path / "c", 0.06, features="btc_sent", sentiment="reddit", model="cnn_lstm")
-    text = report(tmp_path)
+    text = as_text(tmp_path)
     assert "Table 1: window 7" in text
     assert "seeds: 1 to 2" in text
     assert cells(text, "btc")[6:9] == ["0.21", "/", "0.0400"]  # validation RMSE of the LSTM
@@ -63,7 +63,7 @@ def test_each_cell_is_the_papers_number_and_the_mean_over_our_seeds(tmp_path: Pa
 
 def test_what_the_paper_has_not_is_shown_alone(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03, window=14)
-    text = report(tmp_path)
+    text = as_text(tmp_path)
     assert "Not in the paper: window 14" in text
     assert cells(text, "btc")[:3] == ["-", "/", "0.0200"]
 
@@ -74,7 +74,7 @@ def test_other_cells_sentiments_and_controls_are_not_mixed(tmp_path: Path) -> No
     run(tmp_path / "b", 0.05, **{**sentiment, "sentiment": "price_sign"}, warning="WARNING: it looks like the price.")
     run(tmp_path / "c", 0.07, **sentiment, cell="C1")
     run(tmp_path / "d", 0.09, **sentiment, control="leak")
-    blocks = report(tmp_path).split("\n\n")
+    blocks = as_text(tmp_path).split("\n\n")
     found = {block.splitlines()[0].split("; ")[0]: cells(block, "btc_sent")[8] for block in blocks}
     assert found == {
         "Table 1: window 7, cell baseline, horizon 1, source yahoo, sentiment reddit": "0.0300",
@@ -94,7 +94,7 @@ def test_walk_forward_folds_are_scored_together(tmp_path: Path) -> None:
         day=["2021-01-01", "2021-01-02", "2021-01-03", "2021-01-04"]
     )
     later.to_csv(tmp_path / "b" / "predictions.csv", index=False)
-    text = report(tmp_path)
+    text = as_text(tmp_path)
     _, header, *rows = text.splitlines()
     assert "relative_rmse" in header
     (net,) = [row for row in rows if "lstm baseline, seed 0" in row]
@@ -111,20 +111,28 @@ def test_runs_that_would_be_mixed_unseen_are_refused(tmp_path: Path) -> None:
     configured(tmp_path / "b", seed=1, epochs=5, model={"hidden": 8})
     says = r"window 7, features btc, model lstm that differ in epochs \(40, 5\), model.hidden \(64, 8\), which"
     with pytest.raises(ResultsError, match=says):
-        report(tmp_path)
+        as_text(tmp_path)
+
+
+@pytest.mark.parametrize("table", ["baselines", "predictions"])
+def test_a_run_without_one_of_its_tables_is_one_line(tmp_path: Path, table: str) -> None:
+    run(tmp_path / "a", 0.03)
+    (tmp_path / "a" / f"{table}.csv").unlink()
+    with pytest.raises(ResultsError, match=rf"{table}\.csv cannot be read .*remove that run's folder and repeat"):
+        as_text(tmp_path)
 
 
 def test_controls_alone_make_no_table(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03, features="btc_sent", sentiment="reddit", control="leak")
     with pytest.raises(ResultsError, match="only runs with control="):
-        report(tmp_path)
+        as_text(tmp_path)
 
 
 def test_a_run_that_lies_there_twice_is_refused(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03)
     run(tmp_path / "b", 0.03)
     with pytest.raises(ResultsError, match=r"holds a run of window 7, features btc, model lstm twice, in .*a and .*b"):
-        report(tmp_path)
+        as_text(tmp_path)
 
 
 def test_folds_of_different_numbers_are_not_pooled(tmp_path: Path) -> None:
@@ -133,7 +141,7 @@ def test_folds_of_different_numbers_are_not_pooled(tmp_path: Path) -> None:
     configured(tmp_path / "a")
     configured(tmp_path / "b", n_folds=3, fold=1)
     with pytest.raises(ResultsError, match=r"differ in n_folds \(10, 3\)"):
-        report(tmp_path)
+        as_text(tmp_path)
 
 
 def test_nets_whose_baselines_differ_do_not_share_them(tmp_path: Path) -> None:
@@ -142,7 +150,7 @@ def test_nets_whose_baselines_differ_do_not_share_them(tmp_path: Path) -> None:
     other = {"protocol": "walk_forward", "model": "cnn_lstm", "settings": "b2"}
     run(tmp_path / "b", 0.03, {**closes, "ridge": [100.0, 101.0, 100.0, 100.0]}, **other)
     with pytest.raises(ResultsError, match="features btc, window 7, horizon 1, source yahoo have different baselines"):
-        report(tmp_path)
+        as_text(tmp_path)
 
 
 def test_rows_on_other_days_have_their_own_persistence_and_say_so(tmp_path: Path) -> None:
@@ -153,7 +161,7 @@ def test_rows_on_other_days_have_their_own_persistence_and_say_so(tmp_path: Path
     predictions, baselines = (tmp_path / "b" / f"{name}.csv" for name in ("predictions", "baselines"))
     pd.read_csv(predictions).iloc[1:3].to_csv(predictions, index=False)
     pd.read_csv(baselines).assign(rmse=0.03).to_csv(baselines, index=False)
-    of_jar, of_reddit = report(tmp_path).split("\n\n")
+    of_jar, of_reddit = as_text(tmp_path).split("\n\n")
     assert "btc_sent" in of_jar
     lines = [line for line in of_jar.splitlines() if line.startswith("persistence")]
     assert [line.split(" on ")[1].split(",")[0] for line in lines] == ["4 days", "2 days"]
@@ -169,10 +177,10 @@ def test_rows_on_other_days_have_their_own_persistence_and_say_so(tmp_path: Path
 def test_runs_on_texts_and_on_the_market_lie_side_by_side(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03)
     with pytest.raises(ResultsError, match="no finished run with data="):
-        summary(read(tmp_path))
+        read(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ResultsError, match="no finished run with features="):
-        report(tmp_path / "empty")
+        as_text(tmp_path / "empty")
 
 
 def test_the_market_is_among_all_tables_with_its_numbers(tmp_path: Path) -> None:

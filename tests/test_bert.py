@@ -14,7 +14,7 @@ from conftest import Command
 from pretrained import PIECES, POSITIONS, make_encoder
 from torch import nn
 
-from datamodules import checkpoints
+from datamodules import encoders
 from datamodules.corpora import Corpus
 from datamodules.errors import DataError
 from datamodules.text import TextDataModule
@@ -41,8 +41,9 @@ def small(folder: Path | str) -> Bert:
 
 
 def test_bert_base_uncased_has_the_parameters_of_table_14() -> None:
+    options = {key: composed("model=bert").model[key] for key in ("hidden", "dropout")}
     with torch.device("meta"):  # sizes without numbers
-        net = Bert(transformers.BertModel(transformers.BertConfig()), classes=11, hidden=512, dropout=0.1)
+        net = Bert(transformers.BertModel(transformers.BertConfig()), classes=11, **options)
     assert sum(p.numel() for p in net.parameters() if p.requires_grad) == 109_881_611
 
 
@@ -152,7 +153,7 @@ def test_what_was_downloaded_once_needs_no_network(
     (cached / "refs").mkdir(parents=True)
     (cached / "refs" / "main").write_text("0123abc")
     shutil.copytree(encoder, cached / "snapshots" / "0123abc")
-    with checkpoints.opened("some/encoder") as folder:
+    with encoders.opened("some/encoder") as folder:
         assert folder == cached / "snapshots" / "0123abc"
 
 
@@ -182,7 +183,7 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with (
         pytest.raises(DataError, match=r'pip install -e "\.\[bert\]"'),
-        checkpoints.opened("bert-base-uncased"),
+        encoders.opened("bert-base-uncased"),
     ):
         pass
 

@@ -1,6 +1,5 @@
 """The statistics of comparisons, against worked examples from the literature and against other libraries."""
 
-import itertools
 import math
 
 import numpy as np
@@ -8,32 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
+from study_runs import FACTS, results
 
-from analysis.compare import averages, corrected_t_test, holm, improvements
-from analysis.ranks import critical_difference, friedman, ranks
-from analysis.verdict import (
-    NOT_DECIDABLE,
-    NOT_REPRODUCED,
-    REPRODUCED,
-    Effect,
-    below,
-    reaches,
-    runs_needed,
-)
-
-FACTS = {"data": "hate", "model": "bilstm", "settings": "a1", "recipe": "", "n_folds": 10, "split_seed": 0}
-
-
-def results(scores: dict[str, list[float]], **facts: object) -> pd.DataFrame:
-    """Runs of seeds 0, 1, ... on fold 0: macro_f1 by cell; the other scores are half of it."""
-    rows = [
-        {**FACTS, **facts, "cell": cell, "seed": seed, "fold": 0, "macro_f1": score, "seconds": 10 + seed}
-        for cell, values in scores.items()
-        for seed, score in enumerate(values)
-    ]
-    table = pd.DataFrame(rows)
-    return table.assign(**dict.fromkeys(("accuracy", "micro_f1", "weighted_f1"), table["macro_f1"] / 2))
+from analysis.compare import averages, corrected_t_test, holm, improvements, mean_cell, models, of_mean_scores
 
 
 def one(table: pd.DataFrame, metric: str = "macro_f1", cell: str = "C1") -> pd.Series:
@@ -207,127 +183,35 @@ def test_satterthwaite_agrees_with_welch() -> None:
     assert averages(table)["p"].item() == pytest.approx(welch.pvalue)
 
 
-DEMSAR = """
-0.763 0.768 0.771 0.798
-0.599 0.591 0.590 0.569
-0.954 0.971 0.968 0.967
-0.628 0.661 0.654 0.657
-0.882 0.888 0.886 0.898
-0.936 0.931 0.916 0.931
-0.661 0.668 0.609 0.685
-0.583 0.583 0.563 0.625
-0.775 0.838 0.866 0.875
-1.000 1.000 1.000 1.000
-0.940 0.962 0.965 0.962
-0.619 0.666 0.614 0.669
-0.972 0.981 0.9751 0.975
-0.957 0.978 0.946 0.970
-"""
-"""Demsar (2006), Table 6: AUC of C4.5 with none, m, cf and both on 14 data sets. In the 13th he ranks a 0.975 first."""
+# Models, and means of cells
 
 
-def demsar() -> pd.DataFrame:
-    rows = [[float(score) for score in line.split()] for line in DEMSAR.strip().splitlines()]
-    return pd.DataFrame(rows, columns=["C4.5", "C4.5+m", "C4.5+cf", "C4.5+m+cf"])
+def test_each_recipe_of_another_model_is_compared_by_itself() -> None:
+    ours = results({"C1": [0.4, 0.5]})
+    theirs = [
+        results({"baseline": [0.5 + gain, 0.6 + gain]}, model="bert", recipe=recipe, settings=recipe)
+        for recipe, gain in (("epochs=1", 0.0), ("epochs=4", 0.1))
+    ]
+    found = models(pd.concat([ours, *theirs]), "").query("metric == 'macro_f1'").set_index("of")
+    assert found["cell"].tolist() == ["bert", "bert"]
+    assert found["improvement"].to_dict() == pytest.approx({"epochs=1": 100 * 0.2 / 0.9, "epochs=4": 100 * 0.4 / 0.9})
+    assert models(ours, "").empty
 
 
-def test_friedman_and_nemenyi_on_demsars_example() -> None:
-    found = friedman(demsar())
-    assert found.average.round(3).to_dict() == {"C4.5+m+cf": 1.964, "C4.5+m": 2.0, "C4.5+cf": 2.893, "C4.5": 3.143}
-    # Demsar's 9.28 is without the correction for ties: his 7 ties of two or four share ranks
-    assert 12 * 14 / (4 * 5) * ((found.average**2).sum() - 4 * 5**2 / 4) == pytest.approx(9.28, abs=0.005)
-    ties = 3 * (2**3 - 2) + (4**3 - 4)  # iris, lung cancer, primary tumor; mushroom
-    assert found.statistic == pytest.approx(9.2786 / (1 - ties / (14 * (4**3 - 4))), abs=0.001)
-    assert found.p == pytest.approx(stats.chi2.sf(found.statistic, 3))
-    # "the critical value is 2.569 and the critical difference 1.25": no two of them are told apart by Nemenyi's test
-    assert found.critical_difference == pytest.approx(1.25, abs=0.005)
-    assert found.alike == [["C4.5+m+cf", "C4.5+m", "C4.5+cf", "C4.5"]]
-    assert found.pairwise.to_numpy().min() > 0.05
+def test_the_improvement_of_mean_scores_is_not_the_mean_of_improvements() -> None:
+    small = results({"baseline": [0.01, 0.01], "C1": [0.02, 0.03]}, data="robo", settings="r")
+    large = results({"baseline": [0.8, 0.6], "C1": [0.8, 0.7]})
+    improved = improvements(pd.concat([small, large])).query("metric == 'macro_f1'")
+    assert averages(improved)["improvement"].item() == pytest.approx((150 + 100 / 14) / 2)
+    scaled = averages(of_mean_scores(improved))
+    assert scaled["improvement"].item() == pytest.approx(100 * (0.025 + 0.75) / (0.01 + 0.7) - 100)
+    # the standard error of the mean difference, over the mean base
+    se = math.sqrt(sum((1 / 2 + 1 / 8) * d.var(ddof=1) for d in (np.array([0.01, 0.02]), np.array([0.0, 0.1])))) / 2
+    assert scaled["se"].item() == pytest.approx(100 * se / 0.355)
 
 
-@pytest.mark.parametrize(("treatments", "q"), [(2, 1.960), (3, 2.343), (5, 2.728), (10, 3.164)])
-def test_critical_values_are_those_of_demsars_table_5(treatments: int, q: float) -> None:
-    expected = q * math.sqrt(treatments * (treatments + 1) / (6 * 7))
-    assert critical_difference(treatments, 7) == pytest.approx(expected, rel=5e-4)
-
-
-def test_bars_join_what_is_not_told_apart() -> None:
-    steps = pd.DataFrame([[5.0, 4, 3, 2, 1]] * 6, columns=list("abcde"))  # difference 2.49: three neighbours
-    found = friedman(steps)
-    assert found.alike == [["a", "b", "c"], ["b", "c", "d"], ["c", "d", "e"]]
-    for left, right in itertools.combinations("abcde", 2):
-        together = any({left, right} <= set(bar) for bar in found.alike)
-        assert together == (found.pairwise.loc[left, right] > 0.05)
-
-
-def test_equal_scores_rank_alike() -> None:
-    found = friedman(pd.DataFrame([[1.0, 1, 1], [2, 2, 2]], columns=list("abc")))
-    assert (found.p, found.statistic) == (1, 0)
-    assert set(found.average) == {2}
-
-
-def test_ranks_are_over_the_data_sets_that_have_all_cells() -> None:
-    scores = {"baseline": [0.1, 0.3], "C1": [0.5, 0.6], "C2": [0.3, 0.5]}
-    runs = [results(scores, data=data, settings=data) for data in ("hate", "mlma")]
-    runs.append(results({"baseline": [0.9], "C1": [0.1]}, data="ag", settings="ag"))
-    found = ranks(pd.concat(runs))["bilstm", ""]
-    assert found.data == ["hate", "mlma"]
-    assert found.average.to_dict() == {"C1": 1, "C2": 2, "baseline": 3}
-    assert ranks(runs[0]) == {}
-
-
-# Verdicts
-
-
-def effect(low: float, high: float, sd: float = 1.0, ratio: float = 0.0) -> Effect:
-    return Effect((low + high) / 2, low, high, [sd], [ratio])
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "claimed", "verdict"),
-    [
-        (0.2, 0.9, 0.6, REPRODUCED),
-        (0.7, 0.9, 0.6, REPRODUCED),  # more than was claimed
-        (-0.2, 0.9, 0.6, NOT_DECIDABLE),
-        (0.1, 0.5, 0.6, NOT_REPRODUCED),  # an improvement, but a smaller one
-        (-0.3, 0.5, 0.6, NOT_REPRODUCED),
-        (-0.9, -0.2, -0.6, REPRODUCED),
-        (-0.9, 0.2, -0.6, NOT_DECIDABLE),
-        (-0.5, 0.2, -0.6, NOT_REPRODUCED),
-        (math.nan, math.nan, 0.6, NOT_DECIDABLE),
-    ],
-)
-def test_verdict_on_a_number(low: float, high: float, claimed: float, verdict: str) -> None:
-    assert reaches(effect(low, high), claimed) == verdict
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [(2, 9, REPRODUCED), (2, 11, NOT_DECIDABLE), (11, 15, NOT_REPRODUCED), (math.nan, math.nan, NOT_DECIDABLE)],
-)
-def test_verdict_on_a_bound(low: float, high: float, verdict: str) -> None:
-    assert below(effect(low, high), 10) == verdict
-
-
-@pytest.mark.parametrize("distance", [0.3, 0.7, 1.5])
-def test_runs_needed_of_independent_pairs_are_statsmodels(distance: float) -> None:
-    n = TTestPower().solve_power(effect_size=distance, alpha=0.05, power=0.8, alternative="two-sided")
-    assert runs_needed(effect(-1, 1), distance) == math.ceil(n)
-    assert runs_needed(effect(-1, 1), -distance) == math.ceil(n)
-
-
-def test_below_the_floor_no_number_of_runs_decides() -> None:
-    floor = math.sqrt(1 / 8)
-    far = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * floor
-    assert runs_needed(effect(-1, 1, ratio=1 / 8), 0.99 * far) is None
-    needed = runs_needed(effect(-1, 1, ratio=1 / 8), 1.1 * far)
-    assert needed is not None
-    assert 10 < needed < 100
-
-
-def test_more_data_sets_need_fewer_runs_each() -> None:
-    six = Effect(0, -1, 1, [1.0] * 6, [1 / 8] * 6)
-    needed = runs_needed(six, 0.5)
-    assert needed is not None
-    assert needed < 50
-    assert runs_needed(effect(-1, 1, ratio=1 / 8), 0.5) is None
+def test_a_mean_of_cells_is_of_runs_that_have_them_all() -> None:
+    table = results({"baseline": [0.4, 0.4, 0.4], "C1": [0.5, 0.5, 0.5], "C2": [0.7, 0.9]})
+    row = one(improvements(mean_cell(table, ["C1", "C2"], "both")), cell="both")
+    assert row["n"] == 2
+    assert row["improvement"] == pytest.approx(100 * (0.6 + 0.7 - 0.8) / 0.8)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 from cells.alterations import CURRENT, HIDDEN
@@ -97,7 +98,7 @@ def test_help_gives_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     config = composed()
     shown = re.findall(r"^ +([a-z_.]+) .*\[([^\]]+)\]$", HELP, re.MULTILINE)
     assert len(shown) > 10
-    assert shown == [(key, str(OmegaConf.select(config, key))) for key, _ in shown]
+    assert shown == [(key, yaml.safe_dump(OmegaConf.select(config, key)).split("\n")[0]) for key, _ in shown]
 
 
 @pytest.mark.parametrize("key", ["url", "page", "note"])

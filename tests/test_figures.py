@@ -1,5 +1,8 @@
+"""The pictures that a run on the market leaves."""
+
 import pandas as pd
 
+from analysis.report import palette
 from forecasting.figures import figure_7, weights
 
 DAYS = pd.date_range("2020-01-01", periods=4)
@@ -27,6 +30,13 @@ def test_figure_7_enlarges_the_last_days() -> None:
     whole, end = figure_7(many, "a title").axes
     assert len(whole.lines[0].get_ydata()) == 120
     assert list(end.lines[0].get_ydata()) == many["truth"].tolist()[-60:]
+
+
+def test_colours_are_those_that_everybody_tells_apart() -> None:
+    """Okabe and Ito's, of which the report has the palette."""
+    every = pd.concat([predictions(), predictions().assign(split="test")], ignore_index=True)
+    colours = {str(line.get_color()).upper() for line in figure_7(every, "a title").axes[0].lines}
+    assert colours == {palette.BLUE.upper(), palette.ORANGE, palette.GREEN.upper(), palette.VERMILLION, "BLACK"}
 
 
 def test_weights_are_bars_by_feature() -> None:

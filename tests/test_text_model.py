@@ -1,10 +1,15 @@
+"""LSTM-CS, layer by layer and beside Table 14."""
+
 import pytest
 import torch
 from torch import Tensor
 
 from cells import LSTM
 from cells.alterations import CURRENT, HIDDEN
+from cells.packed import packed
 from models.text import StackedBiLSTM
+from training import nets
+from training.configuration import composed
 
 
 def small(alteration: str | None = None, dropout: float = 0.0) -> StackedBiLSTM:
@@ -61,11 +66,14 @@ def test_every_alteration_reaches_the_logits(alteration: str) -> None:
 def test_spatial_dropout_drops_whole_features_and_only_in_training() -> None:
     net = small(dropout=0.5)
     seen: list[Tensor] = []
-    net.lstm_1.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    net.lstm_1.register_forward_pre_hook(lambda _, args: seen.append(args[0].data))
     net(TOKENS, LENGTHS)
+    how = packed(LENGTHS, TOKENS.size(1))
     dropped = seen[0] == 0
     assert dropped.any()
-    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+    for row in how.owners.unique():
+        of_row = dropped[how.owners == row]
+        assert torch.equal(of_row, of_row[:1].expand_as(of_row))
     net.eval()
     torch.testing.assert_close(net(TOKENS, LENGTHS), net(TOKENS, LENGTHS))
     assert not (seen[-1] == 0).any()
@@ -86,8 +94,9 @@ def test_weights_start_as_keras_starts_them() -> None:
 
 
 def test_trainable_parameters_are_those_of_the_keras_model() -> None:
-    vocabulary, classes, e, h = 7837, 11, 96, 64  # CROWD, fold 0
-    net = StackedBiLSTM(vocabulary, classes, e, h, dropout=0.2)
+    config = composed("model=bilstm")
+    vocabulary, classes, e, h = 7837, 11, config.model.embedding, config.model.hidden  # CROWD, fold 0
+    net = nets.make(config, {"vocabulary": vocabulary, "classes": classes})
     keras = (vocabulary + 1) * e + 2 * 4 * h * (e + h + 1) + 2 * 4 * h * (2 * h + h + 1) + (4 * h + 1) * classes
     trainable = sum(p.numel() for p in net.parameters() if p.requires_grad)
     assert trainable == keras

@@ -36,7 +36,7 @@ def corpus(classes: int = 3, documents: int = 60) -> Batch:
 def fitted(data: Batch, loss: str, batch_size: int = 7, order: Tensor | None = None) -> TfIdf:
     net = TfIdf(len(WORDS), data.targets.size(1))
     rows = data.rows if order is None else order
-    net.fit([Batch(*(column[chosen] for column in data)) for chosen in rows.split(batch_size)], loss)
+    net.fit([Batch(*(column[chosen] for column in data)) for chosen in rows.split(batch_size)], loss == "sigmoid")
     return net
 
 

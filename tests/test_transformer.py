@@ -1,3 +1,5 @@
+"""SIMPLE, by hand and beside Table 14."""
+
 import io
 
 import pytest
@@ -6,6 +8,8 @@ import torch
 from cells import LSTM
 from cells.alterations import CURRENT, HIDDEN
 from models.transformer import Transformer
+from training import nets
+from training.configuration import composed
 
 SIZES = {"vocabulary": 20, "classes": 3, "max_length": 5, "embedding": 8, "heads": 2, "feedforward": 6, "hidden": 4}
 TOKENS = torch.tensor([[3, 7, 1, 12], [5, 2, 0, 0], [0, 0, 0, 0]])
@@ -91,7 +95,8 @@ def test_the_cell_is_all_that_differs() -> None:
 
 
 def test_trainable_parameters_come_near_table_14() -> None:
-    net = Transformer(7837, 11, 23, 128, 4, 64, 0.1, bilstm=True, hidden=64)  # CROWD, fold 0
+    crowd = {"vocabulary": 7837, "classes": 11, "max_length": 23}  # fold 0
+    net = nets.make(composed("model=transformer"), crowd)
     trainable = sum(p.numel() for p in net.parameters() if p.requires_grad)
     assert trainable == 1_190_987
     assert abs(trainable / 1_194_987 - 1) < 0.01
@@ -119,7 +124,7 @@ def test_the_scripted_net_gives_the_same_logits(bilstm: bool) -> None:
 @pytest.mark.parametrize(
     ("size", "says"),
     [
-        ({"embedding": 9}, "embedding=9 is no multiple of heads=2"),
+        ({"embedding": 9}, "embedding=9 is no multiple of heads=2: choose model.heads that divides it"),
         ({"heads": 0}, "heads=0"),
         ({"feedforward": 0}, "feedforward is 1 or more"),
         ({"dropout": 1.0}, "probability below 1"),

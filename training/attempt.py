@@ -1,105 +1,209 @@
-"""What becomes of a run: found finished, made, or failed, which stops no other run of the same command."""
+"""What becomes of a job's runs: found finished, made, or failed, which stops no other run of the same command."""
 
 import csv
 import functools
 import logging
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from cells.alterations import Alteration
 
+from .claims import Wait, holder
 from .command_line import MISTAKES, TRACEBACKS_WANTED, message, one_of_several
 from .configuration import check
-from .errors import UserError
+from .errors import DiskFullError, HeldError, is_full
 from .folder import FAILED, RunFolder
+from .launchers import check_place
+from .watch import REPLACE, remaining
 
 log = logging.getLogger("lstm-cs")
-
-Fit = Callable[[DictConfig, RunFolder], None]
 
 SCORES = ("macro_f1", "rmse")
 """What the line of a run shows; each kind of run has one of them."""
 
-REPLACE = "\r\033[K"
-"""Begins a line in place of the terminal's last one."""
+_full: list[DiskFullError] = []
+"""Why this process makes no more runs."""
 
 
-class Failure(NamedTuple):
-    """A run without a result: its name, and why, in one line."""
+class Member(NamedTuple):
+    """One run of a job."""
+
+    config: DictConfig
+    folder: RunFolder
+
+
+class Outcome(NamedTuple):
+    """What became of a run.
+
+    Attributes:
+        run: its name.
+        folder: its path; empty if its configuration names none.
+        state: "elsewhere": another process makes it; "full": it was not made or not finished for want of disk space.
+        error: why there is no result, in one line.
+    """
 
     run: str
-    error: str
+    folder: str
+    state: Literal["finished", "failed", "elsewhere", "full"]
+    error: str = ""
 
 
-def attempt(config: DictConfig, fit: Fit) -> Failure | None:
-    """Make one run of the command line, unless it is finished.
+Fit = Callable[[Sequence[Member]], None]
+
+
+def attempt(config: DictConfig, run: Fit) -> list[Outcome]:
+    """Make the runs of one job of the command line, but for the finished ones.
 
     The error of a single run is the command's. That of one among several is shown and returned, and the others go on.
     The run's folder keeps it, which one among several has from the beginning, a single one when its training begins.
 
     Args:
-        config: of the run.
-        fit: makes it, in its folder.
+        config: of the job.
+        run: makes the runs it is given, in their folders. It calls `claim` of each folder, and `finish` or `fail` as
+            soon as that is known.
     """
     if one_of_several():
-        return _among_others(config, fit)
+        return _several(config, run)
     try:
-        folder = _folder(config)
-        if folder.is_finished():
-            log.info("%s is finished; nothing to do.", folder.path)
-        else:
-            _make(config, folder, fit)
+        _alone(config, run)
     except MISTAKES as error:
         if TRACEBACKS_WANTED:
             raise
         sys.exit(f"Error: {message(error)}")  # raised further, Hydra would print a line of its own first
-    return None
+    return []
 
 
-def _folder(config: DictConfig) -> RunFolder:
-    check(config, HydraConfig.get().overrides.task)
-    return RunFolder.of(config)
+def _alone(config: DictConfig, run: Fit) -> None:
+    (member,) = _members(config)
+    folder = member.folder
+    if not folder.is_finished() and (there := holder(folder.path)) is not None:
+        log.info("%s is being made by %s; waiting whether that still lives.", folder.path, there)
+        if not Wait().until_one_is_free({folder.path}):
+            raise HeldError(folder.path, there)
+    if folder.is_finished():
+        log.info("%s is finished; nothing to do.", folder.path)
+    else:
+        _make([member], run)
 
 
-def _make(config: DictConfig, folder: RunFolder, fit: Fit) -> None:
+def _members(config: DictConfig) -> list[Member]:
+    """The runs that a job's configuration stands for."""
+    hydra = HydraConfig.get()
+    check(config, hydra.overrides.task)
+    together = hydra.sweeper.get("together") or [[config.seed, config.fold]]
+    members = []
+    for seed, fold in together:
+        one = config.copy()
+        one.seed, one.fold = seed, fold
+        check(one)
+        members.append(Member(one, RunFolder.of(one)))
+    return members
+
+
+def _make(members: Sequence[Member], run: Fit) -> None:
+    """Make runs; those that an error leaves without a result have failed, unless it is the disk's."""
     try:
-        fit(config, folder)
-    except Exception as error:
-        folder.fail(f"{message(error)}\n\n{traceback.format_exc()}")
+        with _disk_errors_once():
+            run(members)
+    except HeldError:
         raise
-
-
-def _among_others(config: DictConfig, fit: Fit) -> Failure | None:
-    try:
-        folder = _folder(config)
-    except MISTAKES as error:
-        return _failed(" ".join(HydraConfig.get().overrides.task), message(error))
-    name = _name(folder)
-    if sys.stdout.isatty():
-        print(f"{REPLACE}{_place()} {name} ...", end="", flush=True)
-    try:
-        if not folder.is_finished():  # by another command, since this one began
-            folder.claim()
-            with _quiet():
-                _make(config, folder, fit)
-    except MISTAKES as error:
-        return _failed(name, message(error))
     except Exception as error:
-        return _failed(name, f"{message(error)} (traceback in {folder.path / FAILED})")
-    _say(f"{name}: {_result(config, folder)}")
+        if is_full(error):
+            raise DiskFullError(members[0].folder.path) from error
+        for member in members:
+            if not member.folder.is_over:
+                member.folder.fail(f"{message(error)}\n\n{traceback.format_exc()}")
+        raise
+    finally:
+        for member in members:
+            member.folder.release()
+
+
+@contextmanager
+def _disk_errors_once() -> Iterator[None]:
+    """TensorBoard's thread prints that the disk is full, with a traceback, and then raises it where it is seen."""
+    before = threading.excepthook
+    threading.excepthook = lambda given: None if is_full(given.exc_value) else before(given)
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
+def _several(config: DictConfig, run: Fit) -> list[Outcome]:
+    try:
+        check_place(HydraConfig.get().sweeper.place)
+        members = _members(config)
+    except MISTAKES as error:
+        outcome = Outcome(" ".join(HydraConfig.get().overrides.task), "", "failed", message(error))
+        _say(0, outcome)
+        return [outcome] * max(1, len(HydraConfig.get().sweeper.together))
+    taken = [_taken(member) for member in members]
+    mine = [member for member, outcome in zip(members, taken, strict=True) if outcome is None]
+    ended_by = _tried(mine, run) if mine else None
+    outcomes = [outcome or _outcome(member, ended_by) for member, outcome in zip(members, taken, strict=True)]
+    for k, (member, outcome) in enumerate(zip(members, outcomes, strict=True)):
+        _say(k, outcome, _result(member) if outcome.state == "finished" else "")
+    return outcomes
+
+
+def _taken(member: Member) -> Outcome | None:
+    """What keeps a run from being made here, or None: it is claimed."""
+    folder, name = member.folder, _name(member.folder)
+    try:
+        if _full:
+            raise _full[0]
+        if not folder.is_finished():
+            folder.claim()
+        if folder.is_finished():  # by another command, since this one began
+            folder.release()
+            return Outcome(name, str(folder.path), "finished")
+    except MISTAKES as error:
+        return _without_result(folder, error)
     return None
 
 
-def _failed(name: str, error: str) -> Failure:
-    _say(f"{name} FAILED: {error.rstrip('.')}")
-    return Failure(name, error)
+def _tried(members: Sequence[Member], run: Fit) -> Exception | None:
+    """Make runs; the error that ended it."""
+    if sys.stdout.isatty():
+        more = f" and {len(members) - 1} more" if len(members) > 1 else ""
+        print(f"{REPLACE}{_place(0)} {_name(members[0].folder)}{more} ...", end="", flush=True)
+    try:
+        with _quiet():
+            _make(members, run)
+    except Exception as error:
+        if isinstance(error, DiskFullError):
+            _full.append(error)
+        return error
+    return None
+
+
+def _outcome(member: Member, error: Exception | None) -> Outcome:
+    """Of a run that was tried."""
+    folder = member.folder
+    if folder.is_finished():
+        return Outcome(_name(folder), str(folder.path), "finished")
+    if error is None:
+        return Outcome(_name(folder), str(folder.path), "failed", folder.failure or "it ended without a result")
+    return _without_result(folder, error)
+
+
+def _without_result(folder: RunFolder, error: Exception) -> Outcome:
+    name, path, text = _name(folder), str(folder.path), folder.failure or message(error)
+    if isinstance(error, HeldError) and not folder.is_over:
+        return Outcome(name, path, "elsewhere", text)
+    if isinstance(error, DiskFullError) and not folder.is_over:
+        return Outcome(name, path, "full", text)
+    kept = "" if isinstance(error, MISTAKES) else f" (traceback in {folder.path / FAILED})"
+    return Outcome(name, path, "failed", f"{text}{kept}")
 
 
 def _name(folder: RunFolder) -> str:
@@ -110,11 +214,11 @@ def _name(folder: RunFolder) -> str:
     return f"{learnt_from} {run['model']['name']} {cell}{window} seed {run['seed']} fold {run['fold']}"
 
 
-def _result(config: DictConfig, folder: RunFolder) -> str:
+def _result(member: Member) -> str:
     """Of a finished run; what has to be known of its data is said once."""
-    with open(folder.path / "metrics.csv", newline="", encoding="utf-8") as file:
+    with open(member.folder.path / "metrics.csv", newline="", encoding="utf-8") as file:
         *_, row = csv.DictReader(file)
-    for note in (row.get("warning"), config.get("data", {}).get("note")):
+    for note in (row.get("warning"), member.config.get("data", {}).get("note")):
         if note:
             _say_once(note)
     score = next(score for score in SCORES if score in row)
@@ -126,36 +230,31 @@ def _say_once(line: str) -> None:
     _print(line)
 
 
-def _say(line: str) -> None:
-    _print(f"{_place()} {line}{_time_left()}")
+def _say(k: int, outcome: Outcome, result: str = "") -> None:
+    """The line of the job's run number `k`."""
+    says = {
+        "finished": f"{outcome.run}: {result}",
+        "failed": f"{outcome.run} FAILED: {outcome.error.rstrip('.')}",
+        "elsewhere": f"{outcome.run}: left to another process",
+        "full": f"{outcome.run}: not made, the disk is full",
+    }
+    _print(f"{_place(k)} {says[outcome.state]}{_time_left(k)}")
 
 
 def _print(line: str) -> None:
     print((REPLACE if sys.stdout.isatty() else "") + line, flush=True)
 
 
-def _place() -> str:
-    hydra = HydraConfig.get()
-    return f"[{hydra.sweeper.place.finished + hydra.job.num + 1}/{hydra.sweeper.place.total}]"
+def _place(k: int) -> str:
+    place = HydraConfig.get().sweeper.place
+    return f"[{place.number + k}/{place.total}]"
 
 
-def _time_left() -> str:
+def _time_left(k: int) -> str:
     """At the speed of this command's runs so far."""
-    hydra = HydraConfig.get()
-    place, done = hydra.sweeper.place, hydra.job.num + 1
-    left = place.total - place.finished - done
+    place = HydraConfig.get().sweeper.place
+    done, left = place.number + k - place.finished, place.total - place.number - k
     return f"; {remaining((time.time() - place.since) / done * left)}" if left else ""
-
-
-def remaining(seconds: float) -> str:
-    """In words, no more exact than an estimate is."""
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return "less than a minute left"
-    if minutes < 60:
-        return f"about {minutes} min left"
-    hours, minutes = divmod(minutes, 60)
-    return f"about {hours} h {minutes} min left"
 
 
 @contextmanager
@@ -166,34 +265,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         log.setLevel(logging.NOTSET)
-
-
-def announce(todo: int, finished: int) -> None:
-    """Say what a command is about to do.
-
-    Args:
-        todo: number of runs.
-        finished: number of those that another command has made.
-    """
-    if not todo:
-        print(f"All {finished} runs are finished; nothing to do.")
-    elif finished:
-        print(f"{todo + finished} runs, of which {finished} are finished.", flush=True)
-    else:
-        print(f"{todo} run{'s' if todo > 1 else ''}.", flush=True)
-
-
-def end(results: Sequence[Failure | None]) -> None:
-    """Say what a command has not done.
-
-    Args:
-        results: of its runs.
-
-    Raises:
-        UserError: some failed. They have been listed.
-    """
-    failures = [result for result in results if result is not None]
-    for failure in failures:
-        print(f"{failure.run}: {failure.error}", file=sys.stderr)
-    if failures:
-        raise UserError(f"{len(failures)} of {len(results)} runs failed, see above; the same command tries them again.")

@@ -61,6 +61,7 @@ def trainer(config: DictConfig, job: Job, folder: RunFolder) -> pl.Trainer:
         accelerator="auto",
         devices=1,
         max_epochs=config.epochs,
+        gradient_clip_val=config.clip,
         callbacks=_callbacks(config, job, folder) + ([] if interactive else [EpochLines()]),
         plugins=[OneFileAnEpoch()],
         logger=_logger(folder),
@@ -69,6 +70,20 @@ def trainer(config: DictConfig, job: Job, folder: RunFolder) -> pl.Trainer:
         enable_model_summary=False,
         num_sanity_val_steps=0,
         inference_mode=False,  # TorchScript modules that ran with gradients fail under inference_mode
+    )
+
+
+def evaluator(config: DictConfig, job: Job, folder: RunFolder) -> pl.Trainer:
+    """A trainer that scores a net which was trained otherwise, and logs to `folder`."""
+    return pl.Trainer(
+        accelerator="auto",
+        devices=1,
+        callbacks=job.insight(),
+        logger=_logger(folder),
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        inference_mode=False,
     )
 
 
@@ -98,7 +113,18 @@ def fit(trainer: pl.Trainer, task: pl.LightningModule, job: Job, folder: RunFold
         with keyboard_interrupts():
             trainer.fit(task, job.data, ckpt_path=last)
     except DivergedError as error:
-        raise UserError(f"{error}; try a smaller lr (now {task.lr}) or another cell.") from error
+        raise UserError(diverged(error.loss, error.epoch, task.lr)) from error
+
+
+def diverged(loss: float, epoch: int, lr: object) -> str:
+    """What to say of a loss that is no number."""
+    return f"the loss is {loss} in epoch {epoch}; try a smaller lr (now {lr}) or another cell."
+
+
+def seconds(trainer: pl.Trainer) -> float:
+    """How long a trainer has trained, over all attempts."""
+    timer = next(callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
+    return timer.time_elapsed("train")
 
 
 def _logger(folder: RunFolder) -> TensorBoardLogger:

@@ -12,6 +12,7 @@ from datamodules.preprocess import Settings
 from datamodules.reading import Reader, Reading
 from models.decision import decide, probabilities
 
+from .errors import UserError
 from .trained import Trained
 
 SHOWN_CHARACTERS, SHOWN_CLASSES = 50, 3
@@ -51,13 +52,23 @@ def _reader(run: Trained) -> Reader:
 
 
 def classify(run: Trained, texts: Iterable[str]) -> Iterator[Answer]:
-    """An answer to each text, a batch at a time."""
+    """An answer to each text, a batch at a time.
+
+    Raises:
+        UserError: the net overflows on a text.
+    """
     reader, classes, loss = _reader(run), run.data["classes"], run.config.loss
     remaining = iter(texts)
     while batch := list(itertools.islice(remaining, run.config.batch_size)):
         tokens, lengths, known = reader.read(batch)
         with torch.no_grad():
             logits = run.net(torch.from_numpy(tokens).long(), torch.from_numpy(lengths))
+        odd = (~torch.isfinite(logits)).any(1).nonzero()
+        if len(odd):
+            raise UserError(
+                f"{run.folder.path} gives no finite number for {batch[int(odd[0])]!r}: its cell overflows on texts as "
+                "long as that; shorten it, or train another cell."
+            )
         shares, predicted = probabilities(logits, loss).tolist(), decide(logits, loss).tolist()
         for text, share, chosen, words in zip(batch, shares, predicted, known.tolist(), strict=True):
             yield Answer(text, list(itertools.compress(classes, chosen)), dict(zip(classes, share, strict=True)), words)
@@ -65,7 +76,7 @@ def classify(run: Trained, texts: Iterable[str]) -> Iterator[Answer]:
 
 def as_json(answer: Answer) -> str:
     """One line."""
-    return json.dumps({**answer._asdict(), "most_probable": answer.ranking[0]})
+    return json.dumps({**answer._asdict(), "most_probable": answer.ranking[0]}, allow_nan=False)
 
 
 def as_table(answers: Sequence[Answer]) -> str:

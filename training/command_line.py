@@ -27,6 +27,9 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 COMPOSITION = (HydraException, OmegaConfBaseException)
 MISTAKES = (UserError, DataError, FormulaError, *COMPOSITION)
 
+EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray"}
+"""What to install for which launcher: pip install -e ".[NAME]"."""
+
 TRACEBACKS_WANTED = os.environ.get(FULL_ERROR) == "1"
 """By the user; later the variable is set for Hydra."""
 
@@ -87,6 +90,10 @@ def message(error: Exception) -> str:
 
 def _explain(error: Exception) -> str:
     """Hydra's message, or the nearest key where one was mistyped."""
+    launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", str(error))
+    if launcher is not None and launcher.group(1) in EXTRAS:
+        name = launcher.group(1)
+        return f'hydra/launcher={name} is not installed; pip install -e ".[{EXTRAS[name]}]" brings it.'
     unknown = re.match(r"Could not override '([^']+)'", str(error))
     if unknown is None:
         message = str(error).split("Config search path")[0].strip()

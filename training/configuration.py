@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,8 @@ def identity(config: DictConfig) -> dict[str, Any]:
     for group in ("data", "sentiment"):
         if group in resolved:
             resolved[group] = {key: value for key, value in resolved[group].items() if key not in DESCRIPTIONS}
+    if resolved.get("clip") is None:
+        ignored.add("clip")  # a run of a version that knew no clipping is the same run
     return {str(key): value for key, value in resolved.items() if key not in ignored}
 
 
@@ -81,7 +83,12 @@ def kind(config: DictConfig) -> str:
     return str((config.features if is_market(config) else config.data).name)
 
 
-def fingerprint(identity: dict[str, Any]) -> str:
+def settings_of(identity: Mapping[str, Any]) -> str:
+    """The fingerprint that runs share which differ in cell, seed and fold only."""
+    return fingerprint({key: identity[key] for key in identity if key not in ("cell", "seed", "fold")})
+
+
+def fingerprint(identity: Mapping[str, Any]) -> str:
     """Eight hexadecimal digits that differ where two identities differ."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
@@ -113,8 +120,9 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
     for key in ("patience", "threads"):
         if config[key] is not None:
             _check_integer(key, config[key], 1)
-    if not isinstance(config.lr, float | int) or isinstance(config.lr, bool) or not config.lr > 0:
-        raise UserError(f"lr={config.lr}: the learning rate is a number above 0, such as 0.001.")
+    _check_positive("lr", config.lr, "the learning rate is a number above 0, such as 0.001")
+    if config.clip is not None:
+        _check_positive("clip", config.clip, "give the gradient's largest norm, a number above 0, or null")
     if config.fold >= config.n_folds:
         raise UserError(f"fold={config.fold}: with n_folds={config.n_folds} the folds are 0 to {config.n_folds - 1}.")
     if config.test_epoch == "last" and config.patience is not None:
@@ -150,6 +158,11 @@ def _check_market(config: DictConfig) -> None:
             f"sentiment={config.sentiment.name} needs {needed}: a file is named by its path below data_dir, such as "
             "sentiment.file=market/tweets.csv."
         )
+
+
+def _check_positive(key: str, value: object, what: str) -> None:
+    if not isinstance(value, float | int) or isinstance(value, bool) or not value > 0:
+        raise UserError(f"{key}={value}: {what}.")
 
 
 def _check_integer(key: str, value: object, least: int) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from yaml import YAMLError
 
 from datamodules.files import replacing
 
+from .claims import Claim, holder
 from .configuration import alteration_of, fingerprint, identity, is_market, kind
-from .errors import UserError
+from .errors import DiskFullError, HeldError, UserError, is_full
 
 CONFIG, MARK, FAILED = "config.yaml", "finished", "failed"
 
@@ -29,12 +31,19 @@ class RunFolder:
 
     `config.yaml` (written first), `checkpoints/model.ckpt` (the tested epoch) and `last.ckpt`, TensorBoard's events,
     `predictions.csv`, `metrics.csv`, and `finished`, written last by rename. A run that failed has `failed` instead:
-    the error in one line, then its traceback.
+    the error in one line, then its traceback. While it is made there is `running`, see claims.py.
+
+    Attributes:
+        is_over: whether this object finished the run, or let it fail.
+        failure: why, in one line.
     """
 
     def __init__(self, path: Path, identity: dict[str, Any]):
         self.path = path
         self.identity = identity
+        self.is_over = False
+        self.failure = ""
+        self._claim: Claim | None = None
 
     @classmethod
     def of(cls, config: DictConfig) -> "RunFolder":
@@ -93,32 +102,67 @@ class RunFolder:
         return self.checkpoints / "model.ckpt"
 
     def claim(self) -> None:
-        """Create the folder and write down what it is for.
+        """Create the folder, take its lease and write down what it is for; once is enough.
 
         Raises:
             UserError: the folder belongs to another configuration, or cannot be written.
+            HeldError: another process makes the run.
         """
         self._refuse_another_configuration()
+        if self._claim is not None:
+            return
+        claim = Claim(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            if not claim.take():
+                raise HeldError(self.path, holder(self.path))
+            self._claim = claim
             write_atomically(self._config, OmegaConf.to_yaml(self.identity))
         except OSError as error:
+            self.release()
+            if is_full(error):
+                raise DiskFullError(self.path) from error
             raise UserError(f"{self.path} cannot be written ({error.strerror}); choose runs_dir=...") from error
 
+    def check_claim(self) -> None:
+        """Refuse to go on with a run that another process took over, because this one stood still for too long.
+
+        Raises:
+            HeldError: it did.
+        """
+        if self._claim is not None and not self._claim.is_ours:
+            raise HeldError(self.path, holder(self.path))
+
     def finish(self) -> None:
-        """Mark the run finished."""
+        """Mark the run finished.
+
+        Raises:
+            HeldError: another process took it over.
+        """
+        self.check_claim()
         (self.path / FAILED).unlink(missing_ok=True)
         write_atomically(self._mark, "")
         (self.checkpoints / "last.ckpt").unlink(missing_ok=True)
+        self.is_over = True
+        self.release()
 
     def fail(self, report: str) -> None:
-        """Keep why the run failed, if it had begun.
+        """Keep why the run failed, if it had begun. Where that cannot be written, the run is an interrupted one.
 
         Args:
             report: the error in one line, then what else there is to know.
         """
-        if self._config.exists():
-            write_atomically(self.path / FAILED, report)
+        if self._config.exists() and (self._claim is None or self._claim.is_ours):
+            with suppress(OSError):
+                write_atomically(self.path / FAILED, report)
+        self.is_over, self.failure = True, report.partition("\n")[0]
+        self.release()
+
+    def release(self) -> None:
+        """Let others make the run."""
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
 
     @property
     def _config(self) -> Path:
@@ -131,10 +175,14 @@ class RunFolder:
     def _refuse_another_configuration(self) -> None:
         if not self._config.exists():
             return
-        there = OmegaConf.to_container(OmegaConf.load(self._config))
+        try:
+            there = OmegaConf.to_container(OmegaConf.load(self._config))
+        except (OSError, ValueError, YAMLError) as error:  # ValueError: bytes that are no text
+            raise UserError(f"{self._config} is damaged ({type(error).__name__}); remove that folder.") from error
         if there == self.identity:
             return
-        assert isinstance(there, dict)
+        if not isinstance(there, dict):
+            raise UserError(f"{self._config} is not that of a run; choose another run_dir or remove that folder.")
         differing = sorted(key for key in {*there, *self.identity} if there.get(key) != self.identity.get(key))
         raise UserError(
             f"{self.path} holds a run with another configuration (differs in {', '.join(map(str, differing))}); "

@@ -1,5 +1,6 @@
 """What texts and markets do each in their own way. All else about a run is the same for both."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,10 @@ import lightning.pytorch as pl
 import pandas as pd
 from lightning.pytorch.callbacks import Callback
 from matplotlib.figure import Figure
+from omegaconf import DictConfig
 from torch import nn
+
+from models.stacked_tasks import StackedTask
 
 
 class Results(NamedTuple):
@@ -48,6 +52,22 @@ class Job(ABC):
     compared: tuple[str, ...]
     scores: tuple[str, ...]
     headline: tuple[str, ...]
+
+    def with_seed(self, seed: int) -> "Job":
+        """The same data for a run with another seed."""
+        other = copy.copy(self)
+        other.data = copy.copy(self.data)
+        other.data.seed = seed  # type: ignore[attr-defined]
+        return other
+
+    @property
+    @abstractmethod
+    def longest(self) -> int:
+        """Steps of the longest sample."""
+
+    @abstractmethod
+    def stacked_task(self, net: nn.Module, jobs: Sequence[Any], config: DictConfig) -> StackedTask:
+        """As `task`, for the net of several runs: `jobs` are theirs."""
 
     @abstractmethod
     def task(self, net: nn.Module, lr: float) -> pl.LightningModule:

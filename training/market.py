@@ -1,5 +1,6 @@
 """Forecasting a market: the data, net's sizes, task, insight and results of a run with `features=`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -18,6 +19,7 @@ from forecasting.accuracy import compare, errors
 from forecasting.baselines import BASELINES
 from forecasting.weights import integrated_gradients, permutation
 from models.forecast import Forecast
+from models.stacked_tasks import StackedForecast
 
 from .job import Job, Results
 from .states import States
@@ -43,7 +45,7 @@ class MarketJob(Job):
         self.fold = self.data.fold
         # Before training: what cannot be computed shall not be found out after it.
         self.baselines = {name: self.fold.scaled(forecast(self.fold)) for name, forecast in BASELINES.items()}
-        self.horizon, self.seed, self.source = config.horizon, config.seed, config.source
+        self.horizon, self.source = config.horizon, config.source
         self.title = _title(config)
         self.notes = [*self.data.report, *_of_the_protocol(config)]
         self.warnings = [line for line in self.notes if line.startswith(WARNING_SIGNS)]
@@ -55,9 +57,18 @@ class MarketJob(Job):
         }
         self.sizes = self.data.sizes
 
+    @property
+    def longest(self) -> int:
+        """Days of a window."""
+        return self.data.inputs.size(1)
+
     def task(self, net: nn.Module, lr: float) -> Forecast:
         """Regression."""
-        return Forecast(net, lr, lambda forecasts, rows: errors(self.fold, forecasts, rows))
+        return Forecast(net, lr, self._errors)
+
+    def stacked_task(self, net: nn.Module, jobs: Sequence["MarketJob"], config: DictConfig) -> StackedForecast:
+        """Regression by each of the nets."""
+        return StackedForecast(net, config.lr, config.clip, [job._errors for job in jobs])
 
     def insight(self) -> list[Callback]:
         """States and gates."""
@@ -87,6 +98,9 @@ class MarketJob(Job):
             },
         )
 
+    def _errors(self, forecasts: Floats, rows: NDArray[np.int64]) -> dict[str, float]:
+        return errors(self.fold, forecasts, rows)
+
     def _scores(self, forecasts: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:
         """Of scaled forecasts `[S]`, over some of the samples."""
         compared = compare(self.fold.targets[chosen], forecasts[chosen], self.fold.persistence[chosen], self.horizon)
@@ -110,7 +124,7 @@ class MarketJob(Job):
         return pd.DataFrame(
             {
                 "feature": self.fold.panel.features.columns,
-                "permutation": permutation(net, inputs, targets, self.seed),
+                "permutation": permutation(net, inputs, targets, self.data.seed),
                 "integrated_gradients": parts.sum(1).abs().mean(0).numpy(),  # days of a window belong together
             }
         )

@@ -6,13 +6,12 @@ from typing import Any
 import lightning.pytorch as pl
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from cells.alterations import Alteration
 from datamodules.files import replacing
 
-from .configuration import fingerprint
+from .configuration import settings_of
 from .folder import RunFolder, write_atomically
 from .job import Job
 from .resume import keyboard_interrupts
@@ -21,12 +20,21 @@ from .states import writer
 log = logging.getLogger("lstm-cs")
 
 
-def write(trainer: pl.Trainer, task: pl.LightningModule, job: Job, folder: RunFolder) -> None:
-    """Score the chosen epoch, write the results and mark the run finished."""
+def write(trainer: pl.Trainer, task: pl.LightningModule, job: Job, folder: RunFolder, seconds: float) -> None:
+    """Score the chosen epoch, write the results and mark the run finished.
+
+    Args:
+        trainer: scores, and logs to the run's folder.
+        task: what the run was trained for.
+        job: the run's data.
+        folder: holds the checkpoint of the chosen epoch.
+        seconds: of training.
+    """
     chosen = folder.tested_checkpoint
-    facts = _facts(trainer, task, job, folder) | {"epoch": torch.load(chosen, weights_only=True)["epoch"]}
+    facts = _facts(task, job, folder, seconds) | {"epoch": torch.load(chosen, weights_only=True)["epoch"]}
     with keyboard_interrupts():
         found = job.results(trainer, task, chosen)
+    folder.check_claim()
     rows = [{**facts, **row} for row in found.rows]
     for name, table in (found.tables | {"metrics": pd.DataFrame(rows)}).items():
         write_atomically(folder.path / f"{name}.csv", table.to_csv(index=False))
@@ -39,19 +47,18 @@ def write(trainer: pl.Trainer, task: pl.LightningModule, job: Job, folder: RunFo
     log.info(_summary(job, rows[-1], folder))
 
 
-def _facts(trainer: pl.Trainer, task: pl.LightningModule, job: Job, folder: RunFolder) -> dict[str, Any]:
+def _facts(task: pl.LightningModule, job: Job, folder: RunFolder, seconds: float) -> dict[str, Any]:
     """Which fit a row is about; `settings` is the same for runs that differ in cell, seed and fold only."""
     run = folder.identity
-    timer = next(callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
     return {
         **job.labels,
         "model": run["model"]["name"],
         "cell": Alteration(**run["cell"]).name,
         **run["cell"],
-        "settings": fingerprint({key: run[key] for key in run if key not in ("cell", "seed", "fold")}),
+        "settings": settings_of(run),
         "seed": run["seed"],
         "fold": run["fold"],
-        "seconds": round(timer.time_elapsed("train"), 3),
+        "seconds": round(seconds, 3),
         "parameters": sum(p.numel() for p in task.parameters() if p.requires_grad),
     }
 

@@ -14,6 +14,11 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from datamodules.files import replacing
 
 
+def seed_of_epoch(seed: int, epoch: int) -> int:
+    """What torch's generators begin an epoch with; `seed` is that of the run."""
+    return seed * 100_003 + epoch  # which is more than any number of epochs: no two (seed, epoch) share a state
+
+
 class SeededEpochs(Callback):
     """Every epoch's dropout masks depend on (seed, epoch) alone, as the order of the batches does.
 
@@ -26,8 +31,7 @@ class SeededEpochs(Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Seed torch's generators."""
-        # 100,003 is more than any number of epochs: no two (seed, epoch) share a state
-        torch.manual_seed(self.seed * 100_003 + trainer.current_epoch)
+        torch.manual_seed(seed_of_epoch(self.seed, trainer.current_epoch))
 
 
 class StayStopped(Callback):
@@ -94,7 +98,9 @@ class OneFileAnEpoch(TorchCheckpointIO):
         """Write or link it."""
         step = checkpoint["global_step"]
         if self.written is None or self.written[0] != step or not _linked(self.written[1], Path(path)):
-            super().save_checkpoint(checkpoint, path, storage_options)
+            # Lightning's own way is over /tmp, and where that is another disk a file can come in half.
+            with replacing(Path(path)) as temporary:
+                torch.save(checkpoint, temporary)
         self.written = step, Path(path)
 
 

@@ -35,13 +35,15 @@ class States(Callback):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the states, while training."""
-        if trainer.state.fn != "fit":
-            return
-        net = pl_module.net
-        assert isinstance(net, nn.Module)
+        if trainer.state.fn == "fit":
+            assert isinstance(pl_module.net, nn.Module)
+            # the step is where Lightning puts the scores of this epoch
+            self.record(trainer, pl_module.net, trainer.global_step - 1)
+
+    def record(self, trainer: pl.Trainer, net: nn.Module, step: int) -> None:
+        """Log the states of a net."""
         batch = trainer.strategy.batch_to_device(next(iter(self.data.val_dataloader())))
         batch = type(batch)(*(value[:SHOWN] for value in batch))
-        step = trainer.global_step - 1  # where Lightning puts the scores of this epoch
         for name, states in _states(net, lambda: self.run(net, batch)).items():
             if not len(states["c"]):
                 continue  # none of these documents has a known word

@@ -4,6 +4,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -115,69 +116,77 @@ class Planned(NamedTuple):
     Attributes:
         overrides: all of them.
         heavy: those but for the keys in `LIGHT`.
+        config: what `heavy` composes to; seed and fold are those of another run.
         seed, fold: of the run.
-        path: of its folder; empty where its configuration names none.
+        path: its folder; None where its configuration names none.
     """
 
     overrides: tuple[str, ...]
     heavy: tuple[str, ...]
+    config: DictConfig
     seed: int
     fold: int
-    path: str
+    path: Path | None
 
 
 class Plan(NamedTuple):
     """Runs that differ from each other.
 
     Attributes:
-        todo: those that are not finished; those of an inner list are trained as one.
-        finished: how many are.
+        todo: those that are not finished.
+        finished: the folders of those that are.
     """
 
-    todo: list[list[Planned]]
-    finished: int
+    todo: list[Planned]
+    finished: list[Path]
+
+    @property
+    def folders(self) -> list[Path]:
+        """Of all runs."""
+        return [*self.finished, *(run.path for run in self.todo if run.path)]
 
 
-def plan(
-    runs: Sequence[Run], compose: Callable[[list[str]], DictConfig], parser: OverridesParser, stack: int = 1
-) -> Plan:
+def plan(runs: Sequence[Run], compose: Callable[[list[str]], DictConfig], parser: OverridesParser) -> Plan:
     """Which runs are to be made. One that is in no state to be found is, too: it will say what is wrong.
 
     Args:
         runs: of the command.
         compose: a configuration from overrides; takes long.
         parser: of overrides.
-        stack: how many runs at most are trained as one.
     """
     heavy = [tuple(override for key, override in run.items() if key not in LIGHT) for run in runs]
     configurations = {overrides: compose(list(overrides)) for overrides in dict.fromkeys(heavy)}
     value = functools.cache(lambda override: parser.parse_override(override).value())
-    states: dict[str, bool] = {}
-    todo = []
+    planned: dict[str, Planned | Path] = {}
     for run, overrides in zip(runs, heavy, strict=True):
         config = configurations[overrides]
         for key in LIGHT:
             if key in run:
                 config[key] = value(run[key])
         name, path, finished = _state(config, run)
-        if not finished and name not in states:
-            todo.append(Planned(tuple(run.values()), overrides, config.seed, config.fold, path))
-        states[name] = finished
-    return Plan(_stacked(todo, stack), sum(states.values()))
+        made = Planned(tuple(run.values()), overrides, config, config.seed, config.fold, path)
+        planned.setdefault(name, path if path and finished else made)
+    todo = [run for run in planned.values() if isinstance(run, Planned)]
+    return Plan(todo, [path for path in planned.values() if isinstance(path, Path)])
 
 
-def _stacked(runs: Sequence[Planned], size: int) -> list[list[Planned]]:
-    """In stacks of runs that differ in seed and fold only, the first ones first."""
+def stacked(runs: Iterable[Planned], size: int) -> list[list[Planned]]:
+    """In stacks of runs that differ in seed and fold only, the first ones first.
+
+    Args:
+        runs: to be made.
+        size: how many runs at most are trained as one.
+    """
     together: dict[tuple[str, ...], list[Planned]] = {}
     for run in runs:
         together.setdefault(run.heavy if size > 1 else run.overrides, []).append(run)
     return [same[k : k + size] for same in together.values() for k in range(0, len(same), size)]
 
 
-def _state(config: DictConfig, run: Run) -> tuple[str, str, bool]:
-    """What tells a run from others, the path of its folder, and whether it is finished."""
+def _state(config: DictConfig, run: Run) -> tuple[str, Path | None, bool]:
+    """What tells a run from others, its folder, and whether it is finished."""
     try:
         folder = RunFolder.of(config)
-        return f"{folder.path} {fingerprint(folder.identity)}", str(folder.path), folder.is_finished()
+        return f"{folder.path} {fingerprint(folder.identity)}", folder.path.absolute(), folder.is_finished()
     except MISTAKES:
-        return " ".join(run.values()), "", False
+        return " ".join(run.values()), None, False

@@ -1,5 +1,6 @@
 """Classifying texts: data, sizes of the net, task, insight and results of a run with `data=`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -9,6 +10,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from datamodules.text import TextDataModule
+from models.stacked_tasks import StackedClassification
 from models.tasks import Classification, FittedClassification
 
 from .errors import UserError
@@ -50,10 +52,19 @@ class TextJob(Job):
             self.labels["checkpoint"] = config.model.checkpoint
         self.sizes = self.data.sizes
 
+    @property
+    def longest(self) -> int:
+        """Words of the longest document."""
+        return self.data.max_length
+
     def task(self, net: nn.Module, lr: float) -> Classification:
         """Classification, by descent or by the net's own method `fit`."""
         made = FittedClassification if hasattr(net, "fit") else Classification
         return made(net, len(self.data.classes), self.loss, lr)
+
+    def stacked_task(self, net: nn.Module, jobs: Sequence["TextJob"], config: DictConfig) -> StackedClassification:
+        """Classification by each of the nets."""
+        return StackedClassification(net, config.lr, config.clip, self.loss)
 
     def insight(self) -> list[Callback]:
         """States and gates, confusions, some texts."""

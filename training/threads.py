@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 
 from cells import LSTM
 from cells import threads as loops
+from cells.stack import StackedLSTM
 
 log = logging.getLogger("lstm-cs")
 
@@ -78,7 +79,7 @@ class Threads(Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Take the threads."""
         self.before = torch.get_num_threads()
-        has_cells = any(isinstance(module, LSTM) for module in pl_module.modules())
+        has_cells = any(isinstance(module, LSTM | StackedLSTM) for module in pl_module.modules())
         torch.set_num_threads(1 if has_cells else self.most)
         loops.use(self.most, self.most)
         self.adapts = has_cells and self.number is None and self.most > 1

@@ -1,6 +1,8 @@
 """A finished run, opened again: its net and what the net needs, from the run's folder alone."""
 
 import re
+import zipfile
+import zlib
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
@@ -12,7 +14,13 @@ from torch import nn
 from . import nets
 from .configuration import is_market
 from .errors import UserError
-from .folder import CONFIG, RunFolder
+from .folder import CONFIG, FAILED, RunFolder
+
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, UnpicklingError, EOFError, OSError, ValueError,
+    KeyError,
+)  # fmt: skip
+"""What zipfile and torch raise over a broken file."""
 
 SHOWN = 4  # runs named in one message
 OWN = {"model": r"models\.\w+\.\w+", "sentiment": r"datamodules\.sentiment\.\w+"}
@@ -46,15 +54,24 @@ def load(path: Path) -> Trained:
     for group, own in OWN.items():
         target = str(config.get(group, {}).get("_target_", ""))
         if target and not re.fullmatch(own, target):
-            raise UserError(f"{folder.path}: {group}._target_={target} is not of this project; it is not run.")
+            raise UserError(
+                f"{folder.path}: {group}._target_={target} is not of this project and is not run; name another run."
+            )
     checkpoint = _checkpoint(folder)
     # Lightning keeps a data module's state by the name of its class.
     data = checkpoint.get("MarketDataModule" if is_market(config) else "TextDataModule")
-    if data is None:
+    if not isinstance(data, dict) or not _needed(config) <= set(data):
         raise UserError(
             f"{folder.path} is of an older version, which did not keep what a prediction needs; {_repeat(folder)}"
         )
     return Trained(folder, config, data, _net(config, data, checkpoint, folder))
+
+
+def _needed(config: DictConfig) -> set[str]:
+    """What of its data module's state a run is used with."""
+    if is_market(config):
+        return {"sizes", "scalers"}
+    return {"sizes", "classes"} | (set() if "checkpoint" in config.model else {"vocabulary"})
 
 
 def find(path: Path) -> RunFolder:
@@ -74,6 +91,10 @@ def find(path: Path) -> RunFolder:
     if not (path / CONFIG).exists():
         raise UserError(f"{path} holds no finished run; python train.py makes one.")
     RunFolder.at(path)
+    failed = path / FAILED
+    if failed.exists():
+        first = (failed.read_text(encoding="utf-8", errors="replace").splitlines() or ["no reason given"])[0]
+        raise UserError(f"{path} failed ({first.rstrip('.')}); the command that began it tries again.")
     raise UserError(f"{path} is not finished; the command that began it goes on where it stopped.")
 
 
@@ -82,8 +103,12 @@ def _checkpoint(folder: RunFolder) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{path} is missing; {_repeat(folder)}")
     try:
+        with zipfile.ZipFile(path) as file:  # torch does not look at the checksums
+            torn = file.testzip()
+        if torn is not None:
+            raise zipfile.BadZipFile(torn)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
+    except DAMAGE as error:
         reason = type(error).__name__
         raise UserError(f"{path} is damaged, or holds more than weights ({reason}); {_repeat(folder)}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
@@ -98,6 +123,8 @@ def _net(config: DictConfig, data: dict[str, Any], checkpoint: dict[str, Any], f
         for name, weight in checkpoint["state_dict"].items()
         if name.startswith("net.")
     }
+    if not all(torch.isfinite(weight).all() for weight in weights.values() if weight.is_floating_point()):
+        raise UserError(f"{folder.tested_checkpoint} holds weights that are no finite numbers; {_repeat(folder)}")
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:

@@ -58,16 +58,16 @@ def importance(runs: Path) -> pd.DataFrame:
 
 
 def weights(importance: pd.DataFrame) -> Figure:
-    """A panel for each net and window: a bar for each feature of the largest set.
+    """A panel for each net, cell and window: a bar for each feature of the largest set.
 
     Args:
         importance: of the function of that name.
     """
-    plain = importance[importance["cell"] == importance["cell"].iloc[0]]
     panels = []
-    for (protocol, window, model), rows in plain.groupby(NET):
+    for (protocol, window, model, cell), rows in importance.groupby([*NET, "cell"]):
         largest = rows["set"].value_counts(sort=True).index[0]
-        title = f"{model}, window {window}: {largest}"
+        net = model if cell == "baseline" else f"{model} {cell}"
+        title = f"{net}, window {window}: {largest}"
         panels.append(_bars(title, f"{protocol} protocol", rows[rows["set"] == largest]))
     return Figure("Weights of the features in the largest feature set", panels, notes=[MEASURE])
 
@@ -111,5 +111,6 @@ def pictures(results: pd.DataFrame) -> Iterator[Picture]:
             f"{model}, window {window}, {median['features']}, seed {median['seed']}, fold {median['fold']}: "
             f"RMSE {median['rmse']:.4f} scaled, {median['relative_rmse']:.2f} times persistence's"
         )
-        png = (Path(str(median["folder"])) / "figure7.png").read_bytes()
-        yield Picture(title, f"data:image/png;base64,{b64encode(png).decode()}")
+        png = Path(str(median["folder"])) / "figure7.png"
+        if png.exists():
+            yield Picture(title, f"data:image/png;base64,{b64encode(png.read_bytes()).decode()}")

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from ..cell_tables import TITLES
 from ..compare import LSTM_CS
-from ..model_tables import MACHINE
+from ..model_tables import MACHINE, encoders
 from ..table import named
 from .drawing import WIDTH, Axis, Figure, legend, mark, panel, ruled, ruled_across, text
 from .palette import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
@@ -34,7 +34,7 @@ def figure(results: pd.DataFrame) -> Figure:
     styles = _styles(results["model"].unique().tolist())
     panels = [_panel(str(data), rows, styles) for data, rows in means.reset_index().groupby("data", sort=False)]
     absent = [words for model, (_, _, words) in STYLES.items() if model not in styles]
-    notes = [f"Means over the runs of each model and cell. {MACHINE}"]
+    notes = [f"Means over the runs of each model and cell. {MACHINE}", *encoders(results)]
     if absent:
         notes.append(f"Not run here: {', '.join(absent)}.")
     entries = [(mark(shape, 12, 7, colour), words) for shape, colour, words in styles.values()]

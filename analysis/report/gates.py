@@ -8,7 +8,7 @@ from markupsafe import Markup
 from ..design import in_order
 from ..table import Table, file_name, named, number
 from .drawing import WIDTH, Axis, Figure, label, legend, mark, panel, ruled
-from .logs import Cell, Group
+from .logs import CellLogs, Group
 from .palette import BLUE, GREEN, ORANGE, VERMILLION
 
 SHOWN = {
@@ -22,9 +22,9 @@ SHOWN = {
 """What is shown of each quantity that a run logs: name, measure with its unit, factor, digits."""
 
 NOTE = (
-    "At the tested epoch, over the first validation batch without its padding; means over fits and both directions. "
-    "c and h as they are handed to the next step, altered. Saturated: within 0.05 of the gate's limits, which are 0 "
-    "and 1, for g -1 and 1."
+    "At the tested epoch, over the first few documents or days of the validation part, without padding; means over "
+    "fits and both directions. c and h as they are handed to the next step, altered. Saturated: within 0.05 of the "
+    "gate's limits, which are 0 and 1, for g -1 and 1."
 )
 STYLES = [("circle", BLUE), ("square", ORANGE), ("triangle", GREEN), ("diamond", VERMILLION)]
 LEFT, TOP, ROW = 100, 26, 15
@@ -45,7 +45,7 @@ def statistics(group: Group) -> pd.DataFrame:
     return in_order(wide.assign(**{key: wide[key] * factor for key, (_, _, factor, _) in SHOWN.items()}))
 
 
-def _rows(cell: Cell) -> Iterator[tuple[str, str, str, float]]:
+def _rows(cell: CellLogs) -> Iterator[tuple[str, str, str, float]]:
     """Cell, layer, quantity and value at the tested epoch, for each fit and direction."""
     for fit in cell.fits:
         for tag, values in fit.values.items():

@@ -9,15 +9,17 @@ from cells.alterations import CURRENT, HIDDEN
 
 from .. import published
 from ..cell_tables import LEFT_OUT, TITLES
-from ..compare import LSTM_CS, averages
-from ..design import in_order
+from ..claims import SIX
+from ..compare import ALPHA, LSTM_CS, averages
+from ..design import GROUP, in_order
 from ..table import estimate, measured, named, number
-from .drawing import WIDTH, Axis, Figure, label, legend, line, mark, panel, ruled
+from .drawing import WIDTH, Axis, Figure, label, legend, line, mark, panel, ruled, text
 from .palette import BLACK, BLUE, GREEN, GREY, VERMILLION
 
 METRICS = ("macro_f1", "accuracy")
 LEFT, TOP, ROW = 100, 26, 17
 PAPER = ("diamond", GREY)
+NO_RESULT = "no run has a result"
 
 NOTES = (
     "Percent above the baseline's mean score, paired by seed and fold; lines are 95 % intervals by the corrected "
@@ -25,11 +27,12 @@ NOTES = (
 )
 
 
-def figures(improved: pd.DataFrame) -> Iterator[Figure]:
+def figures(improved: pd.DataFrame, without: pd.DataFrame) -> Iterator[Figure]:
     """A figure for each model, recipe and score: a panel for each data set, and one for their average.
 
     Args:
         improved: of `compare.improvements`.
+        without: of `design.stopped`: a cell all of whose runs are there has a row without a mark.
     """
     means = averages(improved, LEFT_OUT)
     for (model, recipe), group in improved.groupby(["model", "recipe"], sort=False):
@@ -39,15 +42,35 @@ def figures(improved: pd.DataFrame) -> Iterator[Figure]:
             if rows.empty:
                 continue
             panels = [
-                _panel(str(data), in_order(part), _of_the_paper(str(data), metric, str(model)))
+                _panel(
+                    str(data),
+                    in_order(_with_the_failed(part, without)),
+                    _of_the_paper(str(data), metric, str(model)),
+                )
                 for data, part in rows.groupby("data", sort=False)
             ]
+            notes = list(NOTES)
             over = mean[mean["metric"] == metric]
             if len(over):
                 sets = over["data"].iloc[0]
                 panels.append(_panel(f"mean over {sets}", in_order(over), _mean_of_the_paper(metric, str(model))))
+                notes += _other_sets(sets, str(model))
             title = f"{TITLES[metric]}: improvement over the baseline in percent, {named(str(model), str(recipe))}"
-            yield Figure(title, panels, _legend(rows, model == LSTM_CS), NOTES)
+            yield Figure(title, panels, _legend(rows, model == LSTM_CS), notes)
+
+
+def _with_the_failed(rows: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one data set, and one without numbers for each cell that has runs and no result."""
+    same = (without[GROUP] == rows[GROUP].iloc[0]).all(axis=1)
+    cells = [cell for cell in without.loc[same, "cell"].unique() if cell not in {"baseline", *rows["cell"]}]
+    return pd.concat([rows, pd.DataFrame({"cell": cells})], ignore_index=True) if cells else rows
+
+
+def _other_sets(sets: str, model: str) -> list[str]:
+    """That the paper's mean is over other data sets, where it is."""
+    if model != LSTM_CS or set(sets.split(", ")) == set(SIX):
+        return []
+    return [f"The paper's means are over {', '.join(SIX)}: beside a mean over {sets} they are not the same quantity."]
 
 
 def _of_the_paper(data: str, metric: str, model: str) -> dict[str, float]:
@@ -76,13 +99,17 @@ def _panel(name: str, rows: pd.DataFrame, paper: dict[str, float]) -> Markup:
     parts = [ruled(axis, TOP, bottom, "improvement, %"), line(axis.at(0), TOP, axis.at(0), bottom, BLACK)]
     for place, (_, row) in enumerate(rows.iterrows()):
         parts += _row(axis, TOP + ROW * (place + 0.5), row, shown.get(str(row["cell"])))
-    said = (f"{cell} {words}" for cell, words in zip(rows["cell"], measured(rows), strict=True))
+    words = (NO_RESULT if number == "-" else number for number in measured(rows))
+    said = (f"{cell} {text}" for cell, text in zip(rows["cell"], words, strict=True))
     return panel(name, f"Improvement in percent: {'; '.join(said)}.", bottom + 36, *parts)
 
 
 def _row(axis: Axis, y: float, row: pd.Series, paper: float | None) -> Iterator[Markup]:
     shape, colour = style(str(row["cell"]))
     yield label(LEFT - 8, y + 4, str(row["cell"]), text_anchor="end")
+    if pd.isna(row["improvement"]):
+        yield text(LEFT + 4, y + 4, NO_RESULT)
+        return
     if paper is not None:
         yield mark(PAPER[0], axis.at(paper), y, PAPER[1], False, f"{row['cell']}, the paper: {paper:+.3f} %")
     if pd.notna(row["low"]):
@@ -90,16 +117,15 @@ def _row(axis: Axis, y: float, row: pd.Series, paper: float | None) -> Iterator[
     words = f"{row['cell']}: {estimate(row['improvement'], row['low'], row['high'])} %"
     if pd.notna(row["p_holm"]):
         words += f", p = {number(row['p_holm'])} after Holm's correction"
-    yield mark(shape, axis.at(row["improvement"]), y, colour, bool(row["p_holm"] < 0.05), words)
+    yield mark(shape, axis.at(row["improvement"]), y, colour, bool(row["p_holm"] < ALPHA), words)
 
 
 def _legend(rows: pd.DataFrame, beside_the_paper: bool) -> Markup:
     meanings = {"circle": "current state altered", "square": "hidden state altered", "triangle": "other alterations"}
     styles = dict.fromkeys(style(str(cell)) for cell in in_order(rows)["cell"])
     entries = [(mark(shape, 12, 7, colour, False), meanings[shape]) for shape, colour in styles]
-    entries += [
-        (mark(shape, 12, 7, colour), "filled: p < 5 % after Holm's correction") for shape, colour in [*styles][:1]
-    ]
+    shape, colour = next(iter(styles))
+    entries.append((mark(shape, 12, 7, colour), "filled: p < 5 % after Holm's correction"))
     if beside_the_paper:
         entries.append((mark(PAPER[0], 12, 7, PAPER[1], False), "the paper's number, where it prints one"))
     return legend(entries)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..table import named
 from .drawing import WIDTH, Axis, Figure, legend, line, mark, panel, ruled, ruled_across, tag
-from .logs import Cell, Group, mean_curve
+from .logs import CellLogs, Group, mean_curve
 from .palette import BLACK, BLUE, GREY, VERMILLION
 
 TAGS = {
@@ -18,8 +18,11 @@ TAGS = {
 }
 """What each panel shows, and by what it is multiplied."""
 
-STYLES = {"baseline": (BLACK, "none", "circle"), "C1": (BLUE, "7 3", "square"), "H2": (VERMILLION, "2 3", "triangle")}
-"""Lines that stand out: colour, dashes and end mark of the baseline and of what the paper finds best of each state."""
+STYLES = [(BLACK, "none", "circle"), (BLUE, "7 3", "square"), (VERMILLION, "2 3", "triangle")]
+"""Colour, dashes and end mark of the lines that stand out."""
+
+OUTSTANDING = ["baseline", "C1", "H2"]
+"""What the paper finds best of each state stands out; where none of these is there, the first lines do."""
 
 LEFT, TOP, BOTTOM = 48, 28, 200
 
@@ -31,35 +34,42 @@ def figures(groups: Iterable[Group]) -> Iterator[Figure]:
         groups: of `logs.read`.
     """
     for group in groups:
+        styles = _styles([cell.name for cell in group.cells])
         panels = [
             drawn
             for tag, (name, factor) in TAGS.items()
-            if (drawn := _panel(name, {cell.name: factor * mean_curve(cell, tag) for cell in group.cells}))
+            if (drawn := _panel(name, {cell.name: factor * mean_curve(cell, tag) for cell in group.cells}, styles))
         ]
         if not panels:
             continue
-        notes = ["Means over fits; a line ends where fewer than half of the cell's fits were still trained."]
+        notes = ["Means over fits; a line ends where fewer than half of its fits were still trained."]
         notes += [group.note] if group.note else []
         title = f"Learning curves: {group.data}, {named(group.model, group.recipe)}"
-        yield Figure(title, panels, _legend(group.cells), notes)
+        yield Figure(title, panels, _legend(group.cells, styles), notes)
 
 
-def _panel(name: str, curves: dict[str, NDArray[np.float64]]) -> Markup:
+def _styles(names: list[str]) -> dict[str, tuple[str, str, str]]:
+    """Of the lines that stand out, by name."""
+    return dict(zip([name for name in OUTSTANDING if name in names] or names, STYLES, strict=False))
+
+
+def _panel(name: str, curves: dict[str, NDArray[np.float64]], styles: dict[str, tuple[str, str, str]]) -> Markup:
     curves = {cell: curve for cell, curve in curves.items() if len(curve)}
     if max(map(len, curves.values()), default=0) < 2:  # fitted in one step: no curve
         return Markup("")
     x = Axis.over([1, *(len(curve) for curve in curves.values())], LEFT, WIDTH - 12)
     y = Axis.over(np.concatenate(list(curves.values())), BOTTOM, TOP)
     parts = [ruled(x, TOP, BOTTOM, "epoch"), ruled_across(y, LEFT, WIDTH - 12)]
-    for cell in sorted(curves, key=lambda cell: -list(STYLES).index(cell) if cell in STYLES else -len(curves)):
-        parts += _curve(x, y, cell, curves[cell])
+    behind = [cell for cell in curves if cell not in styles]
+    for cell in [*behind, *(cell for cell in reversed(styles) if cell in curves)]:
+        parts += _curve(x, y, cell, curves[cell], styles.get(cell, (GREY, "none", "")))
     said = "; ".join(f"{cell} {curve[-1]:.4g} after {len(curve)} epochs" for cell, curve in curves.items())
     return panel(name, f"{name}: {said}.", BOTTOM + 36, *parts)
 
 
-def _curve(x: Axis, y: Axis, cell: str, values: NDArray[np.float64]) -> Iterator[Markup]:
+def _curve(x: Axis, y: Axis, cell: str, values: NDArray[np.float64], style: tuple[str, str, str]) -> Iterator[Markup]:
     places = [(x.at(epoch), y.at(value)) for epoch, value in enumerate(values, start=1)]
-    colour, dashes, shape = STYLES.get(cell, (GREY, "none", ""))
+    colour, dashes, shape = style
     points = " ".join(f"{across:.1f},{up:.1f}" for across, up in places)
     yield tag(
         "polyline", tag("title", cell), points=points, fill="none", stroke=colour, stroke_dasharray=dashes,
@@ -69,13 +79,11 @@ def _curve(x: Axis, y: Axis, cell: str, values: NDArray[np.float64]) -> Iterator
         yield mark(shape, *places[-1], colour, True, cell)
 
 
-def _legend(cells: Iterable[Cell]) -> Markup:
-    names = [cell.name for cell in cells]
+def _legend(cells: Iterable[CellLogs], styles: dict[str, tuple[str, str, str]]) -> Markup:
     entries = [
         (line(0, 7, 24, 7, colour, stroke_dasharray=dashes, stroke_width="2.2") + mark(shape, 12, 7, colour), name)
-        for name, (colour, dashes, shape) in STYLES.items()
-        if name in names
+        for name, (colour, dashes, shape) in styles.items()
     ]
-    if set(names) - set(STYLES):
-        entries.append((line(0, 7, 24, 7, GREY, stroke_width="0.7"), "the other alterations"))
+    if {cell.name for cell in cells} - set(styles):
+        entries.append((line(0, 7, 24, 7, GREY, stroke_width="0.7"), "the others"))
     return legend(entries)

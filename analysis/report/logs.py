@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..design import GROUP, in_order
 from .events import epochs
+from .persistence import feature_sets
 
 MOST = 20
 """Fits of a cell whose logs are read: each takes 8 ms, and a mean over 20 curves is smooth."""
@@ -24,7 +25,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellLogs:
     """The logs of one cell's runs; `runs` is how many there are, of which at most MOST were read."""
 
     name: str
@@ -39,7 +40,7 @@ class Group:
     data: str
     model: str
     recipe: str
-    cells: Sequence[Cell]
+    cells: Sequence[CellLogs]
 
     @property
     def note(self) -> str:
@@ -62,16 +63,35 @@ def read(results: pd.DataFrame) -> Iterator[Group]:
             yield Group(str(data), str(model), str(group["recipe"].iloc[0]), cells)
 
 
-def _cell(name: str, runs: pd.DataFrame) -> Cell:
+def read_market(results: pd.DataFrame) -> Iterator[Group]:
+    """The logs of each net, window and protocol; a feature set takes the place of a cell.
+
+    Args:
+        results: of `bitcoin.scored`.
+    """
+    results = results.sort_values(["protocol", "model", "window"], kind="stable")
+    protocol = results["protocol"] + " protocol"
+    altered = results["cell"].map(lambda cell: "" if cell == "baseline" else f", {cell}")
+    yield from read(
+        results.assign(
+            data="window " + results["window"].astype(str),
+            settings=results["source"] + results["horizon"].astype(str) + protocol + altered,
+            recipe=protocol + altered,
+            cell=feature_sets(results),
+        )
+    )
+
+
+def _cell(name: str, runs: pd.DataFrame) -> CellLogs:
     runs = runs.sort_values(["seed", "fold"])
     chosen = runs.iloc[np.unique(np.linspace(0, len(runs) - 1, min(MOST, len(runs))).round().astype(int))]
     logs = (
         Fit(int(epoch), epochs(Path(folder))) for epoch, folder in zip(chosen["epoch"], chosen["folder"], strict=True)
     )
-    return Cell(name, [fit for fit in logs if "val/loss" in fit.values], len(runs))
+    return CellLogs(name, [fit for fit in logs if "val/loss" in fit.values], len(runs))
 
 
-def mean_curve(cell: Cell, tag: str) -> NDArray[np.float64]:
+def mean_curve(cell: CellLogs, tag: str) -> NDArray[np.float64]:
     """The mean over fits in each epoch that half of them or more reached: training stops early in some."""
     curves = [fit.values[tag] for fit in cell.fits if tag in fit.values]
     if not curves:

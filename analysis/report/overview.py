@@ -4,18 +4,19 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ..design import check
+from ..missing import NOT_RUN
+from ..results import UNFINISHED
 from ..table import Table, span
-from ..verdict import NOT_DECIDABLE, NOT_REPRODUCED, REPRODUCED
+from ..verdict import VERDICTS
 
 
-def of_texts(results: pd.DataFrame) -> str:
+def of_texts(results: pd.DataFrame, groups: pd.DataFrame) -> str:
     """What was run on texts.
 
     Args:
         results: of `design.study`.
+        groups: of `design.check`.
     """
-    groups = check(results).groups
     data, models = (_listed(results[key]) for key in ("data", "model"))
     altered = results.loc[results["cell"] != "baseline", "cell"].nunique()
     counts = f"{_count(altered, 'altered cell')} and the baseline" if altered else "the baseline only"
@@ -30,7 +31,7 @@ def of_the_market(results: pd.DataFrame) -> str:
     """What was run on the market.
 
     Args:
-        results: of `bitcoin.runs_of`.
+        results: of `bitcoin.scored`.
     """
     models, windows = (_listed(results[key]) for key in ("model", "window"))
     return (
@@ -46,7 +47,7 @@ def completeness(missing: Table) -> str:
     Args:
         missing: the table of that name of `tables.every`.
     """
-    errors = missing.numbers["error"].where(missing.numbers["error"].isin(["unfinished", "not run"]), "failed")
+    errors = missing.numbers["error"].where(missing.numbers["error"].isin([UNFINISHED, NOT_RUN]), "failed")
     if errors.empty:
         return "The design is complete: no run is missing and none failed."
     listed = ", ".join(f"{count} {what}" for what, count in errors.value_counts().items())
@@ -61,7 +62,7 @@ def claims(verdicts: pd.DataFrame) -> Iterator[str]:
     """
     for recipe, rows in verdicts.groupby("recipe", sort=False):
         counts = rows["verdict"].value_counts()
-        listed = ", ".join(f"{counts.get(name, 0)} {name}" for name in (REPRODUCED, NOT_REPRODUCED, NOT_DECIDABLE))
+        listed = ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS)
         which = f" with {recipe!s}" if recipe else ""
         yield f"Of {len(rows)} claims of the cell paper{which}: {listed}."
 

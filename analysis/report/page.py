@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from .. import output
 from ..table import Table
 from .sections import Section, sections
 
 HERE = Path(__file__).parent
+PAGE = "index.html"
 NUMBER = re.compile(r"[+-]?\d[\d,]*\.?\d*")
 
 
@@ -28,15 +30,11 @@ def write(runs: Path, folder: Path) -> str:
     """Write index.html into `folder`; returns where it lies.
 
     Raises:
-        ResultsError: there are no finished runs below `runs`, or some that would be mixed.
+        ResultsError: there are no runs below `runs`, or some that would be mixed, or `folder` cannot be written.
     """
-    from datamodules.files import replacing
-
-    page = folder / "index.html"
     text = render(runs.resolve().name, sections(runs))
-    with replacing(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return f"{page}: {len(text.encode()) / 1e6:.1f} MB; open it in a browser."
+    output.write(folder, {PAGE: text})
+    return f"{folder / PAGE}: {len(text.encode()) / 1e6:.1f} MB; open it in a browser."
 
 
 def render(name: str, content: Sequence[Section]) -> str:

@@ -35,7 +35,7 @@ def figure(results: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
         results: of `bitcoin.scored`.
         baselines: rows of baselines.csv, each with what its run is.
     """
-    nets = results.assign(forecast=results["model"] + results["cell"].map(_altered), row=_rows(results))
+    nets = results.assign(forecast=results["model"] + results["cell"].map(_altered), row=feature_sets(results))
     drawn = {net: NETS[place % len(NETS)] for place, net in enumerate(sorted(nets["forecast"].unique()))} | BASELINES
     parts = baselines.merge(nets[["folder", "split", "row"]], on=["folder", "split"])
     every = pd.concat([nets, parts[parts["forecast"].isin(BASELINES)]], ignore_index=True)
@@ -51,8 +51,8 @@ def _altered(cell: str) -> str:
     return "" if cell == "baseline" else f" {cell}"
 
 
-def _rows(results: pd.DataFrame) -> pd.Series:
-    """Feature sets, with the sentiment where there are several, and the control."""
+def feature_sets(results: pd.DataFrame) -> pd.Series:
+    """The feature set of each run, with the sentiment where there are several, and the control."""
     several = results["sentiment"].nunique() > 1
     rows = results["features"]
     for column in ["sentiment", "control"] if several else ["control"]:

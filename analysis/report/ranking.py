@@ -1,7 +1,6 @@
 """Critical-difference diagrams: the cells' average ranks, and which of them cannot be told apart."""
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 
 import pandas as pd
 from markupsafe import Markup
@@ -25,7 +24,7 @@ def figures(found: Mapping[tuple[str, str], Ranks], metric: str) -> Iterator[Fig
     for (model, recipe), rank in found.items():
         title = f"Average ranks by {TITLES[metric]} over {', '.join(rank.data)}, {named(model, recipe)}"
         said = "; ".join(f"{cell} {value:.2f}" for cell, value in rank.average.items())
-        yield Figure(title, [_diagram(rank, said)], notes=[_test(rank)])
+        yield Figure(title, [_diagram(rank, said)], notes=[_test(rank), *rank.notes])
 
 
 def why_none(results: pd.DataFrame) -> str:
@@ -42,8 +41,8 @@ def why_none(results: pd.DataFrame) -> str:
                 lacking.append(f"{named(str(model), str(recipe))} on {data} lacks {', '.join(absent)}")
     because = f" Here {'; '.join(lacking)}." if lacking else ""
     return (
-        "No critical-difference diagram: it needs three cells, and two data sets on which all of a model's cells were "
-        f"run.{because}"
+        "No critical-difference diagram: it needs two data sets, and three cells of a model that were run on all of "
+        f"them.{because}"
     )
 
 
@@ -80,8 +79,7 @@ def _scale(axis: Axis, difference: float) -> Iterator[Markup]:
         yield line(x, TOP - 6, x, TOP, BLACK)
         yield text(x, TOP - 10, str(value), text_anchor="middle")
     end = min(axis.at(axis.low + difference), axis.end)
-    for start, stop in pairwise((axis.start, end)):
-        yield line(start, 44, stop, 44, BLACK, stroke_width="2")
+    yield line(axis.start, 44, end, 44, BLACK, stroke_width="2")
     yield line(axis.start, 40, axis.start, 48, BLACK, stroke_width="2")
     if axis.at(axis.low + difference) <= axis.end:
         yield line(end, 40, end, 48, BLACK, stroke_width="2")

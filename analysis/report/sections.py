@@ -7,15 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from ..compare import improvements
-from ..design import study
+from ..design import stopped, study
 from ..ranks import ranks
 from ..results import kinds, read_table
 from ..table import Table
-from ..tables import every
+from ..tables import NO_MARKET, every
 from . import bitcoin, cost, gates, improvement, learning, logs, overview, persistence, ranking
 from .drawing import Figure
 
-FIRST = ("missing", "verdicts", "design")
+FIRST = ("missing", "verdicts", "design", NO_MARKET)
 """Tables that stand at the top."""
 
 
@@ -44,9 +44,9 @@ def sections(runs: Path) -> list[Section]:
     rest: list[Section] = []
     if "data" in found:
         results = study(runs)
-        said.append(overview.of_texts(results))
-        rest += _of_texts(results)
-    if "features" in found:
+        said.append(overview.of_texts(results, first["design"].numbers))
+        rest += _of_texts(results, stopped(runs, results))
+    if "features" in found and NO_MARKET not in first:
         market = bitcoin.scored(runs)
         said.append(overview.of_the_market(market))
         rest += _of_the_market(runs, market)
@@ -57,19 +57,30 @@ def sections(runs: Path) -> list[Section]:
     return [top, *rest, Section("tables", "All tables", tables=list(tables.values()))]
 
 
-def _of_texts(results: pd.DataFrame) -> Iterator[Section]:
+def _of_texts(results: pd.DataFrame, without: pd.DataFrame) -> Iterator[Section]:
     improved = improvements(results)
     if len(improved):
-        yield Section("improvement", "Improvement over the baseline", figures=list(improvement.figures(improved)))
+        yield Section(
+            "improvement", "Improvement over the baseline", figures=list(improvement.figures(improved, without))
+        )
         yield _ranked(results)
-    groups = list(logs.read(results))
-    if curves := list(learning.figures(groups)):
-        yield Section("learning", "Learning curves", figures=curves)
     yield Section("cost", "Score against training time", figures=[cost.figure(results)])
+    yield from _logged(list(logs.read(results)), "", "")
+
+
+def _logged(groups: list[logs.Group], name: str, title: str) -> Iterator[Section]:
+    """Learning curves, states and gates, as far as there are any.
+
+    Args:
+        groups: of `logs`.
+        name, title: what the sections' begin with.
+    """
+    if curves := list(learning.figures(groups)):
+        yield Section(f"{name}learning", f"{title}Learning curves", figures=curves)
     if observed := [(group, values) for group in groups if len(values := gates.statistics(group))]:
         yield Section(
-            "gates",
-            "States and gates",
+            f"{name}gates",
+            f"{title}States and gates",
             figures=[gates.figure(group, values) for group, values in observed],
             tables=[gates.table(group, values) for group, values in observed],
         )
@@ -91,3 +102,4 @@ def _of_the_market(runs: Path, results: pd.DataFrame) -> Iterator[Section]:
         tables=[bitcoin.weights_table(importance)],
     )
     yield Section("figure7", "Bitcoin: forecasts", [bitcoin.MEDIAN], pictures=list(bitcoin.pictures(results)))
+    yield from _logged(list(logs.read_market(results)), "market-", "Bitcoin: ")

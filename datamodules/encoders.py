@@ -43,9 +43,9 @@ def opened(checkpoint: str) -> Iterator[Path]:
     except DataError:
         raise
     except Exception as error:  # whatever a broken file makes of transformers, tokenizers and safetensors
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise DataError(
-            f"model.checkpoint={checkpoint}: transformers cannot load {folder} "
-            f"({str(error).strip().splitlines()[0].rstrip('.')}); give another checkpoint."
+            f"model.checkpoint={checkpoint}: transformers cannot load {folder} ({reason}); give another checkpoint."
         ) from error
     finally:
         logging.set_verbosity(verbosity)

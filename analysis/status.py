@@ -1,0 +1,64 @@
+"""How far studies are, from any terminal and any machine that sees their runs: `python -m analysis status runs`."""
+
+import sys
+import time
+from pathlib import Path
+
+from training import watch
+
+from .results import ResultsError
+
+EVERY = 3.0
+"""Seconds between two looks of --watch."""
+
+
+def status(runs: Path) -> str:
+    """Each study in a folder, and all of their runs.
+
+    Raises:
+        ResultsError: there is none.
+    """
+    studies = _studies(runs)
+    lines = []
+    for study in studies:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.since))
+        lines.append(f"{study.command}  ({study.host}, pid {study.pid}, since {since})")
+        lines.append(f"  {watch.standing(study.folders, study.since)}")
+    if len(studies) > 1:
+        lines.append(f"all  {_total(studies)}")
+    return "\n".join(lines)
+
+
+def follow(runs: Path) -> str:
+    """One line of all studies' runs, kept up to date until none is left.
+
+    Raises:
+        ResultsError: there is no study.
+    """
+    while True:
+        total = _total(_studies(runs))
+        if total.done + total.failed == total.total:
+            return _line(total)
+        print(_line(total), end="" if sys.stdout.isatty() else "\n", flush=True)
+        try:
+            time.sleep(EVERY)
+        except KeyboardInterrupt:
+            return ""
+
+
+def _line(standing: watch.Standing) -> str:
+    return f"{watch.REPLACE if sys.stdout.isatty() else ''}{standing}"
+
+
+def _total(studies: list[watch.Study]) -> watch.Standing:
+    folders = dict.fromkeys(folder for study in studies for folder in study.folders)
+    return watch.standing(folders, min(study.since for study in studies))
+
+
+def _studies(runs: Path) -> list[watch.Study]:
+    paths = sorted((runs / watch.STUDIES).glob("*.json"))
+    if not paths:
+        raise ResultsError(
+            f"{runs} holds no study; give the runs_dir of one (python train.py -m ... or experiment=...), usually runs."
+        )
+    return sorted(map(watch.read, paths), key=lambda study: study.since)

@@ -1,0 +1,99 @@
+"""Fits per minute of whole commands: one by one, in stacks, in several processes, and with torch's own LSTM."""
+
+import argparse
+import json
+import os
+import runpy
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+ROOT = Path(__file__).parent.parent
+STOCK, PADDED = "nn.LSTM, packed, one by one", "nn.LSTM, padded, one by one"
+ALONE = "ours, one by one"
+
+
+def contenders(stacks: Sequence[int], workers: int) -> dict[str, list[str]]:
+    """How each is asked for: `stock` or `train`, then what it adds to the command."""
+    joblib = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
+    found = {STOCK: ["packed"], PADDED: ["padded"], ALONE: [""]}
+    found |= {f"ours, stacks of {k}": ["", f"stack={k}"] for k in stacks}
+    found[f"ours, {workers} processes"] = ["", *joblib]
+    found |= {f"ours, {workers} processes, stacks of {k}": ["", *joblib, f"stack={k}"] for k in stacks}
+    return found
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the table: the contenders take turns, each in a folder of its own."""
+    with tempfile.TemporaryDirectory() as cache:
+        times: dict[str, list[float]] = {name: [] for name in contenders(arguments.stacks, arguments.workers)}
+        for _ in range(arguments.rounds):
+            for name, (how, *more) in contenders(arguments.stacks, arguments.workers).items():
+                times[name].append(_seconds(how, [*_study(arguments), *more, f"cache_dir={cache}"]))
+                print(f"{name}: {times[name][-1]:.1f} s", file=sys.stderr, flush=True)
+    rates = {name: 60 * arguments.fits / min(of) for name, of in times.items()}
+    print(f"{'fits per minute':<40}{'best':>8}{'median':>8}{'over nn.LSTM':>14}")
+    for name, rate in rates.items():
+        median = 60 * arguments.fits / statistics.median(times[name])
+        print(f"{name:<40}{rate:8.1f}{median:8.1f}{rate / rates[STOCK]:14.2f}")
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps({"fits": arguments.fits, "seconds": times}, indent=1))
+
+
+def _study(arguments: argparse.Namespace) -> list[str]:
+    """Fits with equally many epochs, so that all contenders have the same work."""
+    seeds = -(-arguments.fits // 10)
+    if arguments.fits > 10 * seeds or arguments.fits % seeds:
+        raise SystemExit(f"--fits {arguments.fits}: give up to 10, or a multiple of 10.")
+    swept = [f"seed={','.join(map(str, range(seeds)))}", f"fold={','.join(map(str, range(arguments.fits // seeds)))}"]
+    return ["-m", *swept, "patience=null", f"epochs={arguments.epochs}", *(arguments.overrides or ["data=mlma"])]
+
+
+def _seconds(how: str, command: Sequence[str]) -> float:
+    """Of a command from its start to its end, with nothing finished before."""
+    with tempfile.TemporaryDirectory() as runs_dir:
+        program = ["-c", f"from benchmarks.fits import stock; stock({how!r})"] if how else ["train.py"]
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, *program, *command, f"runs_dir={runs_dir}"],
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        return time.perf_counter() - start
+
+
+def stock(how: str) -> None:
+    """train.py with torch's own LSTM in place of ours; everything else is the same."""
+    import models.text
+    from training import states
+
+    setattr(models.text, "LSTM", {"packed": Packed, "padded": Padded}[how])  # noqa: B010 (mypy sees the class there)
+    states.States.record = lambda *_: None  # type: ignore[method-assign]  # it has no states to look at
+    runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+
+
+class Packed(nn.LSTM):
+    """`nn.LSTM` that takes, and has no use for, an alteration."""
+
+    def __init__(self, *args: Any, alteration: None = None, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+
+
+class Padded(Packed):
+    """`nn.LSTM` on the padded batch, which is fast and sees the padding: another net."""
+
+    def forward(self, input: PackedSequence, hx: None = None) -> tuple[PackedSequence, Any]:  # type: ignore[override]
+        """Outputs of the real steps."""
+        padded, lengths = pad_packed_sequence(input, self.batch_first)
+        output, states = super().forward(padded, hx)
+        return pack_padded_sequence(output, lengths, self.batch_first), states

@@ -1,0 +1,85 @@
+"""Batches of real steps alone: nothing is computed, stored or moved for padding."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+
+class Packed(NamedTuple):
+    """How the real steps of a padded batch [B, T], or of one of each of K models, lie as rows.
+
+    Rows lie as in a PackedSequence: the longest sample first, all rows of step 0, then those of step 1, and so on. Each
+    of K models has N places; where it has fewer real steps, the rest of them repeat one and mean nothing.
+
+    Attributes:
+        places: [K N], of each row in the flattened [K B T].
+        owners: [K N], of each row in the flattened [K B].
+        by_sample: [M], where the real steps are among the rows, sample by sample.
+        lengths: [B] or [K, B].
+        steps: T.
+        sizes: of each model, how many rows run at each step that has any.
+    """
+
+    places: Tensor
+    owners: Tensor
+    by_sample: Tensor
+    lengths: Tensor
+    steps: int
+    sizes: list[list[int]]
+
+    def pick(self, values: Tensor) -> Tensor:
+        """Of `values [B, T, ..]` or `[K, B, T, ..]` the rows, `[N, ..]` or `[K, N, ..]`."""
+        dims = self.lengths.dim()
+        rows = values.flatten(0, dims).index_select(0, self.places)
+        return rows.unflatten(0, (*self.lengths.shape[:-1], -1))
+
+    def pad(self, rows: Tensor) -> Tensor:
+        """The opposite of `pick`: zero where there is no step."""
+        flat = rows.flatten(0, self.lengths.dim() - 1)
+        places = self.places.index_select(0, self.by_sample)
+        padded = flat.new_zeros(self.lengths.numel() * self.steps, *flat.shape[1:])
+        padded = padded.index_copy(0, places, flat.index_select(0, self.by_sample))
+        return padded.unflatten(0, (*self.lengths.shape, self.steps))
+
+    def sequence(self, rows: Tensor) -> "PackedSequence | StackedSequence":
+        """What an LSTM takes: `rows [N, F]` as a PackedSequence, `rows [K, N, F]` as a StackedSequence."""
+        if self.lengths.dim() == 1:
+            return PackedSequence(rows, torch.tensor(self.sizes[0] or [0]))
+        return StackedSequence(rows, self)
+
+
+class StackedSequence(NamedTuple):
+    """Rows `data [K, N, F]` of K models, and how they lie."""
+
+    data: Tensor
+    packed: Packed
+
+
+def packed(lengths: Tensor, steps: int) -> Packed:
+    """How the real steps of a batch lie as rows.
+
+    Args:
+        lengths: of the samples, [B], or [K, B] of K models; from 0 to T.
+        steps: T.
+    """
+    own = lengths.cpu().view(-1, lengths.size(-1))
+    models, batch = own.shape
+    own, order = torch.sort(own, dim=1, descending=True, stable=True)
+    step = torch.arange(int(own.max())).unsqueeze(1)
+    real = step < own.unsqueeze(1)  # [K, T', B]
+    sizes = real.sum(2)
+    owners = (torch.arange(models).view(models, 1, 1) * batch + order.unsqueeze(1)).expand(real.shape)
+    places = owners * steps + step
+    counts = sizes.sum(1)
+    there = torch.arange(int(counts.max())) < counts.unsqueeze(1)  # [K, N]
+    rows = torch.nonzero(there.flatten()).squeeze(1)
+    by_sample = rows[places[real].argsort()]
+    device = lengths.device
+    flat_places, flat_owners = (
+        torch.zeros(there.shape, dtype=torch.int64).masked_scatter(there, of[real]).flatten().to(device)
+        for of in (places, owners)
+    )
+    running = [[n for n in of_model if n] for of_model in sizes.tolist()]
+    return Packed(flat_places, flat_owners, by_sample.to(device), lengths, steps, running)

@@ -1,0 +1,63 @@
+"""Dropout of whole features, for one net and for K at once."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cells.packed import Packed
+
+
+class SpatialDropout(nn.Module):
+    """Zeroes features of `[B, T, F]` for all steps of a row, and scales the others by 1 / (1 - p), while training.
+
+    Args:
+        p: probability that a feature of a row is zeroed.
+
+    Raises:
+        ValueError: p is no probability, or 1.
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        if not 0 <= p < 1:
+            raise ValueError(f"dropout is a probability below 1, not {p}")
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x [B, T, F]` with the features that are kept."""
+        return x * self._kept(x, x.size(0)).unsqueeze(1) if self.training else x
+
+    def rows(self, x: Tensor, how: Packed) -> Tensor:
+        """The same for the real steps `x [N, F]` alone."""
+        return x * self._kept(x, len(how.lengths)).index_select(0, how.owners) if self.training else x
+
+    def _kept(self, x: Tensor, samples: int) -> Tensor:
+        return F.dropout(x.new_ones(samples, x.size(-1)), self.p)
+
+
+class StackedSpatialDropout(nn.Module):
+    """`SpatialDropout` of K nets, each with random numbers of its own: those that it would draw alone.
+
+    Args:
+        modules: of the K nets.
+    """
+
+    def __init__(self, modules: Sequence[SpatialDropout]):
+        super().__init__()
+        self.p = modules[0].p
+        self.generators: list[torch.Generator] = []
+
+    def seed(self, seeds: Sequence[int], device: torch.device) -> None:
+        """Begin anew with a seed for each net."""
+        self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+
+    def rows(self, x: Tensor, how: Packed) -> Tensor:
+        """`x [K, N, F]`, the real steps, with the features that are kept."""
+        if not self.training or self.p == 0:
+            return x
+        kept = x.new_empty(*how.lengths.shape, x.size(2))
+        for own, generator in zip(kept, self.generators, strict=True):
+            own.bernoulli_(1 - self.p, generator=generator)
+        return x * kept.div_(1 - self.p).flatten(0, 1).index_select(0, how.owners).view_as(x)

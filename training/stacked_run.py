@@ -1,0 +1,139 @@
+"""One run of those that are trained as one: its best epoch, when it ends, and what it leaves behind."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import lightning.pytorch as pl
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from datamodules.files import replacing
+
+from . import build, results
+from .folder import RunFolder
+from .job import Job
+from .moments import Moments
+from .states import States
+
+Weights = dict[str, Tensor]
+
+KEPT = ("_curves", "_tested", "_lowest", "_weights", "_waited", "_seconds")
+"""Attributes of a run that an interruption must not lose."""
+
+
+class StackedRun:
+    """A run with a net of its own inside a stack.
+
+    Attributes:
+        net: with the initial weights of the run; in the end with those of the tested epoch.
+        steps: of an epoch.
+        moments: what Adam remembers of an interrupted run, by the names of the weights.
+        is_over: whether it takes no part in the training any more.
+
+    Args:
+        config: of the run.
+        folder: likewise, claimed.
+        job: likewise.
+    """
+
+    def __init__(self, config: DictConfig, folder: RunFolder, job: Job):
+        self.config, self.folder, self.job = config, folder, job
+        self.net = build.net(config, job)
+        self.steps = len(job.data.train_dataloader())
+        self.is_over = False
+        self._error = ""
+        self._curves: list[dict[str, float]] = []
+        self._tested, self._lowest, self._weights = 0, math.inf, Weights()
+        self._waited, self._seconds = 0, 0.0
+        self.moments: dict[str, Moments] = {}
+        if self._checkpoint.exists():
+            self._go_on()
+
+    @property
+    def epochs(self) -> int:
+        """How many it has trained."""
+        return len(self._curves)
+
+    @property
+    def _checkpoint(self) -> Path:
+        """Where an interrupted run goes on; it was one of a stack, of which others may have finished."""
+        return self.folder.checkpoints / "stack.ckpt"
+
+    def save(self, weights: Weights, moments: dict[str, Moments]) -> None:
+        """Write what the run needs to go on after its last epoch."""
+        state = {name: getattr(self, name) for name in KEPT}
+        with replacing(self._checkpoint) as temporary:
+            torch.save({"net": weights, "moments": moments, **state}, temporary)
+
+    def _go_on(self) -> None:
+        checkpoint = torch.load(self._checkpoint, weights_only=True)
+        self.net.load_state_dict(checkpoint["net"])
+        self.moments = checkpoint["moments"]
+        for name in KEPT:
+            setattr(self, name, checkpoint[name])
+
+    def epoch_is_over(
+        self, scores: dict[str, float], diverged: float, seconds: float, weights: Callable[[], Weights]
+    ) -> None:
+        """Note an epoch, and whether it was the last.
+
+        Args:
+            scores: of the epoch.
+            diverged: the first loss of the epoch that was NaN or infinite, or 0.
+            seconds: that it took, the run's share of them.
+            weights: brings those that the net has now.
+        """
+        epoch = self.epochs
+        self._seconds += seconds
+        if not math.isfinite(diverged):
+            self._error, self.is_over = build.diverged(diverged, epoch, self.config.lr), True
+            return
+        self._curves.append(scores)
+        if is_best := scores["val/loss"] < self._lowest:
+            self._lowest = scores["val/loss"]
+        if is_best or self.config.test_epoch == "last":
+            self._tested, self._weights = epoch, weights()
+        self._waited = 0 if is_best else self._waited + 1
+        patience = self.config.patience
+        self.is_over = epoch + 1 == self.config.epochs or (patience is not None and self._waited >= patience)
+
+    def finish(self) -> None:
+        """Write what a run leaves that was trained alone, or why it failed."""
+        if self._error:
+            self.folder.fail(self._error)
+            return
+        self.net.load_state_dict(self._weights)
+        task = self.job.task(self.net, self.config.lr)
+        for left in self.folder.path.glob("events.out.tfevents.*"):  # by an attempt that was killed here
+            left.unlink()
+        trainer = build.evaluator(self.config, self.job, self.folder)
+        self._save(task)
+        self._log(trainer)
+        results.write(trainer, task, self.job, self.folder, self._seconds)
+        self._checkpoint.unlink(missing_ok=True)
+
+    def _save(self, task: pl.LightningModule) -> None:
+        checkpoint = {
+            "epoch": self._tested,
+            "global_step": (self._tested + 1) * self.steps,
+            "pytorch-lightning_version": pl.__version__,
+            "state_dict": task.state_dict(),
+            type(self.job.data).__qualname__: self.job.data.state_dict(),
+        }
+        with replacing(self.folder.tested_checkpoint) as temporary:
+            torch.save(checkpoint, temporary)
+
+    def _log(self, trainer: pl.Trainer) -> None:
+        """The curves, and the states of the tested epoch alone: those of a stack's other epochs are gone."""
+        assert trainer.logger is not None
+        for epoch, scores in enumerate(self._curves):
+            trainer.logger.log_metrics({**scores, "epoch": epoch}, self._last_step(epoch))
+        for callback in self.job.insight():
+            if isinstance(callback, States):
+                callback.record(trainer, self.net, self._last_step(self._tested))
+
+    def _last_step(self, epoch: int) -> int:
+        """Where Lightning puts the scores of an epoch."""
+        return (epoch + 1) * self.steps - 1
