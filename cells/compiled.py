@@ -1,6 +1,7 @@
 """One layer by compiled loops, with exact gradients: the side of `cells.kernels` that torch sees."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,21 @@ from cells.workspace import Workspace
 Gradient = Tensor | None
 workspace = Workspace()
 """Of all layers."""
+
+
+_seen: list[dict[str, Tensor]] | None = None
+"""Where states and gates go while somebody observes."""
+
+
+@contextmanager
+def observed() -> Iterator[list[dict[str, Tensor]]]:
+    """Collect c, h and the gates i f g o of every layer and direction, [N, H] each in the order of the packed rows."""
+    global _seen
+    before, _seen = _seen, []
+    try:
+        yield _seen
+    finally:
+        _seen = before
 
 
 @dataclass(frozen=True)
@@ -41,7 +57,9 @@ def layer(
     parameters = torch.stack([tensor.expand(1, hidden).squeeze(0) for tensor in tensors]) if tensors else None
     flat = [weight for own in weights for weight in own[:4]]
     inputs = (rows, c, h, parameters, *flat)
-    kept = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
+    kept = _seen is not None or (
+        torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
+    )
     cut = plan(tuple(sizes), directions, threads.planned(), chunk_rows(hidden, item), rows.size(1) + hidden)
     return _Layer.apply(Call(unroll, sizes, cut, native.compiled(cell, c.dtype), kept), *inputs)
 
@@ -56,6 +74,10 @@ class _Layer(torch.autograd.Function):
     def forward(ctx: Any, call: Call, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
         _, c, h, *_ = inputs
         output, gates, states = Loops(call, *inputs).forward()
+        if _seen is not None:
+            hidden = c.size(2)
+            for h_after, c_after, of_all in zip(output.split(hidden, 1), states, gates, strict=True):
+                _seen.append({"c": c_after, "h": h_after, **dict(zip("ifgo", of_all.split(hidden, 1), strict=True))})
         if call.kept:
             ctx.call = call
             ctx.set_materialize_grads(False)

@@ -28,9 +28,20 @@ def observe(lstm: LSTM, input: Tensor | PackedSequence, lengths: Tensor | None =
     """Run the module once; what its cells computed, one entry per layer and direction in h_n's order.
 
     Each entry has c and h as handed to the next step (altered; h before a projection) and the gates i f g o
-    after their sigmoid or tanh, all [N, H], where N counts the real steps of all rows. The module stays in
-    its mode, so dropout between the layers acts if it is training.
+    after their sigmoid or tanh, all [N, H], where N counts the real steps of all rows, which lie as in a
+    PackedSequence. The module stays in its mode, so dropout between the layers acts if it is training.
     """
+    if lstm.path.startswith("fast"):
+        from cells import compiled  # here, because there may be no llvmlite
+
+        with compiled.observed() as seen:
+            lstm(input, lengths=lengths)
+        if seen:  # a batch without a step takes the reference
+            return seen
+    return _by_reference(lstm, input, lengths)
+
+
+def _by_reference(lstm: LSTM, input: Tensor | PackedSequence, lengths: Tensor | None = None) -> list[dict[str, Tensor]]:
     step = lstm.recurrence.step
     recorder = _Recorder(step.alter)
     step.alter = recorder
@@ -38,9 +49,10 @@ def observe(lstm: LSTM, input: Tensor | PackedSequence, lengths: Tensor | None =
         lstm(input, lengths=lengths)
     finally:
         step.alter = recorder.alter
-    cells = lstm.num_layers * (2 if lstm.bidirectional else 1)
-    count = len(recorder.steps) // cells
-    return [_joined(recorder.steps[k * count : (k + 1) * count]) for k in range(cells)]
+    directions = 2 if lstm.bidirectional else 1
+    count = len(recorder.steps) // (lstm.num_layers * directions)
+    steps = [recorder.steps[k * count : (k + 1) * count] for k in range(lstm.num_layers * directions)]
+    return [_joined(of_cell[::-1] if k % directions else of_cell) for k, of_cell in enumerate(steps)]
 
 
 def _joined(steps: list[dict[str, Tensor]]) -> dict[str, Tensor]:

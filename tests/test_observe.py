@@ -7,7 +7,7 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from cells import LSTM
-from cells.observe import observe, saturation
+from cells.observe import _by_reference, observe, saturation
 
 LENGTHS = torch.tensor([2, 5, 0])
 
@@ -41,7 +41,17 @@ def test_one_entry_per_layer_and_direction_with_real_steps_only() -> None:
     real = output[LENGTHS[:, None] > torch.arange(5)]
     for direction, values in enumerate(real.split(4, 1)):  # the last layer's h is the output
         torch.testing.assert_close(seen[2 + direction]["h"].sort(0).values, values.sort(0).values)
-    torch.testing.assert_close(seen[1]["h"][-2:], h_n[1, [1, 0]])  # a reverse direction ends at the first step
+    torch.testing.assert_close(seen[1]["h"][:2], h_n[1, [1, 0]])  # a reverse direction ends at the first step
+
+
+def test_the_compiled_loops_show_what_the_reference_shows() -> None:
+    lstm = LSTM(3, 4, num_layers=2, bidirectional=True, batch_first=True, alteration="C4+H2")
+    x = torch.randn(3, 5, 3)
+    assert lstm.path.startswith("fast")
+    for fast, reference in zip(observe(lstm, x, LENGTHS), _by_reference(lstm, x, LENGTHS), strict=True):
+        assert fast.keys() == reference.keys()
+        for name in "chifgo":
+            torch.testing.assert_close(fast[name], reference[name], atol=1e-6, rtol=0)
 
 
 def test_packed_input() -> None:
