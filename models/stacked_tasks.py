@@ -1,4 +1,4 @@
-"""K > 1 nets that are trained as one, each for itself: `models.tasks` and `models.forecast` with a leading K.
+"""K nets that are trained as one, each for itself: `models.tasks` and `models.forecast` with a leading K.
 
 The loss of a stack is the sum of its nets' losses, so that each gets the gradient of its own; Adam works on each number
 for itself. So every net learns what it would alone.
@@ -168,14 +168,16 @@ class StackedClassification(StackedTask):
         truth = targets.long().masked_fill(~real.unsqueeze(2), -1)
         # The nets stand where the metrics have samples, the documents where these have dimensions of their own.
         cells = (predicted.transpose(1, 2), truth.transpose(1, 2), classes)
-        how: Any = {"multidim_average": "samplewise", "ignore_index": -1, "validate_args": False}
+        # Of a single sample the metrics lose the dimension: then its mean is the mean over all.
+        average_over: Any = "samplewise" if len(logits) > 1 else "global"
+        how: Any = {"multidim_average": average_over, "ignore_index": -1, "validate_args": False}
         found = {"accuracy": multilabel_accuracy(*cells, average="micro", **how)}
         averages: tuple[Literal["macro", "micro", "weighted"], ...] = ("macro", "micro", "weighted")
         for average in averages:
             found[f"{average}_f1"] = multilabel_f1_score(*cells, average=average, **how)
         hits = targets.gather(2, logits.argmax(2, keepdim=True)).squeeze(2).masked_fill(~real, 0.0)
         found["top1"] = hits.sum(1) / real.sum(1)
-        return _by_net({f"val/{name}": values for name, values in found.items()})
+        return _by_net({f"val/{name}": values.reshape(-1) for name, values in found.items()})
 
 
 class StackedForecast(StackedTask):

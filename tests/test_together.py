@@ -63,6 +63,22 @@ def both_ways(tmp_path: Path, *overrides: str, runs: list[tuple[int, int]] = RUN
 
 
 @pytest.mark.usefixtures("in_double")
+def test_the_last_net_of_a_stack_goes_on_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    keep = together._Members._keep
+
+    def watched(stack: together._Members, *arguments: object) -> None:
+        keep(stack, *arguments)
+        left.append(len(stack.runs))
+
+    monkeypatch.setattr(together._Members, "_keep", watched)
+    alone, stacked = both_ways(tmp_path, *TEXT, "epochs=30", "patience=1", "lr=0.05", runs=[(0, 0), (1, 3), (2, 5)])
+    assert left[-2:] == [1, 1], "the last two epochs are those of one net"
+    expected, got = (table(made, "metrics").drop(columns="seconds") for made in (alone, stacked))
+    pd.testing.assert_frame_equal(got, expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.usefixtures("in_double")
 @pytest.mark.parametrize(
     "overrides",
     [
