@@ -29,7 +29,7 @@ def main() -> None:
     fits.add_argument("--fits", type=int, default=20, help="of each way [20]")
     fits.add_argument("--epochs", type=int, default=10, help="of each fit [10]")
     fits.add_argument("--stacks", type=int, nargs="*", default=[5, 10], help="sizes to try [5 10]")
-    fits.add_argument("--workers", type=int, default=2, help="processes [2]")
+    fits.add_argument("--workers", type=int, default=2, help="processes; 1: nothing of them [2]")
     fits.add_argument("--rounds", type=int, default=2, help="how often each takes its turn [2]")
     fits.add_argument("--json", metavar="FILE", help="write every number to this file as well")
     gpu = commands.add_parser("gpu", help="one layer on a CUDA device beside cuDNN, with and without TF32")

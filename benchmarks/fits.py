@@ -26,6 +26,8 @@ def contenders(stacks: Sequence[int], workers: int) -> dict[str, list[str]]:
     joblib = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
     found = {STOCK: ["packed"], PADDED: ["padded"], ALONE: [""]}
     found |= {f"ours, stacks of {k}": ["", f"stack={k}"] for k in stacks}
+    if workers < 2:
+        return found
     found[f"ours, {workers} processes"] = ["", *joblib]
     found |= {f"ours, {workers} processes, stacks of {k}": ["", *joblib, f"stack={k}"] for k in stacks}
     return found
