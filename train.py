@@ -37,7 +37,7 @@ def main() -> None:
     """Everything the command line asks for."""
     register_cells()
     several_if_stacked(sys.argv)
-    with one_line_errors("Interrupted; the same command resumes after the last whole epoch."):
+    with one_line_errors("Interrupted; the same command goes on after the last epoch that was written."):
         compose_and_run()
 
 

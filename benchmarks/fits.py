@@ -22,7 +22,7 @@ ALONE = "ours, one by one"
 
 
 def contenders(stacks: Sequence[int], workers: int) -> dict[str, list[str]]:
-    """How each is asked for: `stock` or `train`, then what it adds to the command."""
+    """Of each: which of torch's LSTMs stands in for ours (see `stock`; "": none), then what it adds to the command."""
     joblib = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
     found = {STOCK: ["packed"], PADDED: ["padded"], ALONE: [""]}
     found |= {f"ours, stacks of {k}": ["", f"stack={k}"] for k in stacks}
@@ -75,7 +75,10 @@ def _seconds(how: str, command: Sequence[str]) -> float:
 
 
 def stock(how: str) -> None:
-    """train.py with torch's own LSTM in place of ours; everything else is the same."""
+    """train.py with torch's own LSTM in place of ours: "packed" or "padded".
+
+    It has no states to show, so none are recorded, which spares it that time; all else is the same.
+    """
     import models.text
     from training import states
 

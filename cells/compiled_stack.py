@@ -47,8 +47,9 @@ def layer(unroll: Unroll, rows: Tensor, sizes: Sequence[Sequence[int]], weights:
         weights: of each direction, with a leading K; no projections.
     """
     hidden, item = weights[0].hh.size(2), rows.element_size()
-    current, altered, tensors, _ = read(unroll.step.alter)
-    kernels = native.compiled(Cell(current, altered, len(tensors), tail=hidden % (BYTES // item) != 0), rows.dtype)
+    for_c, for_h, _, _ = read(unroll.step.alter)
+    no_tensors = 0  # in a formula
+    kernels = native.compiled(Cell(for_c, for_h, no_tensors, tail=hidden % (BYTES // item) != 0), rows.dtype)
     flat = [weight for own in weights for weight in own[:4]]
     kept = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (rows, *flat))
     models = []

@@ -57,19 +57,19 @@ def _platform() -> str:
     return native.obstacle()
 
 
-def takes(unroll: Unroll, tensors: list[Tensor], weights: list[Weights]) -> bool:
-    """Whether the fast path takes this layer; if not, the log says why, each reason once."""
+def takes(unroll: Unroll, tensors: list[Tensor], weights: list[Weights], otherwise: str = "the reference path") -> bool:
+    """Whether the fast path takes this layer; if not, the log says why and what does instead, each reason once."""
     if tensors[0].size(0) == 0:
         return False  # no steps, nothing to be fast with
     reason = obstacle(unroll, tensors, weights)
     if reason and not why_eager(unroll):  # which was said when the module was given
-        _say(loop(unroll), reason)
+        _say(otherwise, loop(unroll), reason)
     return not reason
 
 
 @functools.cache
-def _say(loop: str, reason: str) -> None:
-    log.warning("An LSTM takes the reference path (%s loop): %s", loop, reason)
+def _say(path: str, loop: str, reason: str) -> None:
+    log.warning("An LSTM takes %s (%s loop): %s", path, loop, reason)
 
 
 def layer(

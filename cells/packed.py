@@ -16,7 +16,7 @@ class Packed(NamedTuple):
     Attributes:
         places: [K N], of each row in the flattened [K B T].
         owners: [K N], of each row in the flattened [K B].
-        by_sample: [M], where the real steps are among the rows, sample by sample.
+        by_sample: where the real steps of all models are among the rows, sample by sample.
         lengths: [B] or [K, B].
         steps: T.
         sizes: of each model, how many rows run at each step that has any.

@@ -22,7 +22,7 @@ class Plan:
     """The tasks of a layer over packed rows, of which `sizes[t]` are running at step t.
 
     One task for each direction, or more where there are threads for it: then each has a slice of the batch, the
-    slices being of equal work. (Models that are trained together would be tasks side by side as well.)
+    slices being of equal work. Models that are trained together are tasks side by side, see `cells.compiled_stack`.
 
     weight_columns: I + H, those of W_ih and W_hh together.
     """

@@ -9,23 +9,23 @@ from torch import Tensor, nn
 from cells import fast
 from cells.lstm import LSTM
 from cells.packed import Packed, StackedSequence, packed
-from cells.recurrence import Step, Unroll, Weights, runner
+from cells.recurrence import Formula, Step, Unroll, Weights, runner
 
 
 class StackedUnroll(nn.Module):
-    """All steps of M recurrences side by side: `Unroll` with one product for all of them in a step, and a mask."""
+    """All steps of D K recurrences side by side: `Unroll` with one product for all of them in a step, and a mask."""
 
     def __init__(self, step: Step) -> None:
         super().__init__()
         self.step = step
 
     def forward(self, gates: Tensor, live: Tensor, weight_hh: Tensor) -> Tensor:
-        """Outputs [T, M, B, H], zero where a row is not live, from zero states.
+        """Outputs [T, D K, B, H], zero where a row is not live, from zero states.
 
         Args:
-            gates: W_ih x + b of all steps, [T, M, B, 4 H].
-            live: whether a row goes on at a step, [T, M, B, 1]; a row that has ended stays so.
-            weight_hh: [M, 4 H, H].
+            gates: W_ih x + b of all steps, [T, D K, B, 4 H].
+            live: whether a row goes on at a step, [T, D K, B, 1]; a row that has ended stays so.
+            weight_hh: [D K, 4 H, H].
         """
         transposed = weight_hh.transpose(1, 2)
         h = gates.new_zeros(gates.size(1), gates.size(2), weight_hh.size(2))
@@ -60,6 +60,8 @@ class StackedLSTM(nn.Module):
             raise ValueError("LSTMs of one stack have the same sizes and the same alteration")
         if not first.batch_first or first.num_layers > 1 or first.proj_size or not first.bias:
             raise ValueError("an LSTM of a stack is batch_first, and has one layer, biases and no projection")
+        if not isinstance(first.recurrence.step.alter, Formula):
+            raise ValueError("an LSTM of a stack has an alteration that is a formula")
         self.bidirectional = first.bidirectional
         self.alteration = first.alteration
         step = Step(first.alteration)
@@ -99,7 +101,7 @@ class StackedLSTM(nn.Module):
     def _rows(self, rows: Tensor, how: Packed) -> Tensor:
         """[K, N, D H] of rows [K, N, I]."""
         weights = self._weights()
-        if not fast.takes(self.recurrence, [rows], weights):
+        if not fast.takes(self.recurrence, [rows], weights, "the masked path"):
             return how.pick(self._masked(how.pad(rows), how.lengths.to(rows.device), weights))
         from cells import compiled_stack  # here, because there may be no llvmlite
 

@@ -15,6 +15,8 @@ from .pooling import max_and_mean, max_and_mean_of_rows
 class StackedBiLSTM(nn.Module):
     """Embedding, spatial dropout, two BiLSTMs, max- and mean-pooling over time, one dense layer.
 
+    Stacked are its two layers; K nets as one are in `models.stack`.
+
     `tokens [B, T]` and `lengths [B]` to logits `[B, classes]`. Token 0 is padding. Steps at and after a row's length
     are not seen by the LSTMs and the pools; a row of length 0 pools to zeros.
 
@@ -57,7 +59,7 @@ class StackedBiLSTM(nn.Module):
         return self.dense(max_and_mean(x, lengths))
 
     def _packed(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """The same, computed for the words alone; files are for padded batches."""
+        """The same, computed for the words alone; what is scripted or exported is `_padded`."""
         how = packed(lengths, tokens.size(-1))
         x = self.dropout.rows(self.embedding(how.pick(tokens)), how)
         x, _ = self.lstm_1(how.sequence(x))

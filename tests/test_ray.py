@@ -168,7 +168,7 @@ def test_a_killed_worker_and_a_node_that_leaves_lose_nothing(nodes: Sequence[Nod
         out, errors = process.communicate(timeout=150)
     assert (process.returncode, errors) == (0, "")
     assert "8 runs were finished now, 0 before." in out
-    assert "Workers died once; 2 runs were cut off and begun again." in out
+    assert "2 runs were cut off by the death of a worker and begun again." in out
 
     after = finished(tmp_path)
     assert 1 <= len(before) < len(after) == 8

@@ -40,7 +40,12 @@ class Launcher:
                 raise DeadWorkerError("SIGKILL")
             self.made.append(run.seed)
             (run.path / ("failed" if run.seed in self.failing else "finished")).write_text("no luck\nat all")
-        return [[Outcome("", str(run.path), "finished") for run in job] for job in jobs]
+        return [[self._outcome(run) for run in job] for job in jobs]
+
+    def _outcome(self, run: Planned) -> Outcome:
+        if run.seed in self.failing:
+            return Outcome(run.overrides[0], str(run.path), "failed", "no luck")
+        return Outcome(run.overrides[0], str(run.path), "finished")
 
 
 DEAD = "filelock/2\npid=2147483646\nhost={host}\nmode=lease\ntoken=0\nduration=60.0\n"
@@ -80,8 +85,8 @@ def test_a_run_that_kills_its_worker_every_time_takes_no_other_with_it(tmp_path:
 
 def test_failed_runs_are_not_launched_again_and_old_failures_do_not_count(tmp_path: Path) -> None:
     launcher = Launcher({3: 1}, failing=[0, 3])
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "failed").write_text("yesterday")
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3" / "failed").write_text("yesterday")
     tally = rounds(tmp_path, launcher).make()
     assert sorted(launcher.made) == [0, 1, 2, 3]
     assert [error for _, error in tally.failures] == ["no luck", "no luck"]
@@ -99,10 +104,14 @@ def test_a_launcher_that_cannot_start_anything_is_asked_three_times(tmp_path: Pa
 
 
 def test_after_a_full_disk_nothing_is_launched(tmp_path: Path) -> None:
+    launched: list[int] = []
+
     def full(jobs: list[list[Planned]]) -> list[list[Outcome]]:
+        launched.extend(run.seed for job in jobs for run in job)
         return [[Outcome("", str(run.path), "full", "the disk is full") for run in job] for job in jobs]
 
     made = rounds(tmp_path, Launcher({}))
     made.launch, made.at_once = full, 1
     tally = made.make()
     assert (tally.full, tally.finished, len(tally.left)) == ("the disk is full", 0, 4)
+    assert launched == [0]

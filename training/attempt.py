@@ -6,7 +6,6 @@ import logging
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
@@ -17,7 +16,7 @@ from omegaconf import DictConfig
 from cells.alterations import Alteration
 
 from .claims import Wait, holder
-from .command_line import MISTAKES, TRACEBACKS_WANTED, message, one_of_several
+from .command_line import MISTAKES, TRACEBACKS_WANTED, message, one_of_several, report
 from .configuration import check
 from .errors import DiskFullError, HeldError, is_full
 from .folder import FAILED, RunFolder
@@ -63,7 +62,8 @@ def attempt(config: DictConfig, run: Fit) -> list[Outcome]:
     """Make the runs of one job of the command line, but for the finished ones.
 
     The error of a single run is the command's. That of one among several is shown and returned, and the others go on.
-    The run's folder keeps it, which one among several has from the beginning, a single one when its training begins.
+    A run's folder keeps the error if it is there by then: among several it is made first, for a single run when the
+    training begins.
 
     Args:
         config: of the job.
@@ -120,7 +120,7 @@ def _make(members: Sequence[Member], run: Fit) -> None:
             raise DiskFullError(members[0].folder.path) from error
         for member in members:
             if not member.folder.is_over:
-                member.folder.fail(f"{message(error)}\n\n{traceback.format_exc()}")
+                member.folder.fail(report(error))
         raise
     finally:
         for member in members:

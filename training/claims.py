@@ -80,7 +80,10 @@ class Claim:
 
 
 def holder(folder: Path) -> Holder | None:
-    """Who makes the run, as far as one look can tell; None: nobody who is known to live."""
+    """Who makes the run, as far as one look can tell; None: nobody who is known to live.
+
+    By this machine's clock: one that is more than `DURATION` ahead takes a living holder for a dead one.
+    """
     marker = folder / MARKER
     try:
         age = time.time() - marker.stat().st_mtime
@@ -127,7 +130,7 @@ class Wait:
         return Look(begun - cut_off, cut_off)
 
     def until_one_is_free(self, folders: set[Path]) -> bool:
-        """Wait; False: all holders live."""
+        """Wait until a lease was given back, or left by a dead holder; False: all holders live."""
         end = time.monotonic() + SURE
         while time.monotonic() < end:
             if not all((folder / MARKER).exists() for folder in folders) or self.look(folders).cut_off:

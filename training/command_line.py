@@ -88,6 +88,11 @@ def message(error: Exception) -> str:
     return " ".join(text.split())
 
 
+def report(error: Exception) -> str:
+    """An error in one line, then where it comes from; while it is being handled."""
+    return f"{message(error)}\n\n{traceback.format_exc()}"
+
+
 def _explain(error: Exception) -> str:
     """Hydra's message, or the nearest key where one was mistyped."""
     launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", str(error))

@@ -17,17 +17,22 @@ Values = Mapping[str, list[str]]
 def asked(given: Values, n_folds: int) -> tuple[int, Values]:
     """How many runs at most are trained as one, and which seeds and folds that adds to a command.
 
-    `stack.seeds=10` stands for ten seeds from `seed=` on, `stack.folds=10` for ten folds from `fold=` on. `stack=100`
-    stands for all folds of as many seeds as 100 runs take, where the command names neither.
+    `stack.seeds=10` stands for ten seeds from `seed=` on, `stack.folds=10` for ten folds from `fold=` on. `stack=K`
+    stands, where the command names neither, for the first K folds of seed 0 if there are so many, else for all folds of
+    as many seeds as K runs take: `stack=15` is 20 runs, in stacks of at most 15.
 
     Args:
         given: on the command line, and by an experiment.
-        n_folds: how many folds there are.
+        n_folds: how many folds there are, if the command does not say.
 
     Raises:
         UserError: a number is none, or below 1, or there are not so many folds, or both forms are given.
     """
     numbers = {key: _number(given[key]) for key in KEYS if key in given}
+    if len(given.get("n_folds", [])) == 1:
+        n_folds = _number(given["n_folds"])
+    if "features" in given and "protocol=walk_forward" not in given.get("protocol", []):
+        n_folds = 1  # protocol=paper has one split
     if "stack" in numbers and len(numbers) > 1:
         raise UserError(f"stack={numbers['stack']} beside stack.seeds= or stack.folds=: give one or the other.")
     if "stack" in numbers:
@@ -38,7 +43,8 @@ def asked(given: Values, n_folds: int) -> tuple[int, Values]:
         if f"stack.{key}s" in numbers and len(given.get(key, [])) < 2
     }
     if len(added.get("fold", [])) > n_folds:
-        raise UserError(f"stack.folds={numbers['stack.folds']}: there are {n_folds} folds, see n_folds.")
+        folds = "is 1 fold" if n_folds == 1 else f"are {n_folds} folds"
+        raise UserError(f"stack.folds={numbers['stack.folds']}: there {folds}; give at most so many.")
     return math.prod(numbers.values()), added
 
 

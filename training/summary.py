@@ -45,18 +45,21 @@ def end(plan: Plan, tally: Tally, in_full: bool) -> None:
     if tally.failures:
         failed = f"{len(tally.failures)} of {len(plan.todo)} runs failed, see above"
         raise UserError(f"{failed}; the same command tries them again.")
-    if len(tally.left) > len(holders):
-        unmade = len(tally.left) - len(holders)
-        raise UserError(f"{_runs(unmade)} not made ({tally.reason}); the same command tries again.")
+    unmade = [run for run in tally.left if run.path is None or holder(run.path) is None]
+    for planned in unmade:
+        print(f"{' '.join(planned.overrides)}: not made", file=sys.stderr)
+    if unmade:
+        why = f" ({tally.reason})" if tally.reason else ""
+        raise UserError(f"{_runs(len(unmade))} not made{why}; the same command tries again.")
 
 
 def _lines(plan: Plan, tally: Tally) -> list[str]:
     finished = f"{_runs(tally.finished)} finished now, {len(plan.finished)} before"
     lines = [f"{finished}; {len(tally.failures)} failed." if tally.failures else f"{finished}."]
-    times = "once" if tally.deaths == 1 else f"{tally.deaths} times"
     if tally.cut_off:
-        lines.append(f"Workers died {times}; {_runs(len(tally.cut_off))} cut off and begun again.")
+        lines.append(f"{_runs(len(tally.cut_off))} cut off by the death of a worker and begun again.")
     elif tally.deaths:
+        times = "once" if tally.deaths == 1 else f"{tally.deaths} times"
         lines.append(f"The launcher gave up {times}.")
     return lines
 

@@ -3,7 +3,6 @@
 import functools
 import logging
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,7 +16,7 @@ from models.stack import stacked, weights_of, why_not
 
 from . import build, memory, moments
 from .attempt import Member
-from .command_line import message
+from .command_line import report
 from .errors import HeldError, is_full
 from .progress import quiet
 from .resume import keyboard_interrupts, seed_of_epoch
@@ -38,9 +37,11 @@ def fit(members: Sequence[Member], alone: Callable[[Sequence[Member]], None]) ->
         alone: trains one of them; where nothing goes with it, or their nets have a part that cannot be stacked.
     """
     runs = _runs(members)
+    if not runs:
+        return
     if reason := why_not(runs[0].net):
         log.info("model=%s is trained one by one: %s.", runs[0].config.model.name, reason)
-        _one_by_one(members, alone)
+        _one_by_one([Member(run.config, run.folder) for run in runs], alone)
         return
     for stack in _in_step(runs):
         for part in memory.affordable(stack):
@@ -57,18 +58,25 @@ def _one_by_one(members: Sequence[Member], alone: Callable[[Sequence[Member]], N
         except Exception as error:
             if is_full(error) or isinstance(error, HeldError):
                 raise
-            member.folder.fail(f"{message(error)}\n\n{traceback.format_exc()}")
+            member.folder.fail(report(error))
 
 
 def _runs(members: Sequence[Member]) -> list[StackedRun]:
-    """With their data, which runs of one fold share, and their initial nets."""
+    """With their data, which runs of one fold share, and their initial nets. One that can have neither fails."""
     jobs: dict[int, Any] = {}
     runs = []
     for config, folder in members:
-        if config.fold not in jobs:
-            jobs[config.fold] = build.job(config)
-        runs.append(StackedRun(config, folder, jobs[config.fold].with_seed(config.seed)))
-        folder.claim()
+        try:
+            if config.fold not in jobs:
+                jobs[config.fold] = build.job(config)
+            run = StackedRun(config, folder, jobs[config.fold].with_seed(config.seed))
+            folder.claim()
+        except Exception as error:
+            if is_full(error) or isinstance(error, HeldError):
+                raise
+            folder.fail(report(error))
+        else:
+            runs.append(run)
     return runs
 
 
@@ -154,8 +162,8 @@ class _Members(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note the epoch of every run, and end those that are done."""
         seconds = (time.perf_counter() - self.since) / len(self.runs)
-        losses = self.task.diverged.expand(len(self.runs)).tolist()
-        for k, (run, scores, loss) in enumerate(zip(self.runs, self.task.scores, losses, strict=True)):
+        diverged = self.task.diverged.expand(len(self.runs)).tolist()
+        for k, (run, scores, loss) in enumerate(zip(self.runs, self.task.scores, diverged, strict=True)):
             run.epoch_is_over(scores, loss, seconds, functools.partial(self._weights, k))
         going_on = [k for k, run in enumerate(self.runs) if not run.is_over]
         for run in self.runs:
