@@ -16,7 +16,7 @@ def run(members: Sequence[Member]) -> None:
     # Torch and Lightning take seconds to import: only after everything that can be refused was refused.
     from training import build, results, together
 
-    if len(members) > 1:
+    if len(members) > 1 or members[0].folder.stack_checkpoint.exists():
         return together.fit(members, run)
     config, folder = members[0]
     job = build.job(config)

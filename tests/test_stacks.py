@@ -52,8 +52,10 @@ def test_a_market_has_folds_in_walk_forward_only() -> None:
         (["stack=many"], "stack=many: give one whole number"),
         (["stack=2", "stack=3"], "stack=2, stack=3: give one whole number"),
         (["stack=2", "stack.seeds=3"], "give one or the other"),
-        (["stack.folds=11"], "there are 10 folds"),
-        (["stack.folds=2", "features=btc"], "there is 1 fold"),
+        (["stack.folds=11"], "fold=10 is none of the folds 0 to 9"),
+        (["stack.folds=2", "fold=9"], "fold=10 is none of the folds 0 to 9"),
+        (["stack.seeds=2", "seed=x"], "seed=x: give one whole number, 0 or more"),
+        (["stack.folds=2", "features=btc"], "fold=1 is none of the folds 0 to 0"),
     ],
 )
 def test_what_it_cannot_be_is_one_sentence(overrides: list[str], says: str) -> None:

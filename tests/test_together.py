@@ -1,8 +1,9 @@
 """Runs that are trained as one end with the numbers, and leave the files, of runs that are trained alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import lightning.pytorch as pl
 import pandas as pd
 import pytest
 import torch
@@ -214,3 +215,49 @@ def test_an_interrupted_stack_goes_on_with_the_same_numbers(tmp_path: Path, monk
     expected, got = (table(runs, "metrics").drop(columns="seconds") for runs in (alone, interrupted))
     pd.testing.assert_frame_equal(got, expected, rtol=0, atol=1e-10)
     assert not list(tmp_path.rglob("stack.ckpt"))
+
+
+@pytest.mark.usefixtures("in_double")
+def test_what_is_left_of_a_stack_goes_on_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides = [*TEXT, "patience=null", "epochs=4"]
+    expected, interrupted = (members(tmp_path / name, tmp_path / "cache", *overrides, runs=RUNS[:2]) for name in "ab")
+    train.run(expected[1:])
+    monkeypatch.setattr(together, "SECONDS", 0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(together._Members, "on_train_epoch_start", _killed_in(3, together._Members.on_train_epoch_start))
+        with pytest.raises(KilledError):
+            together.fit(interrupted, never)
+    for member in interrupted:
+        member.folder.release()
+    before = interrupted[1].folder.stack_checkpoint.stat().st_mtime_ns
+    train.run(interrupted[1:])
+    assert before
+    assert not interrupted[1].folder.stack_checkpoint.exists()
+    got, alone = (table(made, "metrics").drop(columns="seconds") for made in (interrupted[1:], expected[1:]))
+    pd.testing.assert_frame_equal(got, alone, rtol=0, atol=1e-8)
+
+
+def _killed_in(epoch: int, start: Callable[..., None]) -> Callable[..., None]:
+    def on_train_epoch_start(stack: together._Members, trainer: pl.Trainer, *arguments: object) -> None:
+        if trainer.current_epoch == epoch:
+            raise KilledError
+        start(stack, trainer, *arguments)
+
+    return on_train_epoch_start
+
+
+def test_a_run_that_cannot_write_its_results_fails_alone(tmp_path: Path) -> None:
+    runs = members(tmp_path, tmp_path / "cache", *TEXT, "epochs=1", runs=[(0, 0), (1, 0)])
+    (runs[0].folder.path / "metrics.csv").mkdir(parents=True)
+    together.fit(runs, never)
+    assert [member.folder.is_finished() for member in runs] == [False, True]
+    assert "metrics.csv" in (runs[0].folder.path / "failed").read_text()
+
+
+def test_a_damaged_checkpoint_fails_its_run_alone_and_says_what_to_do(tmp_path: Path) -> None:
+    runs = members(tmp_path, tmp_path / "cache", *TEXT, "epochs=1", runs=[(0, 0), (1, 0), (2, 0)])
+    runs[0].folder.checkpoints.mkdir(parents=True)
+    runs[0].folder.stack_checkpoint.write_bytes(b"no checkpoint")
+    together.fit(runs, never)
+    assert [member.folder.is_finished() for member in runs] == [False, True, True]
+    assert runs[0].folder.failure.endswith("stack.ckpt is damaged; remove it, and the run begins anew.")

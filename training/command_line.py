@@ -64,8 +64,10 @@ def one_line_errors(interrupted: str = "Interrupted.") -> Iterator[None]:
 
 def several_if_stacked(arguments: list[str]) -> None:
     """Let `stack=` mean -m as well: it names several runs."""
-    if any(argument.partition("=")[0] in KEYS for argument in arguments):
-        arguments.append("hydra.mode=MULTIRUN")
+    for place, argument in enumerate(arguments):
+        if argument.partition("=")[0] in KEYS:
+            arguments.insert(place, "hydra.mode=MULTIRUN")  # here, because overrides stand together
+            return
 
 
 def one_of_several() -> bool:

@@ -93,8 +93,13 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """Holds model.ckpt, and last.ckpt until the run is finished."""
+        """Holds model.ckpt, and last.ckpt or stack.ckpt until the run is finished."""
         return self.path / "checkpoints"
+
+    @property
+    def stack_checkpoint(self) -> Path:
+        """Where an interrupted run goes on that was one of a stack, of which others may have finished."""
+        return self.checkpoints / "stack.ckpt"
 
     @property
     def tested_checkpoint(self) -> Path:
@@ -142,7 +147,8 @@ class RunFolder:
         self.check_claim()
         (self.path / FAILED).unlink(missing_ok=True)
         write_atomically(self._mark, "")
-        (self.checkpoints / "last.ckpt").unlink(missing_ok=True)
+        for left in (self.checkpoints / "last.ckpt", self.stack_checkpoint):
+            left.unlink(missing_ok=True)
         self.is_over = True
         self.release()
 

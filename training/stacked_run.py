@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
+from pickle import UnpicklingError
 
 import lightning.pytorch as pl
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from datamodules.files import replacing
 
 from . import build, results
+from .errors import UserError
 from .folder import RunFolder
 from .job import Job
 from .moments import Moments
@@ -48,7 +49,7 @@ class StackedRun:
         self._tested, self._lowest, self._weights = 0, math.inf, Weights()
         self._waited, self._seconds = 0, 0.0
         self.moments: dict[str, Moments] = {}
-        if self._checkpoint.exists():
+        if self.folder.stack_checkpoint.exists():
             self._go_on()
 
     @property
@@ -56,19 +57,19 @@ class StackedRun:
         """How many it has trained."""
         return len(self._curves)
 
-    @property
-    def _checkpoint(self) -> Path:
-        """Where an interrupted run goes on; it was one of a stack, of which others may have finished."""
-        return self.folder.checkpoints / "stack.ckpt"
-
     def save(self, weights: Weights, moments: dict[str, Moments]) -> None:
         """Write what the run needs to go on after its last epoch."""
         state = {name: getattr(self, name) for name in KEPT}
-        with replacing(self._checkpoint) as temporary:
+        with replacing(self.folder.stack_checkpoint) as temporary:
             torch.save({"net": weights, "moments": moments, **state}, temporary)
 
     def _go_on(self) -> None:
-        checkpoint = torch.load(self._checkpoint, weights_only=True)
+        try:
+            checkpoint = torch.load(self.folder.stack_checkpoint, weights_only=True)
+        except (RuntimeError, UnpicklingError, EOFError, ValueError, KeyError) as error:
+            raise UserError(
+                f"{self.folder.stack_checkpoint} is damaged; remove it, and the run begins anew."
+            ) from error
         self.net.load_state_dict(checkpoint["net"])
         self.moments = checkpoint["moments"]
         for name in KEPT:
@@ -112,7 +113,6 @@ class StackedRun:
         self._save(task)
         self._log(trainer)
         results.write(trainer, task, self.job, self.folder, self._seconds)
-        self._checkpoint.unlink(missing_ok=True)
 
     def _save(self, task: pl.LightningModule) -> None:
         checkpoint = {

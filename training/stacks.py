@@ -42,22 +42,20 @@ def asked(given: Values, n_folds: int) -> tuple[int, Values]:
         for key in ("seed", "fold")
         if f"stack.{key}s" in numbers and len(given.get(key, [])) < 2
     }
-    if len(added.get("fold", [])) > n_folds:
-        folds = "is 1 fold" if n_folds == 1 else f"are {n_folds} folds"
-        raise UserError(f"stack.folds={numbers['stack.folds']}: there {folds}; give at most so many.")
+    if (last := int(added.get("fold", ["fold=0"])[-1].partition("=")[2])) >= n_folds:
+        raise UserError(f"stack.folds={numbers['stack.folds']}: fold={last} is none of the folds 0 to {n_folds - 1}.")
     return math.prod(numbers.values()), added
 
 
-def _number(values: Sequence[str]) -> int:
-    override = values[0]
-    text = override.partition("=")[2]
-    if len(values) > 1 or not text.isdecimal() or int(text) < 1:
-        raise UserError(f"{', '.join(values)}: give one whole number, 1 or more.")
+def _number(values: Sequence[str], least: int = 1) -> int:
+    text = values[0].partition("=")[2]
+    if len(values) > 1 or not text.isdecimal() or int(text) < least:
+        raise UserError(f"{', '.join(values)}: give one whole number, {least} or more.")
     return int(text)
 
 
 def _range(given: Values, key: str, count: int) -> list[str]:
-    first = int(given[key][0].partition("=")[2]) if key in given else 0
+    first = _number(given[key], least=0) if key in given else 0
     return [f"{key}={first + k}" for k in range(count)]
 
 

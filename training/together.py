@@ -4,7 +4,6 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import lightning.pytorch as pl
@@ -34,7 +33,7 @@ def fit(members: Sequence[Member], alone: Callable[[Sequence[Member]], None]) ->
 
     Args:
         members: the runs.
-        alone: trains one of them; where nothing goes with it, or their nets have a part that cannot be stacked.
+        alone: trains one of them, where nothing goes with it or its net has a part that cannot be stacked.
     """
     runs = _runs(members)
     if not runs:
@@ -45,7 +44,7 @@ def fit(members: Sequence[Member], alone: Callable[[Sequence[Member]], None]) ->
         return
     for stack in _in_step(runs):
         for part in memory.affordable(stack):
-            if len(part) == 1:
+            if len(part) == 1 and not part[0].epochs:
                 _one_by_one([Member(part[0].config, part[0].folder)], alone)
             else:
                 _Stack(part).fit()
@@ -119,6 +118,18 @@ class _Stack:
             trainer.fit(self.members.task, train, validation)
 
 
+def _end(run: StackedRun) -> None:
+    """Let a run end, whatever it meets: the others go on."""
+    try:
+        run.finish()
+    except HeldError:
+        pass  # somebody else has it now, and writes the same
+    except Exception as error:
+        if is_full(error):
+            raise
+        run.folder.fail(report(error))
+
+
 SECONDS = 60.0
 """Between two times that what has been trained so far is written: a stack of large nets takes seconds for it."""
 
@@ -168,8 +179,7 @@ class _Members(Callback):
         going_on = [k for k, run in enumerate(self.runs) if not run.is_over]
         for run in self.runs:
             if run.is_over:
-                with suppress(HeldError):  # somebody else has it now, and writes the same
-                    run.finish()
+                _end(run)
         self._keep(going_on, trainer)
         if going_on and time.monotonic() - self.saved > SECONDS:
             self._save(trainer)
