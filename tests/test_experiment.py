@@ -236,7 +236,10 @@ def test_a_bug_in_a_single_run_has_its_traceback(tmp_path: Path) -> None:
 
 def test_a_study_goes_on_where_it_was_interrupted_and_where_it_was_killed(train: Command, tmp_path: Path) -> None:
     code, errors = stopped(tmp_path, signal.SIGINT)
-    assert (code, errors.strip()) == (130, "Interrupted; the same command resumes after the last whole epoch.")
+    assert (code, errors.strip()) == (
+        130,
+        "Interrupted; the same command goes on after the last epoch that was written.",
+    )
     assert len(finished(tmp_path)) == 1
     code, _ = stopped(tmp_path, signal.SIGKILL)
     assert code == -signal.SIGKILL

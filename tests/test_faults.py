@@ -91,7 +91,7 @@ def test_two_launchers_of_the_same_study_share_its_work(tmp_path: Path) -> None:
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=450k", "lstm-cs-test", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=280k", "lstm-cs-test", str(place)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small disk needs root")
     yield place

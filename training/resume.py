@@ -99,8 +99,8 @@ class OneFileAnEpoch(TorchCheckpointIO):
         step = checkpoint["global_step"]
         if self.written is None or self.written[0] != step or not _linked(self.written[1], Path(path)):
             # Lightning's own way is over /tmp, and where that is another disk a file can come in half.
-            with replacing(Path(path)) as temporary:
-                torch.save(checkpoint, temporary)
+            with replacing(Path(path)) as temporary, open(temporary, "wb") as file:  # open: a full disk says so
+                torch.save(checkpoint, file)
         self.written = step, Path(path)
 
 

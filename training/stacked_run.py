@@ -60,8 +60,8 @@ class StackedRun:
     def save(self, weights: Weights, moments: dict[str, Moments]) -> None:
         """Write what the run needs to go on after its last epoch."""
         state = {name: getattr(self, name) for name in KEPT}
-        with replacing(self.folder.stack_checkpoint) as temporary:
-            torch.save({"net": weights, "moments": moments, **state}, temporary)
+        with replacing(self.folder.stack_checkpoint) as temporary, open(temporary, "wb") as file:
+            torch.save({"net": weights, "moments": moments, **state}, file)
 
     def _go_on(self) -> None:
         try:
@@ -122,8 +122,8 @@ class StackedRun:
             "state_dict": task.state_dict(),
             type(self.job.data).__qualname__: self.job.data.state_dict(),
         }
-        with replacing(self.folder.tested_checkpoint) as temporary:
-            torch.save(checkpoint, temporary)
+        with replacing(self.folder.tested_checkpoint) as temporary, open(temporary, "wb") as file:
+            torch.save(checkpoint, file)
 
     def _log(self, trainer: pl.Trainer) -> None:
         """The curves, and the states of the tested epoch alone: those of a stack's other epochs are gone."""
