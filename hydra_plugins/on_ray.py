@@ -16,6 +16,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from training.command_line import not_installed
 from training.errors import UserError
 from training.launchers import CODE, PROJECT
 
@@ -66,7 +67,7 @@ class RayLauncher(Launcher):
         """
         self.context, self.task, self.config = hydra_context, task_function, config
         if importlib.util.find_spec("ray") is None:
-            raise UserError('hydra/launcher=ray is not installed; pip install -e ".[ray]" brings it.')
+            raise UserError(not_installed("ray"))
         _refuse_silence(self.init["address"] or os.environ.get("RAY_ADDRESS") or _last_cluster())
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:

@@ -44,8 +44,8 @@ class Launcher:
 
     def _outcome(self, run: Planned) -> Outcome:
         if run.seed in self.failing:
-            return Outcome(run.overrides[0], str(run.path), "failed", "no luck")
-        return Outcome(run.overrides[0], str(run.path), "finished")
+            return Outcome(run.overrides[0], "failed", "no luck")
+        return Outcome(run.overrides[0], "finished")
 
 
 DEAD = "filelock/2\npid=2147483646\nhost={host}\nmode=lease\ntoken=0\nduration=60.0\n"
@@ -108,7 +108,7 @@ def test_after_a_full_disk_nothing_is_launched(tmp_path: Path) -> None:
 
     def full(jobs: list[list[Planned]]) -> list[list[Outcome]]:
         launched.extend(run.seed for job in jobs for run in job)
-        return [[Outcome("", str(run.path), "full", "the disk is full") for run in job] for job in jobs]
+        return [[Outcome("", "full", "the disk is full") for run in job] for job in jobs]
 
     made = rounds(tmp_path, Launcher({}))
     made.launch, made.at_once = full, 1

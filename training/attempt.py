@@ -44,13 +44,11 @@ class Outcome(NamedTuple):
 
     Attributes:
         run: its name.
-        folder: its path; empty if its configuration names none.
         state: "elsewhere": another process makes it; "full": it was not made or not finished for want of disk space.
         error: why there is no result, in one line.
     """
 
     run: str
-    folder: str
     state: Literal["finished", "failed", "elsewhere", "full"]
     error: str = ""
 
@@ -143,7 +141,7 @@ def _several(config: DictConfig, run: Fit) -> list[Outcome]:
         check_place(HydraConfig.get().sweeper.place)
         members = _members(config)
     except MISTAKES as error:
-        outcome = Outcome(" ".join(HydraConfig.get().overrides.task), "", "failed", message(error))
+        outcome = Outcome(" ".join(HydraConfig.get().overrides.task), "failed", message(error))
         _say(0, outcome)
         return [outcome] * max(1, len(HydraConfig.get().sweeper.together))
     taken = [_taken(member) for member in members]
@@ -165,7 +163,7 @@ def _taken(member: Member) -> Outcome | None:
             folder.claim()
         if folder.is_finished():  # by another command, since this one began
             folder.release()
-            return Outcome(name, str(folder.path), "finished")
+            return Outcome(name, "finished")
     except MISTAKES as error:
         return _without_result(folder, error)
     return None
@@ -190,20 +188,20 @@ def _outcome(member: Member, error: Exception | None) -> Outcome:
     """Of a run that was tried."""
     folder = member.folder
     if folder.is_finished():
-        return Outcome(_name(folder), str(folder.path), "finished")
+        return Outcome(_name(folder), "finished")
     if error is None:
-        return Outcome(_name(folder), str(folder.path), "failed", folder.failure or "it ended without a result")
+        return Outcome(_name(folder), "failed", folder.failure or "it ended without a result")
     return _without_result(folder, error)
 
 
 def _without_result(folder: RunFolder, error: Exception) -> Outcome:
-    name, path, text = _name(folder), str(folder.path), folder.failure or message(error)
+    name, text = _name(folder), folder.failure or message(error)
     if isinstance(error, HeldError) and not folder.is_over:
-        return Outcome(name, path, "elsewhere", text)
+        return Outcome(name, "elsewhere", text)
     if isinstance(error, DiskFullError) and not folder.is_over:
-        return Outcome(name, path, "full", text)
+        return Outcome(name, "full", text)
     kept = "" if isinstance(error, MISTAKES) else f" (traceback in {folder.path / FAILED})"
-    return Outcome(name, path, "failed", f"{text}{kept}")
+    return Outcome(name, "failed", f"{text}{kept}")
 
 
 def _name(folder: RunFolder) -> str:

@@ -21,7 +21,7 @@ from datamodules.errors import DataError
 
 from .configuration import composed
 from .errors import UserError
-from .stacks import KEYS
+from .stacks import KEYS, MULTIRUN
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 COMPOSITION = (HydraException, OmegaConfBaseException)
@@ -66,7 +66,7 @@ def several_if_stacked(arguments: list[str]) -> None:
     """Let `stack=` mean -m as well: it names several runs."""
     for place, argument in enumerate(arguments):
         if argument.partition("=")[0] in KEYS:
-            arguments.insert(place, "hydra.mode=MULTIRUN")  # here, because overrides stand together
+            arguments.insert(place, MULTIRUN)  # here, because overrides stand together
             return
 
 
@@ -99,8 +99,7 @@ def _explain(error: Exception) -> str:
     """Hydra's message, or the nearest key where one was mistyped."""
     launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", str(error))
     if launcher is not None and launcher.group(1) in EXTRAS:
-        name = launcher.group(1)
-        return f'hydra/launcher={name} is not installed; pip install -e ".[{EXTRAS[name]}]" brings it.'
+        return not_installed(launcher.group(1))
     unknown = re.match(r"Could not override '([^']+)'", str(error))
     if unknown is None:
         message = str(error).split("Config search path")[0].strip()
@@ -109,6 +108,11 @@ def _explain(error: Exception) -> str:
     near = difflib.get_close_matches(key, _known_keys(), n=1)
     meant = f", did you mean {near[0]!r}?" if near else "."
     return f"there is no key {key!r}{meant} python train.py --help lists them."
+
+
+def not_installed(launcher: str) -> str:
+    """What to say of one of EXTRAS that is missing."""
+    return f'hydra/launcher={launcher} is not installed; pip install -e ".[{EXTRAS[launcher]}]" brings it.'
 
 
 def _known_keys() -> list[str]:

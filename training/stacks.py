@@ -10,8 +10,11 @@ from .errors import UserError
 
 KEYS = ("stack", "stack.seeds", "stack.folds")
 
+MULTIRUN = "hydra.mode=MULTIRUN"
+"""What they imply: -m, as an override."""
+
 Values = Mapping[str, list[str]]
-"""The values of each key on the command line, as overrides such as "seed=0"."""
+"""What a command varies: the values of each key, as overrides such as "cell=C1"."""
 
 
 def asked(given: Values, n_folds: int) -> tuple[int, Values]:

@@ -15,14 +15,11 @@ from .command_line import MISTAKES
 from .configuration import fingerprint
 from .errors import UserError
 from .folder import RunFolder
-from .stacks import KEYS, asked
+from .stacks import KEYS, Values, asked
 
 LIGHT = ("seed", "fold")
 """Keys that touch nothing else of a configuration, so that runs which differ in them only are composed once. They also
 vary slowest: a study that was stopped half-way has all cells of its first seed and folds."""
-
-Values = Mapping[str, list[str]]
-"""What a command varies: the values of each key, as overrides such as "cell=C1"."""
 
 Run = Mapping[str, str]
 """One run of a command: an override for each key."""

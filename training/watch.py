@@ -16,6 +16,7 @@ from typing import NamedTuple
 from .claims import holder
 from .errors import DiskFullError, UserError, is_full
 from .folder import FAILED, MARK, write_atomically
+from .stacks import MULTIRUN
 
 STUDIES = ".studies"
 """Below runs_dir: a file for each study."""
@@ -76,7 +77,7 @@ def record(runs_dir: Path, folders: Sequence[Path]) -> Path:
     name = hashlib.sha256("\n".join(sorted(below)).encode()).hexdigest()[:8]
     path = runs_dir.absolute() / STUDIES / f"{name}.json"
     about = {
-        "command": shlex.join(["python", *(given for given in sys.argv if given != "hydra.mode=MULTIRUN")]),
+        "command": shlex.join(["python", *(given for given in sys.argv if given != MULTIRUN)]),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "since": time.time(),
