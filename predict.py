@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from training.trained import Trained
+    from inference.saved_run import Trained
 
 EPILOG = """\
 examples:
@@ -25,13 +25,13 @@ def main() -> None:
     given = arguments()
 
     # Torch takes seconds to import: only after everything that --help answers.
-    from training.command_line import one_line_errors
+    from conf.command_line import one_line_errors
 
     with one_line_errors(), until_nobody_reads():
-        from training import trained
-        from training.configuration import is_market
+        from conf.configuration import is_market
+        from inference import saved_run
 
-        run = trained.load(given.run)
+        run = saved_run.load(given.run)
         forecast(run, given) if is_market(run.config) else label(run, given)
 
 
@@ -65,8 +65,8 @@ def arguments() -> argparse.Namespace:
 
 def label(run: "Trained", given: argparse.Namespace) -> None:
     """Print the label and the probabilities of each text."""
-    from training.classify import as_json, as_table, classify
-    from training.errors import UserError
+    from cells.errors import UserError
+    from inference.classify import as_json, as_table, classify
 
     if given.data_dir or given.end:
         raise UserError(f"--data-dir and --end are for runs with features=; {run.folder.path} labels texts.")
@@ -84,7 +84,7 @@ def texts(given: argparse.Namespace) -> Iterator[str]:
     Raises:
         UserError: there is none, there are two kinds of them, or a file cannot be read.
     """
-    from training.errors import UserError
+    from cells.errors import UserError
 
     if given.file and given.texts:
         raise UserError("texts are given both as arguments and by --file: leave one of them out.")
@@ -110,8 +110,8 @@ def texts(given: argparse.Namespace) -> Iterator[str]:
 
 def forecast(run: "Trained", given: argparse.Namespace) -> None:
     """Print the next close, its backtest error, and persistence beside it."""
-    from training.errors import UserError
-    from training.next_close import as_json, as_table, next_close
+    from cells.errors import UserError
+    from inference.next_close import as_json, as_table, next_close
 
     if given.texts or given.file:
         raise UserError(f"{run.folder.path} forecasts the market (features={run.config.features.name}); give no text.")

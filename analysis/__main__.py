@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import market, report, tables
-from .results import ResultsError
-from .status import follow, status
-from .summary import summary
+from analysis import market, report, tables
+from analysis.results import ResultsError
+from analysis.status import follow, status
+from analysis.summary import summary
 
 
 def main() -> None:

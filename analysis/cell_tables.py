@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from . import published
-from .compare import ALPHA, LSTM_CS, SCORES, averages
-from .design import GROUP, in_order
-from .table import Table, estimate, file_name, named, number
+from analysis import published
+from analysis.compare import ALPHA, LSTM_CS, SCORES, averages
+from analysis.design import GROUP, in_order
+from analysis.table import Table, estimate, file_name, named, number
 
 TITLES = {
     "accuracy": "Accuracy",

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from . import published
-from .compare import F1, LSTM_CS
+from analysis import published
+from analysis.compare import F1, LSTM_CS
 
 SIX = ("mlma", "hasoc", "ag", "crowd", "hate", "semeval")
 """The data sets of the averages: all but ROBO."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from .design import FACTS, GROUP
+from analysis.design import FACTS, GROUP
 
 SCORES = ["accuracy", "macro_f1", "micro_f1", "weighted_f1"]
 """The scores of the paper's tables, in their order."""

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.published import alterations
+from analysis.results import ResultsError, configuration, read, unfinished
 from cells.alterations import CURRENT, HIDDEN
-
-from .published import alterations
-from .results import ResultsError, configuration, read, unfinished
 
 GROUP = ["data", "model", "settings"]
 """Runs of one group differ in cell, seed and fold only; `settings` is a fingerprint of all else."""

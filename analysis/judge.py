@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from . import published
-from .claims import CLAIMS, COUNTED, EVERY, MEAN_CURRENT, SIMPLE, Claim, Counted, of_the_tables
-from .compare import ALPHA, LSTM_CS, averages, improvements, mean_cell, models, of_mean_scores
-from .verdict import (
+from analysis import published
+from analysis.claims import CLAIMS, COUNTED, EVERY, MEAN_CURRENT, SIMPLE, Claim, Counted, of_the_tables
+from analysis.compare import ALPHA, LSTM_CS, averages, improvements, mean_cell, models, of_mean_scores
+from analysis.verdict import (
     NOT_DECIDABLE,
     NOT_REPRODUCED,
     REPRODUCED,

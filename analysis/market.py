@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import published
-from .results import ResultsError, configuration, read, read_table
-from .table import Table, file_name, number, plain, span
+from analysis import published
+from analysis.results import ResultsError, configuration, read, read_table
+from analysis.table import Table, file_name, number, plain, span
 
 SCORES = [f"{split}_{score}" for split in ("train", "val") for score in ("rmse", "mae")]
 FIELD = ["window", "features", "model"]
@@ -44,7 +44,7 @@ def every(runs: Path) -> list[Table]:
         days = metrics["folder"].map(_validated(predictions))
         found += tables(metrics.assign(days=days)[paper], baselines[_of_the_paper(baselines)])
     if (walked := predictions["protocol"] == "walk_forward").any():
-        from .walk_forward import pooled  # imports SciPy
+        from analysis.walk_forward import pooled  # imports SciPy
 
         found.append(pooled(predictions[walked]))
     if not found:

@@ -6,11 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.design import Design, absent, recipes
+from analysis.results import configuration, unfinished
+from analysis.table import Table
 from cells.alterations import Alteration
-
-from .design import Design, absent, recipes
-from .results import configuration, unfinished
-from .table import Table
 
 COLUMNS = ["data", "model", "settings", "cell", "seed", "fold", "error"]
 """Of the table; `settings` in words."""

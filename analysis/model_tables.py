@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from . import published
-from .cell_tables import TITLES
-from .compare import LSTM_CS, SCORES, models
-from .design import in_order
-from .table import Table, file_name, measured, named, number, span
+from analysis import published
+from analysis.cell_tables import TITLES
+from analysis.compare import LSTM_CS, SCORES, models
+from analysis.design import in_order
+from analysis.table import Table, file_name, measured, named, number, span
 
 TOP = ("baseline", "C1", "H2")
 """The rows of Tables 12 and 15: no modification, the top current-state one, the top hidden-state one."""

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from analysis.results import ResultsError
 from datamodules.files import replacing
-
-from .results import ResultsError
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from .compare import ALPHA
+from analysis.compare import ALPHA
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from cells.alterations import Alteration
-from training.configuration import settings_of
-from training.errors import UserError
-from training.folder import CONFIG, FAILED, MARK, RunFolder
+from cells.errors import UserError
+from training.run.folder import CONFIG, FAILED, MARK, RunFolder
+from training.run.record import settings_of
 
 METRICS = "metrics.csv"
 UNFINISHED = "unfinished"

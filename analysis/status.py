@@ -4,9 +4,8 @@ import sys
 import time
 from pathlib import Path
 
-from training import watch
-
-from .results import ResultsError
+from analysis.results import ResultsError
+from training.studies import progress
 
 EVERY = 3.0
 """Seconds between two looks of --watch."""
@@ -23,7 +22,7 @@ def status(runs: Path) -> str:
     for study in studies:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.since))
         lines.append(f"{study.command}  ({study.host}, pid {study.pid}, since {since})")
-        lines.append(f"  {watch.standing(study.folders, study.since)}")
+        lines.append(f"  {progress.standing(study.folders, study.since)}")
     if len(studies) > 1:
         lines.append(f"all  {_total(studies)}")
     return "\n".join(lines)
@@ -46,19 +45,19 @@ def follow(runs: Path) -> str:
             return ""
 
 
-def _line(standing: watch.Standing) -> str:
-    return f"{watch.REPLACE if sys.stdout.isatty() else ''}{standing}"
+def _line(standing: progress.Standing) -> str:
+    return f"{progress.REPLACE if sys.stdout.isatty() else ''}{standing}"
 
 
-def _total(studies: list[watch.Study]) -> watch.Standing:
+def _total(studies: list[progress.Study]) -> progress.Standing:
     folders = dict.fromkeys(folder for study in studies for folder in study.folders)
-    return watch.standing(folders, min(study.since for study in studies))
+    return progress.standing(folders, min(study.since for study in studies))
 
 
-def _studies(runs: Path) -> list[watch.Study]:
-    paths = sorted((runs / watch.STUDIES).glob("*.json"))
+def _studies(runs: Path) -> list[progress.Study]:
+    paths = sorted((runs / progress.STUDIES).glob("*.json"))
     if not paths:
         raise ResultsError(
             f"{runs} holds no study; give the runs_dir of one (python train.py -m ... or experiment=...), usually runs."
         )
-    return sorted(map(watch.read, paths), key=lambda study: study.since)
+    return sorted(map(progress.read, paths), key=lambda study: study.since)

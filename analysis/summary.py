@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from .design import GROUP, refuse_twice
-from .results import kinds, read, unfinished
+from analysis.design import GROUP, refuse_twice
+from analysis.results import kinds, read, unfinished
 
 CELL = [*GROUP, "cell"]
 """Fits of one group differ in seed and fold only."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import output
+from analysis import output
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import cell_tables, market, missing, model_tables
-from .compare import SCORES, improvements
-from .design import Design, check, in_order, stopped, study
-from .judge import verdicts
-from .ranks import ranks
-from .results import ResultsError, kinds, read
-from .table import Table, file_name, markdown, measured, named, number, write
+from analysis import cell_tables, market, missing, model_tables
+from analysis.compare import SCORES, improvements
+from analysis.design import Design, check, in_order, stopped, study
+from analysis.judge import verdicts
+from analysis.ranks import ranks
+from analysis.results import ResultsError, kinds, read
+from analysis.table import Table, file_name, markdown, measured, named, number, write
 
 NO_MARKET = "bitcoin_not_made"
 """Name of the table that says why there are none of the market."""

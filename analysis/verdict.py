@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compare import ALPHA
+from analysis.compare import ALPHA
 
 REPRODUCED, NOT_REPRODUCED, NOT_DECIDABLE = "reproduced", "not reproduced", "not decidable"
 IN_SIGN = "reproduced in sign only"

@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from analysis.results import ResultsError
+from analysis.table import Table
 from forecasting.accuracy import compare
-
-from .results import ResultsError
-from .table import Table
 
 RUN = ["features", "sentiment", "control", "window", "horizon", "source"]
 """What the forecasts of one row have in common with those of its baselines."""

@@ -3,7 +3,7 @@
 import argparse
 import importlib
 
-from .shapes import SHAPES
+from benchmarks.shapes import SHAPES
 
 
 def main() -> None:

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
+from benchmarks.measure import Calls
+from benchmarks.shapes import Shape
 from cells import LSTM
 from cells.recurrence import Weights, runner
-
-from .measure import Calls
-from .shapes import Shape
 
 ALTERATIONS = {
     "baseline": "baseline",

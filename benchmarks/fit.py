@@ -13,10 +13,10 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
-from cells.plan import plan
-from training import build
-from training.configuration import register_cells
-from training.folder import RunFolder
+from cells.llvm.plan import plan
+from conf.configuration import register_cells
+from training.run import build
+from training.run.folder import RunFolder
 
 STEPS, EPOCH, BARE_STEPS, BARE_EPOCH = "steps by Lightning", "epoch by Lightning", "bare steps", "bare epoch"
 """Without and with the validation part. Lightning's epoch has all that train.py does around the steps: metrics, logs,
@@ -40,14 +40,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _train(config: DictConfig) -> dict[str, list[float]]:
-    job = build.job(config)
-    task = job.task(build.net(config, job), config.lr)
+    problem = build.problem(config)
+    task = problem.task(build.net(config, problem), config.lr)
     folder = RunFolder.of(config)
     folder.claim()
-    trainer = build.trainer(config, job, folder)
+    trainer = build.trainer(config, problem, folder)
     turns = Turns(task)
     trainer.callbacks.append(turns)  # type: ignore[attr-defined]
-    build.fit(trainer, task, job, folder)
+    build.fit(trainer, task, problem, folder)
     return turns.times
 
 

@@ -17,9 +17,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from benchmarks.measure import interleaved, on_the_clock
 from cells import LSTM
-
-from .measure import interleaved, on_the_clock
 
 STOCK = "nn.LSTM"
 ROUNDS = 20  # measurements of each layer at each shape

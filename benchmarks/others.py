@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.contenders import calls_of
+from benchmarks.measure import Calls
+from benchmarks.shapes import Shape
 from cells import LSTM
-
-from .contenders import calls_of
-from .measure import Calls
-from .shapes import Shape
 
 
 def has_keras() -> bool:

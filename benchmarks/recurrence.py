@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from . import contenders, others
-from .measure import Calls, interleaved, peak
-from .shapes import SHAPES, Shape
+from benchmarks import contenders, others
+from benchmarks.measure import Calls, interleaved, peak
+from benchmarks.shapes import SHAPES, Shape
 
 Entry = dict[str, Any]
 Contenders = dict[tuple[str, str], Callable[[], Calls]]  # by (full or ragged, name)

@@ -6,7 +6,7 @@ Table 1 of the paper is in `cells.alterations`, which does not import torch.
 from typing import TYPE_CHECKING, Any
 
 from cells.alterations import CURRENT, HIDDEN, Alteration, resolve
-from cells.formula import FormulaError
+from cells.language.formula import FormulaError
 
 if TYPE_CHECKING:
     from cells.lstm import LSTM, LSTMCell

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
-from cells.formula import parse
+from cells.language.formula import parse
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,7 +50,7 @@ class Alteration:
     """The formulas of one cell; None leaves that state as it is, Alteration() is the baseline.
 
     The formulas are kept in canonical text, so Alteration("(c)*o") == Alteration("c * o").
-    Raises cells.formula.FormulaError for anything the language does not know.
+    Raises cells.language.formula.FormulaError for anything the language does not know.
     """
 
     current: str | None = None

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
-from cells import fast
+from cells import backends
 from cells.alterations import Spec
 from cells.recurrence import Step, Unroll, Weights, loop, runner, why_eager
 
@@ -71,7 +71,7 @@ class LSTM(_Altered, nn.LSTM):
     def path(self) -> str:
         """Which loop the next call takes, and why if it is not the fast one."""
         weights = [own for layer in range(self.num_layers) for own in self._weights(layer)]
-        reason = fast.obstacle(self.recurrence, [], weights)
+        reason = backends.obstacle(self.recurrence, [], weights)
         return f"reference ({loop(self.recurrence)} loop): {reason}" if reason else "fast (compiled loops)"
 
     def forward(  # type: ignore[override]
@@ -179,8 +179,8 @@ class LSTM(_Altered, nn.LSTM):
         """One layer, as `Unroll.forward`: the one place that decides which loop runs."""
         unroll = self.recurrence
         if not torch.jit.is_scripting():
-            if fast.takes(self.recurrence, [rows, c, h], weights):
-                return fast.layer(self.recurrence, rows, sizes, c, h, weights)
+            if backends.takes(self.recurrence, [rows, c, h], weights):
+                return backends.layer(self.recurrence, rows, sizes, c, h, weights)
             unroll = runner(self.recurrence)
         return unroll(rows, sizes, c, h, weights)
 

@@ -32,9 +32,9 @@ def observe(lstm: LSTM, input: Tensor | PackedSequence, lengths: Tensor | None =
     PackedSequence. The module stays in its mode, so dropout between the layers acts if it is training.
     """
     if lstm.path.startswith("fast"):
-        from cells import compiled  # here, because there may be no llvmlite
+        from cells.llvm import layer  # here, because there may be no llvmlite
 
-        with compiled.observed() as seen:
+        with layer.observed() as seen:
             lstm(input, lengths=lengths)
         if seen:  # a batch without a step takes the reference
             return seen

@@ -17,7 +17,7 @@ from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from cells.alterations import Alteration, Spec, resolve
-from cells.formula import parse
+from cells.language.formula import parse
 
 log = logging.getLogger(__name__)
 

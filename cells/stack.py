@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cells import fast
+from cells import backends
 from cells.lstm import LSTM
 from cells.packed import Packed, StackedSequence, packed
 from cells.recurrence import Formula, Step, Unroll, Weights, runner
@@ -90,7 +90,7 @@ class StackedLSTM(nn.Module):
     @property
     def path(self) -> str:
         """Which loop the next call takes, and why if it is not the fast one."""
-        reason = fast.obstacle(self.recurrence, [], self._weights())
+        reason = backends.obstacle(self.recurrence, [], self._weights())
         return f"masked loop: {reason}" if reason else "fast (compiled loops)"
 
     def _weights(self) -> list[Weights]:
@@ -101,11 +101,11 @@ class StackedLSTM(nn.Module):
     def _rows(self, rows: Tensor, how: Packed) -> Tensor:
         """[K, N, D H] of rows [K, N, I]."""
         weights = self._weights()
-        if not fast.takes(self.recurrence, [rows], weights, "the masked path"):
+        if not backends.takes(self.recurrence, [rows], weights, "the masked path"):
             return how.pick(self._masked(how.pad(rows), how.lengths.to(rows.device), weights))
-        from cells import compiled_stack  # here, because there may be no llvmlite
+        from cells.llvm import stacked_layer  # here, because there may be no llvmlite
 
-        return compiled_stack.layer(self.recurrence, rows, how.sizes, weights)
+        return stacked_layer.layer(self.recurrence, rows, how.sizes, weights)
 
     def _masked(self, input: Tensor, lengths: Tensor, weights: list[Weights]) -> Tensor:
         models, batch, steps, _ = input.shape

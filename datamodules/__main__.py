@@ -2,10 +2,9 @@
 
 import sys
 
-from training.command_line import one_line_errors
-from training.configuration import CONF, check, composed
-
-from .errors import DataError
+from conf.command_line import one_line_errors
+from conf.configuration import CONF, check, composed
+from datamodules.errors import DataError
 
 
 def main() -> None:
@@ -23,7 +22,7 @@ def _described(name: str, *overrides: str) -> str:
         raise DataError(f"there is no data set {name!r}: choose {', '.join(_names())}.")
     config = composed(f"data={name}", *overrides)
     check(config)
-    from .describe import describe  # heavy: only after everything that can be refused was refused
+    from datamodules.texts.describe import describe  # heavy: only after everything that can be refused was refused
 
     return describe(config)
 

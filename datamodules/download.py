@@ -10,8 +10,8 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
-from .errors import DataError
-from .files import replacing
+from datamodules.errors import DataError
+from datamodules.files import replacing
 
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 1 << 16  # bytes

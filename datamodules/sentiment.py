@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from .download import fetch, hash_of
-from .errors import DataError
-from .scoring import daily_file
+from datamodules.download import fetch, hash_of
+from datamodules.errors import DataError
+from datamodules.tweets.scoring import daily_file
 
 
 class Places(NamedTuple):

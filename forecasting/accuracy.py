@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error, root_mean_squared_error
 
-from datamodules.protocols import Fold
-from datamodules.windows import Floats
+from datamodules.market.protocols import Fold
+from datamodules.market.windows import Floats
 
 
 def errors(fold: Fold, forecasts: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:

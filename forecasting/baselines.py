@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from datamodules.protocols import Fold
-from datamodules.windows import Floats
+from datamodules.market.protocols import Fold
+from datamodules.market.windows import Floats
 
 LONGEST_MEMORY = 20  # days; the order of the autoregression is at most this
 PENALTIES = np.logspace(0, 6, 7)

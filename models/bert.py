@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from datamodules.encoders import opened
-
-from .initialise import like_keras
+from datamodules.texts.encoders import opened
+from models.initialise import like_keras
 
 TOGETHER = 16
 """Documents of like length that pass the encoder at once: one long document would make padding of most of a batch."""

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .batch import TextBatch
+from models.batch import TextBatch
 
 Floats = NDArray[np.float64]
 

@@ -5,9 +5,8 @@ from torch import Tensor, nn
 
 from cells import LSTM
 from cells.alterations import Alteration, Spec, resolve
-
-from .initialise import like_keras
-from .pooling import max_and_mean
+from models.initialise import like_keras
+from models.pooling import max_and_mean
 
 
 class Transformer(nn.Module):

@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from cells import resolve
-from training.configuration import settings_of
+from training.run.record import settings_of
 
 SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1")
 HEADER = "data,model,cell,current,hidden,settings,seed,fold,seconds,parameters,epoch,split," + ",".join(SCORES)

@@ -1,1 +1,1 @@
-"""From a configuration to a finished run: its folder, its trainer, what it logs and what it leaves behind."""
+"""Training: one run, many nets as one, many runs of one command."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from ..results import read, read_table
-from ..table import Table, number
-from .drawing import Axis, Figure, label, panel, ruled, tag
-from .palette import BLUE
+from analysis.report.drawing import Axis, Figure, label, panel, ruled, tag
+from analysis.report.palette import BLUE
+from analysis.results import read, read_table
+from analysis.table import Table, number
 
 NET = ["protocol", "window", "model"]
 """What has a picture, and a panel, of its own."""

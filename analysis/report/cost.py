@@ -3,12 +3,12 @@
 import pandas as pd
 from markupsafe import Markup
 
-from ..cell_tables import TITLES
-from ..compare import LSTM_CS
-from ..model_tables import MACHINE, encoders
-from ..table import named
-from .drawing import WIDTH, Axis, Figure, legend, mark, panel, ruled, ruled_across, text
-from .palette import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
+from analysis.cell_tables import TITLES
+from analysis.compare import LSTM_CS
+from analysis.model_tables import MACHINE, encoders
+from analysis.report.drawing import WIDTH, Axis, Figure, legend, mark, panel, ruled, ruled_across, text
+from analysis.report.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
+from analysis.table import named
 
 METRIC = "macro_f1"
 STYLES = {

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pandas as pd
 from markupsafe import Markup
 
-from ..design import in_order
-from ..table import Table, file_name, named, number
-from .drawing import WIDTH, Axis, Figure, label, legend, mark, panel, ruled
-from .logs import CellLogs, Group
-from .palette import BLUE, GREEN, ORANGE, VERMILLION
+from analysis.design import in_order
+from analysis.report.drawing import WIDTH, Axis, Figure, label, legend, mark, panel, ruled
+from analysis.report.logs import CellLogs, Group
+from analysis.report.palette import BLUE, GREEN, ORANGE, VERMILLION
+from analysis.table import Table, file_name, named, number
 
 SHOWN = {
     "c": ("cell state c", "root mean square", 1, 3),

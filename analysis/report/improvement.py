@@ -5,16 +5,15 @@ from collections.abc import Iterator
 import pandas as pd
 from markupsafe import Markup
 
+from analysis import published
+from analysis.cell_tables import LEFT_OUT, TITLES
+from analysis.claims import SIX
+from analysis.compare import ALPHA, LSTM_CS, averages
+from analysis.design import GROUP, in_order
+from analysis.report.drawing import WIDTH, Axis, Figure, label, legend, line, mark, panel, ruled, text
+from analysis.report.palette import BLACK, BLUE, GREEN, GREY, VERMILLION
+from analysis.table import estimate, measured, named, number
 from cells.alterations import CURRENT, HIDDEN
-
-from .. import published
-from ..cell_tables import LEFT_OUT, TITLES
-from ..claims import SIX
-from ..compare import ALPHA, LSTM_CS, averages
-from ..design import GROUP, in_order
-from ..table import estimate, measured, named, number
-from .drawing import WIDTH, Axis, Figure, label, legend, line, mark, panel, ruled, text
-from .palette import BLACK, BLUE, GREEN, GREY, VERMILLION
 
 METRICS = ("macro_f1", "accuracy")
 LEFT, TOP, ROW = 100, 26, 17

@@ -6,10 +6,10 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ..table import named
-from .drawing import WIDTH, Axis, Figure, legend, line, mark, panel, ruled, ruled_across, tag
-from .logs import CellLogs, Group, mean_curve
-from .palette import BLACK, BLUE, GREY, VERMILLION
+from analysis.report.drawing import WIDTH, Axis, Figure, legend, line, mark, panel, ruled, ruled_across, tag
+from analysis.report.logs import CellLogs, Group, mean_curve
+from analysis.report.palette import BLACK, BLUE, GREY, VERMILLION
+from analysis.table import named
 
 TAGS = {
     "train/loss": ("training loss", 1),

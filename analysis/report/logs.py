@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..design import GROUP, in_order
-from .events import epochs
-from .persistence import feature_sets
+from analysis.design import GROUP, in_order
+from analysis.report.events import epochs
+from analysis.report.persistence import feature_sets
 
 MOST = 20
 """Fits of a cell whose logs are read: each takes 8 ms, and a mean over 20 curves is smooth."""

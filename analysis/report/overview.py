@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ..missing import NOT_RUN
-from ..results import UNFINISHED
-from ..table import Table, span
-from ..verdict import VERDICTS
+from analysis.missing import NOT_RUN
+from analysis.results import UNFINISHED
+from analysis.table import Table, span
+from analysis.verdict import VERDICTS
 
 
 def of_texts(results: pd.DataFrame, groups: pd.DataFrame) -> str:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from .. import output
-from ..table import Table
-from .sections import Section, sections
+from analysis import output
+from analysis.report.sections import Section, sections
+from analysis.table import Table
 
 HERE = Path(__file__).parent
 PAGE = "index.html"

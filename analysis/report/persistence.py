@@ -3,8 +3,8 @@
 import pandas as pd
 from markupsafe import Markup
 
-from .drawing import Axis, Figure, label, legend, line, mark, panel, ruled
-from .palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
+from analysis.report.drawing import Axis, Figure, label, legend, line, mark, panel, ruled
+from analysis.report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
 
 PANEL = ["protocol", "window", "horizon", "source"]
 """Runs that differ in these are not drawn in one panel."""

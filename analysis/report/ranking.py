@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from ..cell_tables import TITLES
-from ..ranks import Ranks
-from ..table import named
-from .drawing import Axis, Figure, label, line, panel, text
-from .palette import BLACK, GREY, VERMILLION
+from analysis.cell_tables import TITLES
+from analysis.ranks import Ranks
+from analysis.report.drawing import Axis, Figure, label, line, panel, text
+from analysis.report.palette import BLACK, GREY, VERMILLION
+from analysis.table import named
 
 WIDTH, MARGIN, TOP, ROW, BAR = 720, 130, 84, 17, 8
 

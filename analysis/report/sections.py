@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..compare import improvements
-from ..design import stopped, study
-from ..ranks import ranks
-from ..results import kinds, read_table
-from ..table import Table
-from ..tables import NO_MARKET, every
-from . import bitcoin, cost, gates, improvement, learning, logs, overview, persistence, ranking
-from .drawing import Figure
+from analysis.compare import improvements
+from analysis.design import stopped, study
+from analysis.ranks import ranks
+from analysis.report import bitcoin, cost, gates, improvement, learning, logs, overview, persistence, ranking
+from analysis.report.drawing import Figure
+from analysis.results import kinds, read_table
+from analysis.table import Table
+from analysis.tables import NO_MARKET, every
 
 FIRST = ("missing", "verdicts", "design", NO_MARKET)
 """Tables that stand at the top."""

@@ -1,0 +1,1 @@
+"""The language of formulas: text to tree, tree to derivative; it knows no target."""

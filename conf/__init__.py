@@ -1,0 +1,1 @@
+"""The configuration: the YAML files here, composed by Hydra and checked."""

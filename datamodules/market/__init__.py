@@ -1,0 +1,1 @@
+"""Market series: read, joined, windowed and split without leaks."""

@@ -1,0 +1,1 @@
+"""Text corpora: read, pre-processed, split into folds, numbered and batched."""

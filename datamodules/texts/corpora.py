@@ -1,0 +1,153 @@
+"""The data sets: one function each, from the source's own file to texts and labels.
+
+To add one: its function here, conf/data/NAME.yaml, and a fixture of a few rows below tests/fixtures/NAME/.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.texts.rows import Row, csv_rows, tsv_rows
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents and their labels.
+
+    Attributes:
+        texts: as the source has them.
+        labels: for each text, the numbers of its classes in rising order: one, or any number if multi-label.
+        classes: their names.
+        multilabel: whether a text may have several classes or none.
+    """
+
+    texts: list[str]
+    labels: list[tuple[int, ...]]
+    classes: tuple[str, ...]
+    multilabel: bool = False
+
+
+def one_hot(labels: Sequence[tuple[int, ...]], classes: int) -> NDArray[np.float32]:
+    """`[N, C]`: 1 where document n has class c, else 0."""
+    targets = np.zeros((len(labels), classes), np.float32)
+    documents = np.repeat(np.arange(len(labels)), [len(label) for label in labels])
+    targets[documents, [number for label in labels for number in label]] = 1
+    return targets
+
+
+MLMA_WORDS = ("abusive", "disrespectful", "fearful", "hateful", "normal", "offensive")
+
+
+def mlma(path: Path, member: str = "en_dataset.csv") -> Corpus:
+    """MLMA (Ousidhoum et al. 2019): English tweets; each combination of words in `sentiment` is one class.
+
+    Args:
+        path: hate_speech_mlma.zip, or the file inside.
+        member: en_dataset.csv, whose stop-words the source has removed, or en_dataset_with_stop_words.csv.
+    """
+    rows = list(csv_rows(path, ("tweet", "sentiment"), member))
+    for row in rows:
+        for word in row.fields["sentiment"].split("_"):
+            if word not in MLMA_WORDS:
+                raise row.error(f"unknown sentiment {word!r}, expected {', '.join(MLMA_WORDS)} joined by '_'")
+    return _one_class_each(rows, "tweet", "sentiment", sorted({row.fields["sentiment"] for row in rows}))
+
+
+SEMEVAL_CLASSES = (
+    "anger", "anticipation", "disgust", "fear", "joy", "love", "optimism", "pessimism", "sadness", "surprise",
+    "trust",
+)  # fmt: skip
+
+
+def semeval(path: Path) -> Corpus:
+    """SemEval-2018 Task 1 E-c (Mohammad et al. 2018), English training file: tweets with any of 11 emotions.
+
+    Tweets without an emotion stay: all their targets are zero.
+
+    Args:
+        path: SemEval2018-Task1-all-data.zip, or English/E-c/2018-E-c-En-train.txt inside.
+    """
+    texts: list[str] = []
+    labels: list[tuple[int, ...]] = []
+    for row in tsv_rows(path, ("Tweet", *SEMEVAL_CLASSES), "English/E-c/2018-E-c-En-train.txt"):
+        texts.append(row.text("Tweet").replace("\\n", "\n"))  # the characters \n stand for a line end
+        flags = [row.choice(name, ("0", "1")) for name in SEMEVAL_CLASSES]
+        labels.append(tuple(number for number, flag in enumerate(flags) if flag))
+    return Corpus(texts, labels, SEMEVAL_CLASSES, multilabel=True)
+
+
+def hasoc(path: Path) -> Corpus:
+    """HASOC 2019 (Mandl et al.), English posts: hate, offence or profanity, as `task_2` has it.
+
+    Args:
+        path: english_dataset.zip, or english_dataset.tsv inside.
+    """
+    rows = tsv_rows(path, ("text", "task_2"), "english_dataset.tsv")
+    return _one_class_each(rows, "text", "task_2", ("HATE", "NONE", "OFFN", "PRFN"))
+
+
+CROWD_CLASSES = (
+    "empty", "enthusiasm", "fun", "happiness", "hate", "love", "neutral", "relief", "sadness", "surprise",
+    "worry",
+)  # fmt: skip
+CROWD_RAREST = ("anger", "boredom")
+"""110 and 179 of 40,000 tweets. The file has 13 classes; the paper has 11 and does not say which."""
+
+
+def crowd(path: Path) -> Corpus:
+    """CrowdFlower's "emotion in text": tweets with one of 11 emotions; those of the two rarest are dropped.
+
+    Args:
+        path: text_emotion.csv.
+    """
+    kept = []
+    for row in csv_rows(path, ("sentiment", "content")):
+        row.choice("sentiment", CROWD_CLASSES + CROWD_RAREST)
+        if row.fields["sentiment"] not in CROWD_RAREST:
+            kept.append(row)
+    return _one_class_each(kept, "content", "sentiment", CROWD_CLASSES)
+
+
+def hate(path: Path) -> Corpus:
+    """HateSpeech (Haralabopoulos): YouTube comments, many of several lines, in three degrees.
+
+    Args:
+        path: dataset.csv.
+    """
+    rows = csv_rows(path, ("Comment", "Class"))
+    return _one_class_each(rows, "Comment", "Class", ("no_hate_speech", "hate_speech", "severe_hate_speech"))
+
+
+AG_CLASSES = ("World", "Sports", "Business", "Sci/Tech")
+
+
+def ag(path: Path) -> Corpus:
+    """AG News (Zhang, Zhao and LeCun 2015): title and description of news in four classes.
+
+    Args:
+        path: train.csv, without a header: class from 1, title, description.
+    """
+    texts: list[str] = []
+    labels: list[tuple[int, ...]] = []
+    for row in csv_rows(path, ("class", "title", "description"), header=False):
+        texts.append(row.text("title", "description").replace("\\", "\n"))  # \ stands for a line end
+        labels.append((row.choice("class", ("1", "2", "3", "4")),))
+    return Corpus(texts, labels, AG_CLASSES)
+
+
+def robo() -> Corpus:
+    """The bundled stand-in for the paper's ROBO, which is not public: 525 commands to a robot, 5 classes."""
+    rows = list(csv_rows(Path(__file__).parent / "robo" / "commands.csv", ("text", "label")))
+    return _one_class_each(rows, "text", "label", sorted({row.fields["label"] for row in rows}))
+
+
+def _one_class_each(rows: Iterable[Row], text: str, label: str, classes: Sequence[str]) -> Corpus:
+    texts: list[str] = []
+    labels: list[tuple[int, ...]] = []
+    for row in rows:
+        texts.append(row.text(text))
+        labels.append((row.choice(label, classes),))
+    return Corpus(texts, labels, tuple(classes))

@@ -1,0 +1,1 @@
+"""Files of tweets: read in pieces, scored by VADER and averaged by day."""

@@ -1,0 +1,53 @@
+"""What each feature counts for in a trained net: the paper's promised "feature weighting insight"."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from datamodules.market.windows import Floats
+
+REPEATS = 10
+
+
+@torch.no_grad()
+def permutation(net: nn.Module, inputs: Tensor, targets: Tensor, seed: int) -> Floats:
+    """How much the RMSE rises when a feature is taken from other samples, `[F]`, in the units of the targets.
+
+    A feature's whole window is exchanged at once, the mean over some shufflings is taken. A feature that repeats
+    another one may score low although the net uses it.
+
+    Args:
+        net: `[n, W, F] -> [n]`.
+        inputs: `[n, W, F]`.
+        targets: `[n]`.
+        seed: of the shufflings.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def rmse(values: Tensor) -> float:
+        return float((net(values) - targets).square().mean().sqrt())
+
+    rises = np.empty((inputs.size(2), REPEATS))
+    for feature in range(inputs.size(2)):
+        for repeat in range(REPEATS):
+            shuffled = inputs.clone()
+            order = torch.randperm(len(inputs), generator=generator).to(inputs.device)
+            shuffled[:, :, feature] = inputs[order, :, feature]
+            rises[feature, repeat] = rmse(shuffled)
+    return rises.mean(1) - rmse(inputs)
+
+
+def integrated_gradients(net: nn.Module, inputs: Tensor, reference: Tensor) -> Tensor:
+    """How much of net(inputs) - net(reference) each value accounts for, `[n, W, F]`; they sum up to it.
+
+    Integrated gradients (Sundararajan, Taly and Yan 2017) along the straight line from the reference to the input.
+
+    Args:
+        net: `[n, W, F] -> [n]`.
+        inputs: `[n, W, F]`.
+        reference: `[W, F]`, a window that says nothing, such as the mean one.
+    """
+    from captum.attr import IntegratedGradients
+
+    start = reference.expand_as(inputs)
+    return IntegratedGradients(net).attribute(inputs, start, internal_batch_size=max(1024, len(inputs))).detach()

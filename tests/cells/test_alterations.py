@@ -1,0 +1,92 @@
+"""Table 1 and the ways to name an alteration."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import PROJECT
+from torch import nn
+
+from cells import CURRENT, HIDDEN, Alteration, FormulaError, resolve
+
+
+def test_the_papers_twelve_and_five_come_first() -> None:
+    assert list(CURRENT)[:12] == [f"C{n}" for n in range(1, 13)]
+    assert list(HIDDEN)[:5] == [f"H{n}" for n in range(1, 6)]
+
+
+def test_no_formula_has_two_names() -> None:
+    assert len(set(CURRENT.values())) == len(CURRENT)
+    assert len(set(HIDDEN.values())) == len(HIDDEN)
+
+
+@pytest.mark.parametrize("name", [*CURRENT, *HIDDEN])
+def test_a_name_of_the_table(name: str) -> None:
+    alteration = resolve(name)
+    assert isinstance(alteration, Alteration)
+    assert (alteration.current, alteration.hidden) == (CURRENT.get(name), HIDDEN.get(name))
+    assert alteration.name == name
+
+
+@pytest.mark.parametrize(
+    ("spec", "current", "hidden", "name"),
+    [
+        (None, None, None, "baseline"),
+        ("baseline", None, None, "baseline"),
+        (Alteration(), None, None, "baseline"),
+        ("C1+H2", "c * o", "h * sigmoid(c)", "C1+H2"),
+        ("H2 + C1", "c * o", "h * sigmoid(c)", "C1+H2"),
+        ("c*relu(o)", "c * relu(o)", None, "c = c * relu(o)"),
+        ("c = c * relu(o)", "c * relu(o)", None, "c = c * relu(o)"),
+        ("h=c-h", None, "c - h", "h = c - h"),
+        ("h = h * sigmoid(c); c = (c) * o", "c * o", "h * sigmoid(c)", "C1+H2"),
+        ("c = c * o; h = -h", "c * o", "-h", "c = c * o; h = -h"),
+        ("h * sigmoid(c)", "h * sigmoid(c)", None, "C8"),  # the formula of H2 too, but a bare one alters c
+        ("c + h", "c + h", None, "c = c + h"),
+        ("c", "c", None, "c = c"),
+    ],
+)
+def test_every_way_to_name_one(spec: object, current: str | None, hidden: str | None, name: str) -> None:
+    alteration = resolve(spec)  # type: ignore[arg-type]
+    assert alteration == Alteration(current, hidden)
+    assert alteration.name == name
+    assert resolve(alteration.name) == alteration
+
+
+def test_formulas_are_kept_in_canonical_text() -> None:
+    assert Alteration("(c)*o") == Alteration("c * o")
+    assert hash(Alteration("(c)*o")) == hash(Alteration("c * o"))
+
+
+def test_a_module_is_taken_as_it_is() -> None:
+    module = nn.Identity()
+    assert resolve(module) is module
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "message"),
+    [
+        ("C99", ValueError, "no alteration 'C99', Table 1 has C1 C2"),
+        ("c1", ValueError, "no alteration 'c1'"),
+        ("C1+H9", ValueError, "no alteration 'H9'"),
+        ("C1+C2", ValueError, "'C1\\+C2' alters one state twice"),
+        ("o = c", ValueError, "equation 'o = c' must begin with 'c =' or 'h ='"),
+        ("c == h", ValueError, "must begin with"),
+        ("c = o; c = h", ValueError, "two equations for c"),
+        ("c * foo(h)", FormulaError, "c \\* >>>foo<<<\\(h\\)"),
+        ("h = ", FormulaError, "expected a name"),
+        ("", FormulaError, "expected a name"),
+        (3, TypeError, "not a int"),
+    ],
+)
+def test_a_mistake_is_one_line(spec: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
+        resolve(spec)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_the_table_does_not_wait_for_torch() -> None:
+    code = (
+        "import sys, cells.alterations, cells.language.formula; cells.resolve('C1'); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

@@ -1,0 +1,241 @@
+"""The language of formulas: read, printed, differentiated, compiled to code, and nothing else let in."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from cells.alterations import CURRENT, HIDDEN
+from cells.language.formula import (
+    FUNCTIONS,
+    MAX_DEPTH,
+    MAX_TOKENS,
+    Binary,
+    Call,
+    Expression,
+    FormulaError,
+    Number,
+    Variable,
+    parse,
+)
+
+NAMES = "choifg"
+VALUES = {
+    name: torch.tensor([0.3, -0.7, 0.9], dtype=torch.float64) * scale
+    for name, scale in zip(NAMES, (1.0, 0.8, -1.1, 0.6, 1.7, -0.4), strict=True)
+}
+
+numbers = st.integers(-40, 40).map(lambda n: Number(n / 8))
+expressions: st.SearchStrategy[Expression] = st.recursive(
+    st.one_of(st.sampled_from(NAMES).map(Variable), numbers),
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from("+-*"), inner, inner).map(lambda t: combined(*t)),
+        inner.map(lambda e: -e),
+        st.tuples(st.sampled_from(sorted(FUNCTIONS)), inner).map(lambda t: Call(*t)),
+        st.tuples(inner, st.sampled_from(NAMES)).map(lambda t: t[0] / Variable(t[1])),
+    ),
+    max_leaves=8,
+)
+
+
+def combined(op: str, left: Expression, right: Expression) -> Expression:
+    return {"+": left + right, "-": left - right, "*": left * right}[op]
+
+
+def evaluate(expression: Expression, values: dict[str, Tensor]) -> Tensor:
+    return eval(expression.tensor_code(), {"torch": torch, **values})
+
+
+@pytest.mark.parametrize("text", sorted({*CURRENT.values(), *HIDDEN.values()}))
+def test_table_1_is_written_in_canonical_text(text: str) -> None:
+    assert str(parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("(c)*((o))", "c * o"),
+        ("c-(h-o)", "c - (h - o)"),
+        ("(c-h)-o", "c - h - o"),
+        ("c/(h*o)", "c / (h * o)"),
+        ("(c + h) * o", "(c + h) * o"),
+        ("-(c + h)", "-(c + h)"),
+        ("-(c * h)", "-c * h"),
+        ("--c", "c"),
+        ("c - -h", "c - -h"),
+        ("c * -2", "c * -2"),
+        ("1/4 * c", "0.25 * c"),
+        ("1e-3 * c + .5", "0.001 * c + 0.5"),
+        ("0 * c + 1 * h", "h"),
+        ("0 - c", "-c"),
+        ("2 * 3 - 7", "-1"),
+        ("  sigmoid( c )  ", "sigmoid(c)"),
+    ],
+)
+def test_canonical_text(text: str, canonical: str) -> None:
+    assert str(parse(text)) == canonical
+    assert parse(canonical) == parse(text)
+
+
+@settings(deadline=None)
+@given(expressions)
+def test_printed_and_read_again_it_is_the_same_formula(expression: Expression) -> None:
+    assume(all(1e-6 <= abs(value) <= 1e6 for value in constants(expression)))
+    assert parse(str(expression)) == expression
+
+
+def constants(expression: Expression) -> list[float]:
+    own = [expression.value] if isinstance(expression, Number) and expression.value else []
+    return own + [c for part in vars(expression).values() if isinstance(part, Expression) for c in constants(part)]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2 - 3 - 4 + c", lambda c, h: -5 + c),
+        ("c / h / 2", lambda c, h: c / (h * 2)),
+        ("c - h * 2", lambda c, h: c - 2 * h),
+        ("-c * h + c / -h", lambda c, h: -c * h - c / h),
+        ("(c - h) * (c + h)", lambda c, h: c * c - h * h),
+        ("step(c) + step(0 * c) + relu(c)", lambda c, h: (c > 0) + max(c, 0.0)),
+        ("sign(c) * abs(c)", lambda c, h: c),
+        ("sigmoid(c)", lambda c, h: 1 / (1 + math.exp(-c))),
+        ("silu(c) + softplus(h)", lambda c, h: c / (1 + math.exp(-c)) + math.log(1 + math.exp(h))),
+        ("exp(log(sqrt(square(c))))", lambda c, h: abs(c)),
+        ("square(sin(c)) + square(cos(c)) + tanh(h)", lambda c, h: 1 + math.tanh(h)),
+        ("sigmoid(0) + exp(0)", lambda c, h: 1.5),
+        ("3", lambda c, h: 3.0),
+    ],
+)
+def test_value(text: str, value) -> None:
+    expected = [value(c, h) for c, h in zip(VALUES["c"].tolist(), VALUES["h"].tolist(), strict=True)]
+    assert evaluate(parse(text), VALUES).tolist() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_derivative_of_every_function_is_torchs(function: str) -> None:
+    check_derivatives(parse(f"{function}(c * c + o)"))
+    check_derivatives(parse(f"h * {function}(2 * c)"))
+
+
+def test_derivative_of_a_constant_is_zero_even_at_a_pole() -> None:
+    assert parse("c * log(0)").derivative("h") == Number(0.0)
+
+
+@settings(deadline=None)
+@given(expressions)
+def test_derivative_of_any_formula_is_torchs(expression: Expression) -> None:
+    check_derivatives(expression)
+
+
+def check_derivatives(expression: Expression) -> None:
+    values = {name: value.clone().requires_grad_() for name, value in VALUES.items()}
+    result = evaluate(expression, values)
+    if not result.requires_grad:  # a constant
+        result = result + 0 * values["c"]
+    gradients = torch.autograd.grad(result.sum(), list(values.values()), materialize_grads=True)
+    for name, gradient in zip(values, gradients, strict=True):
+        usual = away_from_poles(expression) & (gradient.abs() < 1e6)
+        torch.testing.assert_close(evaluate(expression.derivative(name), VALUES)[usual], gradient[usual])
+
+
+def away_from_poles(expression: Expression) -> Tensor:
+    """Where no part is infinite or takes log, sqrt or the inverse of 0: at a pole autograd and calculus differ."""
+    usual = (evaluate(expression, VALUES) + 0 * VALUES["c"]).isfinite()
+    for part in vars(expression).values():
+        if isinstance(part, Expression):
+            usual = usual & away_from_poles(part)
+    match expression:
+        case Call("log" | "sqrt", u) | Binary("/", _, u):
+            usual = usual & (evaluate(u, VALUES).abs() > 1e-6)
+    return usual
+
+
+HOSTILE = [
+    # formula, the piece that is marked, the column, a word of the reason
+    ("__import__('os').system('true')", "__import__", 1, "unknown function"),
+    ("c.__class__", ".", 2, "expected"),
+    ("__c__", "__c__", 1, "unknown name"),
+    ("eval(c)", "eval", 1, "unknown function"),
+    ("c(h)", "c", 1, "unknown function"),
+    ("c * relu", "relu", 5, "unknown name"),
+    ("c + hidden", "hidden", 5, "unknown name"),
+    ("sigmoid(c, h)", ",", 10, "expected"),
+    ("sigmoid(x=c)", "x", 9, "unknown name"),
+    ("sigmoid()", ")", 9, "expected"),
+    ("c ** 2", "*", 4, "expected"),
+    ("c // 2", "/", 4, "expected"),
+    ("c @ h", "@", 3, "expected"),
+    ("c[0]", "[", 2, "expected"),
+    ("lambda: c", "lambda", 1, "unknown name"),
+    ("[c for c in h]", "[", 1, "expected"),
+    ("c if h else o", "if", 3, "expected"),
+    ("'c'", "'", 1, "expected"),
+    ("c h", "h", 3, "expected"),
+    ("2c", "c", 2, "expected"),
+    ("(c", "", 3, "expected"),
+    ("c)", ")", 2, "expected"),
+    ("c +", "", 4, "expected"),
+    ("", "", 1, "expected"),
+    ("+c", "+", 1, "expected"),
+    ("c\n* o", "\n", 2, "expected"),
+    ("\uff43 * o", "\uff43", 1, "expected"),  # a full-width c
+    ("с * o", "с", 1, "expected"),  # noqa: RUF001 - a Cyrillic es
+    ("c * \u0663", "\u0663", 5, "expected"),  # an Arabic three
+    ("c * 1e999", "1e999", 5, "number"),
+    ("c * 1e7", "1e7", 5, "number"),
+    ("c * 1e-7", "1e-7", 5, "number"),
+    ("1000000 * 10 * c", "*", 9, "number"),
+    ("c * 0x10", "x10", 6, "expected"),
+    ("c * 1_000", "_000", 6, "expected"),
+    ("c * inf", "inf", 5, "unknown name"),
+    ("c / (1 - 1)", "/", 3, "division by zero"),
+    ("(" * 10**5 + "c" + ")" * 10**5, "(", MAX_TOKENS + 1, "too long"),
+    ("-" * 10**6 + "c", "-", MAX_TOKENS + 1, "too long"),
+    ("sin(" * (MAX_DEPTH + 1) + "c" + ")" * (MAX_DEPTH + 1), "c", 4 * MAX_DEPTH + 5, "nested"),
+    ("9" * 10**5, "9" * 40, 1, "number"),
+]
+
+
+@pytest.mark.parametrize(("text", "piece", "column", "reason"), HOSTILE, ids=range(len(HOSTILE)))
+def test_anything_else_is_refused_in_one_line_that_points_at_the_place(
+    text: str, piece: str, column: int, reason: str
+) -> None:
+    with pytest.raises(FormulaError) as caught:
+        parse(text)
+    message = str(caught.value)
+    shown = f">>>{piece}<<<"
+    assert shown in message or ascii(shown)[1:-1] in message
+    assert f"column {column}:" in message
+    assert reason in message
+    assert message.isprintable()
+    assert message.isascii()
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize("not_text", [None, 3, b"c * o", ["c"]])
+def test_only_text_is_a_formula(not_text: object) -> None:
+    with pytest.raises(FormulaError, match="a formula is a text such as 'c \\* o'"):
+        parse(not_text)  # type: ignore[arg-type]
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("choifgx01.e+-*/() sin_'\"[]=\n\x00é")))
+def test_no_text_does_anything_but_parse_or_fail_cleanly(text: str) -> None:
+    try:
+        formula = parse(text)
+    except FormulaError:
+        return
+    assert parse(str(formula)) == formula
+
+
+def test_the_largest_formulas_still_work() -> None:
+    longest = "*".join(["c"] * (MAX_TOKENS // 2))
+    deepest = "sin(" * MAX_DEPTH + "c" + ")" * MAX_DEPTH
+    for text in (longest, deepest):
+        formula = parse(text)
+        assert parse(str(formula)) == formula
+        check_derivatives(formula)

@@ -1,0 +1,600 @@
+"""The fast path against the reference: every alteration, any formula, any batch, and what it must leave alone."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from conftest import PROJECT
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils.checkpoint import checkpoint
+
+from cells import CURRENT, HIDDEN, LSTM, backends, lstm
+from cells.language.formula import FUNCTIONS
+from cells.observe import observe
+
+FAST = "fast (compiled loops)"
+BOTH = "c = c * relu(o) - 0.3 * softplus(f) / (1 + square(g)); h = h * sigmoid(c) + 0.1 * log(1 + abs(c)) * sqrt(i)"
+ALTERATIONS = ["baseline", *CURRENT, *HIDDEN, "C1+H2", BOTH]
+States = tuple[Tensor, Tensor] | None
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    """Sets torch's number of threads for the test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def by_reference(function: Callable[..., list[Tensor]], *arguments: object) -> list[Tensor]:
+    """Calls it with the fast path off and the reference in Python, which spares its compilation."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backends, "takes", lambda *_: False)
+        patch.setattr(lstm, "runner", lambda module: module)
+        return function(*arguments)
+
+
+def everything(module: LSTM, x: Tensor, lengths: Tensor | None, states: States) -> list[Tensor]:
+    """The results and the gradients of all weights and inputs by a weighting of the results."""
+    output, (h, c) = module(x, states, lengths)
+    generator = torch.Generator().manual_seed(3)
+    loss = sum((torch.randn(r.shape, generator=generator).to(r) * r).sum() for r in (output, h, c))
+    inputs = [tensor for tensor in (x, *(states or ()), *module.parameters()) if tensor.requires_grad]
+    return [output, h, c, *torch.autograd.grad(loss, inputs)]
+
+
+def batch(module: LSTM, steps: int, rows: int, with_states: bool = True) -> tuple[Tensor, States]:
+    dtype = module.weight_ih_l0.dtype
+    x = torch.randn(steps, rows, module.input_size, dtype=dtype, requires_grad=True)
+    shape = (module.num_layers * (1 + module.bidirectional), rows, module.hidden_size)
+    h, c = (torch.randn(shape, dtype=dtype, requires_grad=True) for _ in range(2))
+    return x, (h, c) if with_states else None
+
+
+def assert_equal_to_the_reference(
+    module: LSTM, x: Tensor, lengths: Tensor | None, states: States, rtol: float = 1e-10, atol: float = 1e-10
+) -> None:
+    assert module.path == FAST
+    expected = by_reference(everything, module, x, lengths, states)
+    for got, want in zip(everything(module, x, lengths, states), expected, strict=True):
+        torch.testing.assert_close(got, want, rtol=rtol, atol=atol)
+
+
+RAGGED = torch.tensor([3, 7, 0, 1, 7, 5])
+
+
+@pytest.mark.parametrize("alteration", ALTERATIONS)
+def test_gradients_are_the_references(alteration: str) -> None:
+    torch.manual_seed(0)
+    for layers in (1, 2):
+        for bidirectional in (False, True):
+            module = LSTM(3, 10, layers, bidirectional=bidirectional, alteration=alteration, dtype=torch.float64)
+            for lengths in (None, RAGGED):
+                for with_states in (False, True):
+                    x, states = batch(module, 7, 6, with_states)
+                    assert_equal_to_the_reference(module, x, lengths, states)
+
+
+@pytest.mark.parametrize("alteration", ALTERATIONS)
+def test_float32_is_the_reference_to_rounding(alteration: str) -> None:
+    torch.manual_seed(0)
+    module = LSTM(5, 16, 2, bidirectional=True, alteration=alteration)
+    for lengths in (None, RAGGED):
+        x, states = batch(module, 7, 6)
+        assert_equal_to_the_reference(module, x, lengths, states, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("alteration", ["baseline", "C4", "H2", "C1+H2", BOTH])
+def test_the_compiled_reference_agrees(alteration: str) -> None:
+    """TorchScript has derivatives of its own from the third call on; elsewhere here the reference is in Python."""
+    torch.manual_seed(0)
+    module = LSTM(3, 10, 2, bidirectional=True, alteration=alteration, dtype=torch.float64)
+    for lengths in (None, RAGGED):
+        x, states = batch(module, 7, 6)
+        got = everything(module, x, lengths, states)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(backends, "takes", lambda *_: False)
+            for _ in range(3):
+                want = everything(module, x, lengths, states)
+        for one, other in zip(got, want, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+# any formula and any shape
+
+VARIABLES = st.sampled_from("choifg")
+# What these get keeps them finite, and away from a kink, where the last digit would decide on the slope.
+POLES, KINKS = {"log", "log1p", "sqrt", "exp", "expm1"}, {"relu", "abs", "sign", "step"}
+FORMULAS = st.recursive(
+    VARIABLES | st.sampled_from(["0.5", "2"]),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from("+-*"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+        st.tuples(inner, VARIABLES).map(lambda t: f"{t[0]} / (2 + {t[1]})"),
+        st.tuples(st.sampled_from(sorted(set(FUNCTIONS) - POLES - KINKS)), inner).map(lambda t: f"{t[0]}({t[1]})"),
+        st.tuples(st.sampled_from(sorted(KINKS)), inner).map(lambda t: f"{t[0]}({t[1]} + 0.37 * g)"),
+        st.tuples(st.sampled_from(["log", "log1p", "sqrt"]), inner).map(lambda t: f"{t[0]}(1 + square({t[1]}))"),
+        st.tuples(st.sampled_from(["exp", "expm1"]), inner).map(lambda t: f"{t[0]}(-square({t[1]}))"),
+    ),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    current=FORMULAS,
+    hidden=FORMULAS,
+    sizes=st.tuples(*[st.integers(1, n) for n in (5, 9, 3, 19)]),
+    layers=st.integers(1, 2),
+    bidirectional=st.booleans(),
+    bias=st.booleans(),
+    with_states=st.booleans(),
+    data=st.data(),
+)
+def test_any_formula_on_any_shape(current, hidden, sizes, layers, bidirectional, bias, with_states, data) -> None:
+    steps, rows, inputs, size = sizes
+    torch.manual_seed(data.draw(st.integers(0, 99)))
+    alteration = f"c = tanh({current}); h = h * sigmoid({hidden})"  # bounded, so that nothing multiplies rounding
+    module = LSTM(inputs, size, layers, bias, bidirectional=bidirectional, alteration=alteration, dtype=torch.float64)
+    lengths = data.draw(st.none() | st.lists(st.integers(0, steps), min_size=rows, max_size=rows).map(torch.tensor))
+    x, states = batch(module, steps, rows, with_states)
+    if lengths is not None and not lengths.any():
+        return  # no steps, no fast path
+    assert_equal_to_the_reference(module, x, lengths, states, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (30, 1, 2, 33), (3, 40, 1, 8), (2, 300, 3, 16), (60, 5, 3, 7)])
+def test_shapes_at_the_edges_of_slices_and_chunks(sizes: tuple[int, ...], threads: Callable[[int], None]) -> None:
+    steps, rows, inputs, size = sizes
+    module = LSTM(inputs, size, bidirectional=True, alteration="C4", dtype=torch.float64)
+    lengths = torch.randint(0, steps + 1, (rows,))
+    lengths[0] = steps
+    x, states = batch(module, steps, rows)
+    for given_lengths in (None, lengths):
+        expected = by_reference(everything, module, x, given_lengths, states)
+        for count in (1, 2, 5, 16):
+            threads(count)
+            for got, want in zip(everything(module, x, given_lengths, states), expected, strict=True):
+                torch.testing.assert_close(got, want, rtol=1e-10, atol=1e-10)
+
+
+# poles, and numbers that are none
+
+
+class InPython(nn.Module):
+    """c = function(c, h, o), differentiated by autograd itself: TorchScript multiplies where it masks."""
+
+    why_eager = "it is to run in Python"
+
+    def __init__(self, function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, c: Tensor, h: Tensor, o: Tensor, i: Tensor, f: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        return self.function(c, h, o), h
+
+
+@pytest.mark.parametrize(
+    ("formula", "function"),
+    [
+        ("sqrt(relu(c))", lambda c, h, o: c.relu().sqrt()),
+        (
+            "c + log(1 + relu(-c)) / sqrt(relu(c) + 0.1)",
+            lambda c, h, o: c + (-c).relu().log1p() / (c.relu() + 0.1).sqrt(),
+        ),
+        ("c + sqrt(relu(c) * 2) * o", lambda c, h, o: c + (c.relu() * 2).sqrt() * o),
+    ],
+)
+@pytest.mark.parametrize("x", [-1.0, 1.0])
+def test_behind_a_relu_a_pole_has_no_gradient(formula: str, function: Callable[..., Tensor], x: float) -> None:
+    module = LSTM(1, 8, alteration=formula, dtype=torch.float64)
+    inputs = torch.full((3, 2, 1), x, dtype=torch.float64, requires_grad=True)
+    got = everything(module, inputs, None, None)
+    module.recurrence.step.alter = InPython(function)
+    assert module.path == "reference (eager loop): it is to run in Python"
+    for one, other in zip(got, everything(module, inputs, None, None), strict=True):
+        assert other.isfinite().all()
+        torch.testing.assert_close(one, other)
+
+
+def test_at_a_pole_a_zero_factor_counts() -> None:
+    # With x = 0 and no bias c is 0, where autograd multiplies infinity by zero.
+    module = LSTM(1, 3, bias=False, alteration="h = sqrt(c * c) + c", dtype=torch.float64)
+    x = torch.zeros(1, 1, 1, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(module(x)[0].sum(), x)
+    assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("alteration", ["baseline", "C1", "H2"])
+def test_no_number_stays_none(alteration: str, value: float) -> None:
+    module = LSTM(3, 4, alteration=alteration)
+    x = torch.randn(5, 2, 3)
+    x[2, 0, 1] = value
+    got, want = module(x)[0], by_reference(lambda: [module(x)[0]])[0]
+    torch.testing.assert_close(got, want, equal_nan=True)
+    assert got[:, 1].isfinite().all()
+    if value != value:
+        assert got[2:, 0].isnan().all()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_functions_are_torchs_also_at_the_ends(function: str, dtype: torch.dtype) -> None:
+    """The final c is the function of an initial c, which a forget gate of 1 and an input gate of 0 hand on."""
+    values = [0.0, 1e-3, -1e-3, 0.7, -0.7, 3.0, -3.0, 19.0, -30.0, 200.0, -200.0, float("inf"), -float("inf")]
+    module = LSTM(1, len(values) + 1, alteration=f"c = {function}(c)", dtype=dtype)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+        i, f, _, _ = module.bias_ih_l0.chunk(4)
+        i.fill_(-1e5), f.fill_(1e5)
+        c = torch.tensor([*values, float("nan")], dtype=dtype).view(1, 1, -1)
+        x = torch.zeros(1, 1, 1, dtype=dtype)
+        (want,) = by_reference(lambda: [module(x, (torch.zeros_like(c), c))[1][1]])
+        got = module(x, (torch.zeros_like(c), c))[1][1]
+    # what torch keeps as a denormal number may be 0 here
+    torch.testing.assert_close(got, want, equal_nan=True, rtol=4e-7 if dtype == torch.float32 else 4e-16, atol=1e-37)
+
+
+def test_a_final_state_that_nobody_uses_passes_no_gradient_on() -> None:
+    """c = sqrt(c) is no number in each row's last step, and the output is one all the same."""
+    module = LSTM(1, 1, alteration="c = sqrt(c)", dtype=torch.float64)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+        module.weight_ih_l0[2] = 1.0  # c = c / 2 + tanh(x) / 2
+    x = torch.full((4, 3, 1), 0.1, dtype=torch.float64)
+    lengths = torch.tensor([1, 4, 3])
+    rows = torch.arange(3)
+    x[lengths - 1, rows] = -3.0
+
+    def gradients(x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
+        output, (_, c) = module(x, lengths=lengths)
+        assert c.isnan().all()
+        return list(torch.autograd.grad(output.sum(), list(module.parameters())))
+
+    alone = [by_reference(gradients, x[:length, row : row + 1]) for row, length in enumerate(lengths)]
+    assert module.path == FAST
+    for got, want in zip(gradients(x, lengths), map(sum, zip(*alone, strict=True)), strict=True):
+        torch.testing.assert_close(got, want)
+    for row, length in enumerate(lengths):
+        for got, want in zip(gradients(x[:length, row : row + 1]), alone[row], strict=True):
+            torch.testing.assert_close(got, want)
+
+
+# gradients of some and not of others
+
+
+@pytest.mark.parametrize("frozen", ["weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight", "bias", "input", "all"])
+def test_only_what_is_wanted_gets_a_gradient(frozen: str) -> None:
+    module = LSTM(3, 4, 2, bidirectional=True, alteration="C4", dtype=torch.float64)
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(not name.startswith(frozen) and frozen != "all")
+    x, states = batch(module, 5, 3)
+    x.requires_grad_(frozen != "input")
+    assert_equal_to_the_reference(module, x, None, states)
+
+
+def test_two_biases_have_two_gradients() -> None:
+    module = LSTM(3, 4)
+    one, other = torch.autograd.grad(module(torch.randn(5, 2, 3))[0].sum(), [module.bias_ih_l0, module.bias_hh_l0])
+    assert one.data_ptr() != other.data_ptr()
+
+
+def test_without_gradients_nothing_is_kept() -> None:
+    module, x = LSTM(3, 4, bidirectional=True, alteration="C1"), torch.randn(7, 6, 3)
+    expected = module(x, lengths=RAGGED)
+    assert expected[0].requires_grad
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            output, states = module(x, lengths=RAGGED)
+        assert not output.requires_grad
+        for got, want in zip((output, *states), (expected[0], *expected[1]), strict=True):
+            assert torch.equal(got, want)
+    module.requires_grad_(False)
+    assert module(x)[0].grad_fn is None
+
+
+def test_inputs_that_lie_otherwise_in_memory() -> None:
+    module = LSTM(3, 4, batch_first=True, bidirectional=True, alteration="C1", dtype=torch.float64)
+    with torch.no_grad():
+        module.weight_hh_l0.set_(module.weight_hh_l0.t().contiguous().t())
+    x = torch.randn(3, 3, 12, dtype=torch.float64).transpose(1, 2)[:, ::2].requires_grad_()
+    states = tuple(torch.randn(4, 3, 2, dtype=torch.float64).permute(2, 1, 0).requires_grad_() for _ in range(2))
+    assert_equal_to_the_reference(module, x, None, states)
+    packed = pack_padded_sequence(x, torch.tensor([2, 6, 1]), batch_first=True, enforce_sorted=False)
+    got, (want,) = module(packed)[0].data, by_reference(lambda: [module(packed)[0].data])
+    torch.testing.assert_close(got, want)
+
+
+# derivatives of derivatives, and other ways to ask for one
+
+
+def test_second_derivatives_go_through_the_reference() -> None:
+    module = LSTM(2, 3, bidirectional=True, alteration="C1", dtype=torch.float64)
+    x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
+    state = torch.randn(2, 2, 3, dtype=torch.float64, requires_grad=True)  # both h and c
+    assert module.path == FAST
+    assert torch.autograd.gradgradcheck(lambda x, state: module(x, (state, state))[0], [x, state], fast_mode=True)
+
+
+@pytest.mark.parametrize("with_tensors", [False, True])
+def test_a_batch_of_gradients_at_once(with_tensors: bool) -> None:
+    module = LSTM(2, 3, alteration=Learned(3) if with_tensors else "C1")
+    inputs = [torch.randn(3, 1, 2, requires_grad=True), *module.parameters()]
+    assert module.path == FAST
+    output = module(inputs[0])[0].flatten()
+    directions = torch.eye(len(output))
+    at_once = torch.autograd.grad(output, inputs, directions, is_grads_batched=True, retain_graph=True)
+    assert not any(gradients.requires_grad for gradients in at_once)
+    for k, direction in enumerate(directions):
+        for got, want in zip(at_once, torch.autograd.grad(output, inputs, direction, retain_graph=True), strict=True):
+            torch.testing.assert_close(got[k], want)
+
+
+class Stop(torch.autograd.Function):
+    """Passes its input on, and no gradient back."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: object, gradient: Tensor) -> None:
+        return None
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_no_gradient_from_downstream_is_none_or_zero(create_graph: bool) -> None:
+    module, x = LSTM(2, 3), torch.randn(3, 1, 2, requires_grad=True)
+    total = Stop.apply(module(x)[0]).sum()
+    (gradient,) = torch.autograd.grad(total, x, create_graph=create_graph, allow_unused=True)
+    assert gradient is None or not gradient.any()
+
+
+def test_transforms_and_forward_derivatives_take_the_reference(caplog: pytest.LogCaptureFixture) -> None:
+    module, x = LSTM(2, 3, alteration="C1"), torch.randn(3, 1, 2)
+
+    def total(x: Tensor) -> Tensor:
+        return module(x)[0].sum()
+
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(total(leaf), leaf)
+    torch.testing.assert_close(torch.func.grad(total)(x), gradient)
+    torch.testing.assert_close(torch.func.jvp(total, (x,), (x,))[1], (gradient * x).sum())
+    torch.testing.assert_close(torch.func.vmap(total)(torch.stack([x, 2 * x])), torch.stack([total(x), total(2 * x)]))
+    with forward_ad.dual_level():
+        tangent = forward_ad.unpack_dual(total(forward_ad.make_dual(x, x))).tangent
+    torch.testing.assert_close(tangent, (gradient * x).sum())
+
+
+def test_checkpointing() -> None:
+    module, x = LSTM(2, 3, alteration="C1"), torch.randn(3, 1, 2, requires_grad=True)
+    (expected,) = torch.autograd.grad(module(x)[0].sum(), x)
+    checkpoint(lambda x: module(x)[0].sum(), x, use_reentrant=False).backward()
+    assert torch.equal(x.grad, expected)
+
+
+# modules
+
+
+class Learned(nn.Module):
+    """Everything that a module may do on the fast path."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(0.5))
+        self.shift = nn.Parameter(torch.linspace(-0.2, 0.2, units))
+        self.act = nn.Sequential(nn.Sigmoid(), nn.Softplus())
+        self.factor = 3.0
+        self.half = 0.5
+
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        c = c / 2 if self.training else 1 - c
+        x = self.factor * self.half * c * self.scale + self.act(h) - o**2 + (c * c + 1).reciprocal()
+        return self.shift - 0.1 * x, torch.tanh(h) * o * self.scale
+
+
+class Mixing(nn.Module):
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        return c * torch.softmax(h, -1), h
+
+
+class Detaching(nn.Module):
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        return c.detach() * o, h
+
+
+class Growing(nn.Module):
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        a = c * c + c
+        b = a * a + a
+        d = b * b + b
+        e = d * d + d
+        return e * e + e * e, h
+
+
+class Shaped(nn.Module):
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        return c + self.shift, h
+
+
+def test_an_elementwise_module_is_fast_with_its_parameters_gradients(threads: Callable[[int], None]) -> None:
+    threads(4)
+    module = LSTM(3, 10, 2, bidirectional=True, alteration=Learned(10), dtype=torch.float64).double()
+    hook = module.recurrence.step.alter.module
+    for rows in (3, 40):
+        x, states = batch(module, 5, rows)
+        for change in (module.train, module.eval, lambda: setattr(hook, "factor", 7.0)):
+            change()
+            assert_equal_to_the_reference(module, x, None, states)
+    hook.shift.requires_grad_(False)
+    assert_equal_to_the_reference(module, x, None, states)
+
+
+@pytest.mark.parametrize(
+    ("hook", "reason"),
+    [
+        (Mixing(), "Mixing uses aten::softmax, which no formula has"),
+        (Detaching(), "Detaching uses aten::detach, which no formula has"),
+        (Growing(), "Growing is longer than a formula may be"),
+        (Shaped(2, 1), "Shaped has a tensor that is neither one number nor one for each unit"),
+    ],
+    ids=["mixing", "detaching", "growing", "shaped"],
+)
+def test_another_module_takes_the_reference(hook: nn.Module, reason: str) -> None:
+    module, x = LSTM(3, 4, alteration=hook), torch.randn(5, 2, 3)
+    assert module.path == f"reference (TorchScript loop): {reason}"
+    assert module(x)[0].isfinite().all()
+
+
+def test_a_module_for_another_number_of_units_fails_as_by_the_reference() -> None:
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        LSTM(3, 4, alteration=Shaped(5))(torch.randn(5, 2, 3))
+
+
+def test_derivatives_of_derivatives_by_a_modules_tensors() -> None:
+    module = LSTM(2, 3, alteration=Learned(3)).double()
+    hook = module.recurrence.step.alter.module
+    x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
+
+    def output(x: Tensor, *tensors: Tensor) -> Tensor:
+        return module(x)[0]
+
+    assert module.path == FAST
+    assert torch.autograd.gradgradcheck(output, [x, hook.scale, hook.shift], fast_mode=True)
+
+
+# what takes the reference, and says so
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The log, as if nothing had been said before."""
+    backends._say.cache_clear()
+    caplog.set_level(logging.WARNING, logger="cells")
+    return caplog
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN:UserWarning")  # torch's
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        (LSTM(3, 4, proj_size=2), "it has a projection"),
+        (LSTM(3, 4, dtype=torch.bfloat16), "it is in torch.bfloat16, and neither all in float32 nor all in float64"),
+        (LSTM(3, 4, alteration=Mixing()), "Mixing uses aten::softmax, which no formula has"),
+        (LSTM(3, 4, device="meta"), "its tensors are not all plain ones on the CPU"),
+    ],
+    ids=["projection", "bfloat16", "module", "device"],
+)
+def test_the_reference_says_why(module: LSTM, reason: str, said: pytest.LogCaptureFixture) -> None:
+    assert module.path == f"reference (TorchScript loop): {reason}"
+    for _ in range(2):
+        module(torch.randn(5, 2, 3).to(module.weight_ih_l0))
+    assert said.messages == [f"An LSTM takes the reference path (TorchScript loop): {reason}"]
+
+
+def test_autocast_takes_the_reference() -> None:
+    module, x = LSTM(3, 4, alteration="C1"), torch.randn(5, 2, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert module.path == "reference (TorchScript loop): autocast is on"
+        output = module(x)[0]
+    torch.testing.assert_close(output.float(), module(x)[0], rtol=0.05, atol=0.05)
+    output.float().sum().backward()
+    assert module.weight_hh_l0.grad is not None
+
+
+def test_states_of_another_dtype_are_refused_as_by_the_reference() -> None:
+    states = (torch.zeros(1, 2, 4, dtype=torch.float64),) * 2
+    with pytest.raises(RuntimeError, match="dtype"):
+        LSTM(3, 4)(torch.randn(5, 2, 3), states)
+
+
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        ("llvmlite", "llvmlite cannot be imported"),
+        ("libraries", "this build of torch does not show its matrix products or threads"),
+    ],
+)
+def test_a_machine_without_what_it_takes(missing: str, reason: str) -> None:
+    """In a process of its own, where llvmlite or torch's symbols are not to be found."""
+    hide = {"llvmlite": "sys.modules['llvmlite'] = None", "libraries": "torch.__file__ = '/nowhere/__init__.py'"}
+    use = "from cells import LSTM; lstm = LSTM(3, 4); print(lstm.path); lstm(torch.ones(5, 2, 3))"
+    code = f"import sys, torch; {hide[missing]}; {use}"
+    run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert run.stdout.startswith(f"reference (TorchScript loop): {reason}")
+    assert f"An LSTM takes the reference path (TorchScript loop): {reason}" in run.stderr
+
+
+def test_observing_takes_the_reference_and_gives_back() -> None:
+    module, x = LSTM(3, 4, alteration="C1"), torch.randn(5, 2, 3)
+    observe(module, x)
+    assert module.path == FAST
+
+
+# threads and processes
+
+
+def test_the_number_of_threads_is_left_as_it_is(threads: Callable[[int], None]) -> None:
+    module, x = LSTM(3, 8, bidirectional=True), torch.randn(5, 64, 3)
+    results = []
+    for count in (1, 2, 3):
+        threads(count)
+        results.append(everything(module, x, None, None))
+        assert torch.get_num_threads() == count
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            torch.testing.assert_close(one, two)
+
+
+def test_several_python_threads_at_once(threads: Callable[[int], None]) -> None:
+    threads(2)
+    modules = [LSTM(64, 64, bidirectional=True, alteration=name) for name in ("C1", "H2", "C4")]
+    x = torch.randn(60, 40, 64)  # large enough for the workspace
+    expected = [everything(module, x, None, None) for module in modules]
+    wrong = []
+
+    def work(module: LSTM, want: list[Tensor]) -> None:
+        for _ in range(5):
+            got = everything(module, x, None, None)
+            wrong.extend(
+                one for one, other in zip(got, want, strict=True) if not torch.allclose(one, other, 1e-3, 1e-4)
+            )
+
+    workers = [threading.Thread(target=work, args=pair) for pair in zip(modules, expected, strict=True)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_process_works_after_its_parent_used_threads(threads: Callable[[int], None]) -> None:
+    threads(2)
+    module, x = LSTM(64, 64, bidirectional=True, alteration="C1"), torch.randn(60, 40, 64)
+    expected = everything(module, x, None, None)
+    child = os.fork()
+    if child == 0:
+        torch.set_num_threads(2)
+        with torch.no_grad():  # torch's own operations would wait for their threads for ever
+            same = torch.equal(module(x[:, :1])[0], module(x[:, :1])[0])
+        os._exit(0 if same else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    for one, two in zip(everything(module, x, None, None), expected, strict=True):
+        torch.testing.assert_close(one, two)

@@ -1,0 +1,176 @@
+"""K modules as one compute what each of them computes alone: cells, parts of nets, whole nets, gradients."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cells import LSTM
+from cells.alterations import CURRENT, HIDDEN
+from cells.packed import StackedSequence, packed
+from cells.stack import StackedLSTM
+from models.bilstm import StackedBiLSTM
+from models.dropout import SpatialDropout, StackedSpatialDropout
+from models.forecasters import ConvolutionLSTM, WindowLSTM
+from models.tfidf import TfIdf
+from models.transformer import Transformer
+from training.stacks import nets
+
+K, B, T, INPUTS, H = 3, 5, 7, 4, 6
+LENGTHS = torch.tensor([[7, 3, 0, 5, 1], [0, 0, 0, 0, 0], [2, 2, 7, 7, 4]])
+
+
+def lstms(alteration: str | None, bidirectional: bool, dtype: torch.dtype) -> list[LSTM]:
+    torch.manual_seed(1)
+    how = {"batch_first": True, "bidirectional": bidirectional, "alteration": alteration}
+    return [LSTM(INPUTS, H, **how).to(dtype) for _ in range(K)]
+
+
+def gradients(modules: Sequence[nn.Module], name: str) -> Tensor:
+    return torch.stack([module.get_parameter(name).grad for module in modules])
+
+
+@pytest.mark.parametrize("alteration", [None, *CURRENT, *HIDDEN, "c * relu(o) + 0.1 * tanh(h)"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("path", ["compiled", "masked"])
+def test_stacked_lstms_are_lstms_side_by_side(alteration: str | None, bidirectional: bool, path: str) -> None:
+    alone = lstms(alteration, bidirectional, torch.float64)
+    together = StackedLSTM(alone)
+    x = torch.randn(K, B, T, INPUTS, dtype=torch.float64)
+    inputs, own_inputs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    expected = torch.stack([lstm(own_inputs[k], None, LENGTHS[k])[0] for k, lstm in enumerate(alone)])
+    assert together.path.startswith("fast")
+    if path == "compiled":
+        outputs, _ = together(inputs, None, LENGTHS)
+        assert torch.equal(outputs, expected)  # the very loops that each would take alone
+    else:
+        outputs = together._masked(inputs, LENGTHS, together._weights())
+        torch.testing.assert_close(outputs, expected, atol=1e-12, rtol=0)
+    weights = torch.randn_like(expected)
+    (outputs * weights).sum().backward()
+    (expected * weights).sum().backward()
+    torch.testing.assert_close(inputs.grad, own_inputs.grad, atol=1e-11, rtol=0)
+    for name, weight in together.named_parameters():
+        torch.testing.assert_close(weight.grad, gradients(alone, name), atol=1e-11, rtol=0)
+
+
+def test_without_the_compiled_loops_it_says_so_and_computes_the_same() -> None:
+    alone = lstms("C1", True, torch.float32)
+    together = StackedLSTM(alone).to(torch.bfloat16)
+    assert together.path.startswith("masked loop: it is in torch.bfloat16")
+    x = torch.randn(K, B, T, INPUTS)
+    outputs, _ = together(x.bfloat16(), None, LENGTHS)
+    expected = torch.stack([lstm(x[k], None, LENGTHS[k])[0] for k, lstm in enumerate(alone)])
+    torch.testing.assert_close(outputs.float(), expected, atol=0.02, rtol=0)
+
+
+def test_a_row_that_has_ended_does_not_overflow_in_the_masked_loop() -> None:
+    alone = [LSTM(1, 1, batch_first=True, alteration="c * 1000000").double() for _ in range(2)]
+    together = StackedLSTM(alone)
+    x = torch.ones(2, 1, 60, 1, dtype=torch.float64, requires_grad=True)
+    together._masked(x, torch.tensor([[2], [3]]), together._weights()).sum().backward()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
+
+
+def test_rows_behind_the_real_ones_reach_nothing() -> None:
+    how = packed(LENGTHS, T)
+    together = StackedLSTM(lstms("H2", True, torch.float64))
+    rows = how.pick(torch.randn(K, B, T, INPUTS, dtype=torch.float64))
+    spoilt = rows.clone()
+    for k, sizes in enumerate(how.sizes):
+        spoilt[k, sum(sizes) :] = float("nan")
+    spoilt.requires_grad_()
+    outputs = together(StackedSequence(spoilt, how))[0].data
+    torch.testing.assert_close(how.pad(outputs), how.pad(together(StackedSequence(rows, how))[0].data))
+    how.pad(outputs).sum().backward()
+    assert all((spoilt.grad[k, sum(sizes) :] == 0).all() for k, sizes in enumerate(how.sizes))
+
+
+def test_lstms_that_differ_are_no_stack() -> None:
+    with pytest.raises(ValueError, match="same sizes and the same alteration"):
+        StackedLSTM([LSTM(3, 4, batch_first=True), LSTM(3, 4, batch_first=True, alteration="C1")])
+    with pytest.raises(ValueError, match="one layer"):
+        StackedLSTM([LSTM(3, 4, 2, batch_first=True)] * 2)
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, LENGTHS[0], torch.zeros(3, dtype=torch.int64)])
+def test_packed_rows_are_the_real_steps_longest_sample_first(lengths: Tensor) -> None:
+    how = packed(lengths, T)
+    place = torch.arange(lengths.numel() * T).view(*lengths.shape, T)
+    real = torch.arange(T) < lengths.unsqueeze(-1)
+    assert torch.equal(how.pad(how.pick(place)), place * real)
+    for k, of_model in enumerate(lengths.view(-1, lengths.size(-1)).tolist()):
+        assert how.sizes[k] == [sum(length > t for length in of_model) for t in range(max(of_model))]
+
+
+def test_dropout_of_a_stack_is_that_of_each_net() -> None:
+    together = StackedSpatialDropout([SpatialDropout(0.4)] * K)
+    how = packed(LENGTHS[[0, 2, 2]], T)
+    x = torch.ones(K, len(how.places) // K, 9)
+    together.seed([5, 6, 7], torch.device("cpu"))
+    for _ in range(2):  # the second batch goes on where the first one stopped
+        got = together.rows(x, how)
+    for k, seed in enumerate((5, 6, 7)):
+        own = packed(how.lengths[k], T)
+        torch.manual_seed(seed)
+        for _ in range(2):
+            expected = SpatialDropout(0.4).rows(torch.ones(len(own.places), 9), own)
+        assert torch.equal(got[k, : len(expected)], expected)
+    together.eval()
+    assert together.rows(x, how) is x
+
+
+def text_nets() -> list[nn.Module]:
+    torch.manual_seed(0)
+    return [StackedBiLSTM(words, 3, 5, 4, 0.0, "C1") for words in (9, 11, 10)]  # each fold has its own vocabulary
+
+
+def market_nets(kind: str) -> list[nn.Module]:
+    torch.manual_seed(0)
+    return [WindowLSTM(INPUTS, H, "H1") if kind == "lstm" else ConvolutionLSTM(INPUTS, 3, 3, H, "H1") for _ in range(K)]
+
+
+@pytest.mark.parametrize("kind", ["text", "lstm", "cnn_lstm"])
+def test_a_stack_of_nets_has_each_nets_outputs_and_gradients(kind: str) -> None:
+    alone = [net.double() for net in (text_nets() if kind == "text" else market_nets(kind))]
+    together = nets.stacked(alone)
+    if kind == "text":
+        inputs: tuple[Tensor, ...] = (torch.randint(1, 9, (K, B, T)), LENGTHS)
+    else:
+        inputs = (torch.randn(K, B, T, INPUTS, dtype=torch.float64),)
+    expected = torch.stack([net(*(value[k] for value in inputs)) for k, net in enumerate(alone)])
+    outputs = together(*inputs)
+    torch.testing.assert_close(outputs, expected, atol=1e-12, rtol=0)
+    weights = torch.randn_like(expected)
+    (outputs * weights).sum().backward()
+    (expected * weights).sum().backward()
+    for k, net in enumerate(alone):
+        for name, weight in net.named_parameters():
+            if weight.requires_grad:
+                grad = together.get_parameter(name).grad
+                torch.testing.assert_close(grad[k, : len(weight)], weight.grad, atol=1e-11, rtol=0)
+
+
+def test_the_weights_of_one_net_come_back_as_they_were() -> None:
+    alone = text_nets()
+    together = nets.stacked(alone)
+    for k, net in enumerate(alone):
+        back = nets.weights_of(together, k, net)
+        assert back.keys() == net.state_dict().keys()
+        assert all(torch.equal(back[name], value) for name, value in net.state_dict().items())
+
+
+def test_a_stack_trains_what_its_nets_train() -> None:
+    alone, together = text_nets()[0], nets.stacked(text_nets())
+    frozen = {name for name, weight in alone.named_parameters() if not weight.requires_grad}
+    assert {name for name, weight in together.named_parameters() if not weight.requires_grad} == frozen != set()
+
+
+def test_what_has_no_stack_says_why() -> None:
+    sizes = {"vocabulary": 9, "classes": 3, "max_length": 7}
+    net = Transformer(**sizes, embedding=4, heads=2, feedforward=4, dropout=0.0, bilstm=False, hidden=4)
+    assert "MultiheadAttention has no stacked form" in nets.why_not(net)
+    assert "not trained by descent" in nets.why_not(TfIdf(9, 3))
+    assert not nets.why_not(text_nets()[0])

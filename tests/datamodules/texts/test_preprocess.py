@@ -1,0 +1,194 @@
+"""Words are made by the paper's steps, in an order that gives its longest documents, and only once."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PROJECT
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+from text_data import FIXTURES
+
+from datamodules.errors import DataError
+from datamodules.texts import corpora, preprocess
+from datamodules.texts.preprocess import STOP_WORDS, Settings, Tokens, expand, steps, tokenize
+
+NOTHING = Settings(lowercase=False, contractions=False, stop_words=False)
+
+
+def documents(tokens: Tokens) -> list[list[str]]:
+    bounds = zip(tokens.offsets[:-1], tokens.offsets[1:], strict=True)
+    return [[tokens.words[number] for number in tokens.ids[start:end]] for start, end in bounds]
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "expected"),
+    [
+        ("The Dog didn't BARK!", NOTHING, "The Dog didnt BARK"),
+        ("The Dog didn't BARK!", Settings(contractions=False, stop_words=False), "the dog didnt bark"),
+        ("The Dog didn't BARK!", Settings(stop_words=False), "the dog did not bark"),
+        ("The Dog didn't BARK!", Settings(), "dog bark"),
+        ("The Dog didn't BARK!", Settings(lowercase=False), "Dog BARK"),
+        ("The Dogs weren't barking", Settings(stem=True), "dog bark"),
+        ("I\u2019ve seen it, I\u2018ll say", Settings(stop_words=False), "i have seen it i will say"),
+        ("far-right\tand/or\n42 caf\u00e9s \U0001f600 a_b", NOTHING, "farright andor 42 cafs ab"),
+        ("@user #spring https://t.co/x1 it #39;s &amp;", NOTHING, "user spring httpstcox1 it 39s amp"),
+        ("the, of and", Settings(), ""),
+        ("", Settings(), ""),
+    ],
+)
+def test_the_steps(text: str, settings: Settings, expected: str) -> None:
+    assert " ".join(steps(settings)(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("contracted", "in_full"),
+    [
+        ("won't can't shan't ain't", "will not can not shall not is not"),
+        ("don't wouldn't", "do not would not"),
+        ("you're I'm she'd we'll they've it's", "you are I am she would we will they have it is"),
+        ("I'd've shouldn't've", "I would have should not have"),
+        ("let's y'all c'mon 'tis 'twas", "let us you all come on it is it was"),
+        ("CAN'T Won't DON'T", "can not will not DO not"),
+        ("the dogs' 'quoted' rock'n'roll o'clock", "the dogs' 'quoted' rock'n'roll o'clock"),
+        ("scant cant's 'd", "scant cant is 'd"),
+        ("don\u2019t don\u2018t don\u02bct don\u2032t don`t don\u00b4t", "do not " * 5 + "do not"),
+    ],
+)
+def test_contractions(contracted: str, in_full: str) -> None:
+    assert expand(contracted) == in_full
+
+
+def test_stop_words_are_those_the_paper_prints() -> None:
+    listed = STOP_WORDS.read_text().split()
+    assert len(listed) == len(set(listed)) == 127
+    paper = PROJECT.parent / "shared" / "papers" / "bitcoin_sentiment_lstm.txt"
+    if not paper.exists():
+        pytest.skip(f"the paper is not at {paper}")
+    figure = paper.read_text(encoding="utf-8").split("stopwords.words('english')\n")[1].split("Figure 5")[0]
+    assert listed == re.findall(r"'(\w+)'", figure)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5))
+def test_every_text_keeps_its_own_words(texts: list[str]) -> None:
+    assert documents(tokenize(texts, Settings())) == [steps(Settings())(text) for text in texts]
+
+
+def test_numbers_stand_for_words_in_the_order_in_which_they_come() -> None:
+    tokens = tokenize(["ferry harbour ferry", "the", "harbour tram"], Settings())
+    assert tokens.words == ["ferry", "harbour", "tram"]
+    assert tokens.ids.tolist() == [0, 1, 0, 1, 2]
+    assert tokens.offsets.tolist() == [0, 3, 3, 5]
+    assert tokens.lengths.tolist() == [3, 0, 2]
+
+
+def test_the_longest_comment_of_the_fixture_counted_by_hand() -> None:
+    # "Thank you for the film, it was long, but fair." -> thank film long fair
+    # "First the harbour. Then the market. Now the school?" -> first harbour market school
+    # "None of that valley's people deserve to live" -> none valley people deserve live
+    corpus = corpora.hate(FIXTURES / "hate/dataset.csv")
+    tokens = tokenize(corpus.texts, Settings())
+    assert tokens.lengths.tolist() == [4, 2, 4, 5, 3, 2, 4, 2, 5]
+
+
+# Table 2 of the paper. MLMA's longest is that of the file with stop-words.
+LONGEST = {
+    "hate": ("text/hate/dataset.csv", {}, 342),
+    "semeval": ("text/semeval/2018-E-c-En-train.txt", {}, 22),
+    "mlma": ("text/mlma/hate_speech_mlma.zip", {"member": "en_dataset_with_stop_words.csv"}, 23),
+}
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_the_longest_documents_of_the_paper(name: str, shared_data: Path) -> None:
+    file, options, longest = LONGEST[name]
+    corpus = getattr(corpora, name)(shared_data / file, **options)
+    assert tokenize(corpus.texts, Settings()).lengths.max() == longest
+
+
+def test_the_settings_of_the_project_are_the_defaults() -> None:
+    assert Settings(**OmegaConf.load(PROJECT / "conf" / "config.yaml").preprocess) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("min_count", 0, "preprocess.min_count=0: give a whole number, 1 or more."),
+        ("min_count", "two", "preprocess.min_count=two: give a whole number, 1 or more."),
+        ("min_count", True, "preprocess.min_count=True: give a whole number, 1 or more."),
+        ("stem", "porter", "preprocess.stem=porter: give true or false."),
+        ("lowercase", 1, "preprocess.lowercase=1: give true or false."),
+    ],
+)
+def test_impossible_settings(key: str, value: object, says: str) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(says)}$"):
+        Settings(**{key: value})
+
+
+TEXTS = ["The ferry isn't here", "the", "Harbour, harbour \U0001f600"]
+
+
+def assert_same(a: Tokens, b: Tokens) -> None:
+    np.testing.assert_array_equal(a.ids, b.ids)
+    np.testing.assert_array_equal(a.offsets, b.offsets)
+    assert (a.words, a.ids.dtype, a.offsets.dtype) == (b.words, b.ids.dtype, b.offsets.dtype)
+
+
+@pytest.mark.parametrize("texts", [TEXTS, ["the", ""]], ids=["some words", "no words"])
+def test_words_are_computed_once(texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = preprocess.preprocess(texts, Settings(), tmp_path / "cache")
+    assert_same(first, tokenize(texts, Settings()))
+    monkeypatch.setattr(preprocess, "tokenize", None)
+    assert_same(preprocess.preprocess(texts, Settings(), tmp_path / "cache"), first)
+    (file,) = (tmp_path / "cache").iterdir()
+    assert file.suffix == ".npz"
+
+
+@pytest.mark.parametrize(
+    ("texts", "settings"),
+    [
+        (TEXTS, Settings(stop_words=False)),
+        (TEXTS, Settings(stem=True)),
+        (TEXTS, Settings(lowercase=False)),
+        (TEXTS, Settings(contractions=False)),
+        (TEXTS[:2], Settings()),
+        ([TEXTS[0] + TEXTS[1], *TEXTS[2:]], Settings()),
+        ([TEXTS[0] + "t", "he", TEXTS[2]], Settings()),
+    ],
+)
+def test_other_texts_and_settings_are_kept_apart(texts: list[str], settings: Settings, tmp_path: Path) -> None:
+    preprocess.preprocess(TEXTS, Settings(), tmp_path)
+    assert_same(preprocess.preprocess(texts, settings, tmp_path), tokenize(texts, settings))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_rare_words_are_dropped_later_and_do_not_matter_here(tmp_path: Path) -> None:
+    for min_count in (1, 2):
+        preprocess.preprocess(TEXTS, Settings(min_count=min_count), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_another_list_of_stop_words_is_another_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    preprocess.preprocess(TEXTS, Settings(), tmp_path / "cache")
+    (tmp_path / "stop_words.txt").write_text("ferry\n")
+    monkeypatch.setattr(preprocess, "STOP_WORDS", tmp_path / "stop_words.txt")
+    tokens = preprocess.preprocess(TEXTS, Settings(), tmp_path / "cache")
+    assert tokens.words == ["the", "is", "not", "here", "harbour"]
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def disk_full(file: object, **arrays: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(preprocess.np, "savez", disk_full)
+    with pytest.raises(DataError, match=r"cannot be written \(No space left on device\): choose another cache_dir\.$"):
+        preprocess.preprocess(TEXTS, Settings(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot be written"):
+        preprocess.preprocess(TEXTS, Settings(), tmp_path / "file")

@@ -1,0 +1,269 @@
+"""Runs that are trained as one end with the numbers, and leave the files, of runs that are trained alone."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import lightning.pytorch as pl
+import pandas as pd
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from conf.configuration import composed
+from datamodules.market.market_datamodule import MarketDataModule
+from training.run.fit import fit as fit_alone
+from training.run.folder import Member, RunFolder
+from training.stacks import memory, trainer
+from training.stacks.batches import StackedBatches
+
+TEXT = ["data=robo", "model.embedding=8", "model.hidden=6", "epochs=8", "patience=2", "lr=0.02", "batch_size=48"]
+MARKET = ["features=btc_sent", "source=synthetic", "end='2016-03-01'", "model.hidden=6", "epochs=5", "lr=0.01"]
+RUNS = [(0, 0), (0, 3), (1, 0), (2, 1)]
+
+
+@pytest.fixture
+def in_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Rounding stays far below what is compared."""
+    read = MarketDataModule.from_config
+
+    def read_in_double(config: DictConfig) -> MarketDataModule:
+        data = read(config)
+        data.inputs, data.targets = data.inputs.double(), data.targets.double()
+        return data
+
+    monkeypatch.setattr(MarketDataModule, "from_config", read_in_double)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def members(runs_dir: Path, cache: Path, *overrides: str, runs: list[tuple[int, int]] = RUNS) -> list[Member]:
+    places = [f"runs_dir={runs_dir}", f"cache_dir={cache}", "threads=1"]
+    configs = [composed(*overrides, f"seed={seed}", f"fold={fold}", *places) for seed, fold in runs]
+    return [Member(config, RunFolder.of(config)) for config in configs]
+
+
+@pytest.fixture
+def nothing_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A net that is trained outside its stack is an error."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("nothing is trained alone")
+
+    monkeypatch.setattr(trainer, "fit_alone", refuse)
+
+
+def table(runs: list[Member], name: str) -> pd.DataFrame:
+    tables = [pd.read_csv(member.folder.path / f"{name}.csv") for member in runs]
+    return pd.concat(tables, ignore_index=True)
+
+
+def both_ways(tmp_path: Path, *overrides: str, runs: list[tuple[int, int]] = RUNS) -> tuple[list[Member], list[Member]]:
+    alone = members(tmp_path / "alone", tmp_path / "cache", *overrides, runs=runs)
+    stacked = members(tmp_path / "stacked", tmp_path / "cache", *overrides, runs=runs)
+    for member in alone:
+        fit_alone(*member)
+    trainer.fit(stacked)
+    assert all(member.folder.is_finished() for member in [*alone, *stacked])
+    return alone, stacked
+
+
+@pytest.mark.usefixtures("in_double", "nothing_alone")
+def test_the_last_net_of_a_stack_goes_on_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    keep = trainer._Members._keep
+
+    def watched(stack: trainer._Members, *arguments: object) -> None:
+        keep(stack, *arguments)
+        left.append(len(stack.runs))
+
+    monkeypatch.setattr(trainer._Members, "_keep", watched)
+    alone, stacked = both_ways(tmp_path, *TEXT, "epochs=30", "patience=1", "lr=0.05", runs=[(0, 0), (1, 3), (2, 5)])
+    assert left[-2:] == [1, 1], "the last two epochs are those of one net"
+    expected, got = (table(made, "metrics").drop(columns="seconds") for made in (alone, stacked))
+    pd.testing.assert_frame_equal(got, expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.usefixtures("in_double", "nothing_alone")
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        TEXT,
+        [*TEXT, "cell=C1", "clip=0.05"],
+        [*TEXT, "cell=H2", "loss=softmax", "patience=null", "test_epoch=last", "epochs=3"],
+        [*MARKET, "model=cnn_lstm", "cell=C4"],
+        [*MARKET, "protocol=walk_forward", "n_folds=4"],
+    ],
+    ids=["text", "clipped", "softmax", "market", "walk_forward"],
+)
+def test_a_stack_gives_what_its_runs_give_alone(tmp_path: Path, overrides: list[str]) -> None:
+    runs = RUNS
+    if overrides[0] != "data=robo":  # here folds differ in length, and protocol=paper has but one
+        folds = (1, 3) if "n_folds=4" in overrides else (0,)
+        runs = [(seed, fold) for fold in folds for seed in range(2)]
+    alone, stacked = both_ways(tmp_path, *overrides, runs=runs)
+    for name in ("metrics", "predictions"):
+        expected, got = (table(made, name) for made in (alone, stacked))
+        changing = [column for column in ("seconds",) if column in expected]
+        pd.testing.assert_frame_equal(got.drop(columns=changing), expected.drop(columns=changing), rtol=0, atol=1e-8)
+    epochs = table(stacked, "metrics")["epoch"]
+    if "patience=null" not in overrides and overrides[0] == "data=robo":
+        assert epochs.nunique() > 1, "runs that all end together would not show that each has its own end"
+
+
+def test_a_stack_leaves_what_a_run_leaves(tmp_path: Path) -> None:
+    alone, stacked = both_ways(tmp_path, *TEXT, "epochs=2", runs=[(0, 0), (1, 0)])
+    for one, other in zip(alone, stacked, strict=True):
+        names = [sorted(path.name.split(".")[0] for path in run.folder.path.rglob("*")) for run in (one, other)]
+        assert names[0] == names[1]
+        assert not one.folder.last_checkpoint
+        assert not other.folder.last_checkpoint
+        curves = [scalars(run.folder.path) for run in (one, other)]
+        assert curves[0].keys() == curves[1].keys()
+        for tag, (steps, values) in curves[0].items():
+            assert steps[-1] == curves[1][tag][0][-1]
+            assert values[-1] == pytest.approx(curves[1][tag][1][-1], abs=1e-3)
+        assert curves[1]["val/macro_f1"][0] == curves[0]["val/macro_f1"][0]
+
+
+def scalars(folder: Path) -> dict[str, tuple[list[int], list[float]]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder)).Reload()
+    found = {tag: events.Scalars(tag) for tag in events.Tags()["scalars"] if "seconds" not in tag}
+    return {tag: ([one.step for one in of_tag], [one.value for one in of_tag]) for tag, of_tag in found.items()}
+
+
+def test_a_run_that_diverges_fails_alone(tmp_path: Path) -> None:
+    runs = members(tmp_path, tmp_path / "cache", *TEXT, "epochs=2", runs=[(0, 0), (1, 0), (2, 0)])
+    original = trainer.build.net
+
+    def spoilt(config: DictConfig, job: object) -> object:
+        net = original(config, job)
+        if config.seed == 1:
+            net.dense.bias.data.fill_(float("nan"))
+        return net
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer.build, "net", spoilt)
+        trainer.fit(runs)
+    assert [member.folder.is_finished() for member in runs] == [True, False, True]
+    assert (runs[1].folder.path / "failed").read_text().startswith("the loss is nan in epoch 0; try a smaller lr")
+
+
+def test_too_little_memory_makes_several_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = members(tmp_path, tmp_path / "cache", *TEXT, "epochs=1", runs=[(seed, 0) for seed in range(5)])
+    sizes: list[int] = []
+    original = trainer._Stack.fit
+    monkeypatch.setattr(trainer._Stack, "fit", lambda stack: (sizes.append(len(stack.members.runs)), original(stack)))
+    each = memory._bytes(trainer._runs(runs[:1])[0])
+    runs[0].folder.release()
+    monkeypatch.setattr(memory, "_free", lambda: int(2.5 * each / memory.SHARE))
+    alone: list[int] = []
+    monkeypatch.setattr(trainer, "fit_alone", lambda *member: (alone.append(1), fit_alone(*member)))
+    trainer.fit(runs)
+    assert (sizes, alone) == ([2, 2], [1])
+    assert all(member.folder.is_finished() for member in runs)
+
+
+def test_nets_without_a_stack_are_trained_one_by_one(tmp_path: Path) -> None:
+    runs = members(tmp_path, tmp_path / "cache", "data=robo", "model=tfidf", runs=[(0, 0), (0, 1)])
+    trainer.fit(runs)
+    assert all(member.folder.is_finished() for member in runs)
+
+
+def test_parts_of_different_length_come_side_by_side(tmp_path: Path) -> None:
+    runs = members(tmp_path, tmp_path / "cache", *TEXT, runs=[(0, 0), (1, 1)])
+    data = [run.job.data for run in trainer._runs(runs)]
+    batches = StackedBatches([each.train_dataloader() for each in data])
+    batches.set_epoch(3)
+    own = [each.train_dataloader() for each in data]
+    for part in own:
+        part.set_epoch(3)
+    for side_by_side, *alone in zip(batches, *own, strict=True):
+        for k, batch in enumerate(alone):
+            samples, steps = batch.tokens.shape
+            assert side_by_side.samples[k] == samples
+            assert (side_by_side.own.tokens[k, :samples, :steps] == batch.tokens).all()
+            assert side_by_side.own.tokens[k].sum() == batch.tokens.sum()
+            assert side_by_side.real[k].sum() == samples
+
+
+class KilledError(BaseException):
+    """What a test raises where a process would be killed."""
+
+
+@pytest.mark.usefixtures("in_double", "nothing_alone")
+def test_an_interrupted_stack_goes_on_with_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides = [*TEXT, "cell=C1"]
+    alone = members(tmp_path / "alone", tmp_path / "cache", *overrides)
+    trainer.fit(alone)
+    monkeypatch.setattr(trainer, "SECONDS", 0.0)
+    interrupted = members(tmp_path / "again", tmp_path / "cache", *overrides)
+    save = trainer._Members._save
+
+    def killed(stack: trainer._Members, trainer: object) -> None:
+        save(stack, trainer)
+        if stack.runs[0].epochs == 4:
+            raise KilledError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer._Members, "_save", killed)
+        with pytest.raises(KilledError):
+            trainer.fit(interrupted)
+    for member in interrupted:
+        member.folder.release()
+    first: list[int] = []
+    fit = trainer._Stack.fit
+    monkeypatch.setattr(trainer._Stack, "fit", lambda stack: (first.append(stack.members.first_epoch), fit(stack)))
+    trainer.fit(members(tmp_path / "again", tmp_path / "cache", *overrides))
+    assert first == [4]
+    expected, got = (table(runs, "metrics").drop(columns="seconds") for runs in (alone, interrupted))
+    pd.testing.assert_frame_equal(got, expected, rtol=0, atol=1e-10)
+    assert not list(tmp_path.rglob("stack.ckpt"))
+
+
+@pytest.mark.usefixtures("in_double", "nothing_alone")
+def test_what_is_left_of_a_stack_goes_on_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides = [*TEXT, "patience=null", "epochs=4"]
+    expected, interrupted = (members(tmp_path / name, tmp_path / "cache", *overrides, runs=RUNS[:2]) for name in "ab")
+    fit_alone(*expected[1])
+    monkeypatch.setattr(trainer, "SECONDS", 0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer._Members, "on_train_epoch_start", _killed_in(3, trainer._Members.on_train_epoch_start))
+        with pytest.raises(KilledError):
+            trainer.fit(interrupted)
+    for member in interrupted:
+        member.folder.release()
+    before = interrupted[1].folder.stack_checkpoint.stat().st_mtime_ns
+    fit_alone(*interrupted[1])
+    assert before
+    assert not interrupted[1].folder.stack_checkpoint.exists()
+    got, alone = (table(made, "metrics").drop(columns="seconds") for made in (interrupted[1:], expected[1:]))
+    pd.testing.assert_frame_equal(got, alone, rtol=0, atol=1e-8)
+
+
+def _killed_in(epoch: int, start: Callable[..., None]) -> Callable[..., None]:
+    def on_train_epoch_start(stack: trainer._Members, trainer: pl.Trainer, *arguments: object) -> None:
+        if trainer.current_epoch == epoch:
+            raise KilledError
+        start(stack, trainer, *arguments)
+
+    return on_train_epoch_start
+
+
+def test_a_run_that_cannot_write_its_results_fails_alone(tmp_path: Path) -> None:
+    runs = members(tmp_path, tmp_path / "cache", *TEXT, "epochs=1", runs=[(0, 0), (1, 0)])
+    (runs[0].folder.path / "metrics.csv").mkdir(parents=True)
+    trainer.fit(runs)
+    assert [member.folder.is_finished() for member in runs] == [False, True]
+    assert "metrics.csv" in (runs[0].folder.path / "failed").read_text()
+
+
+def test_a_damaged_checkpoint_fails_its_run_alone_and_says_what_to_do(tmp_path: Path) -> None:
+    runs = members(tmp_path, tmp_path / "cache", *TEXT, "epochs=1", runs=[(0, 0), (1, 0), (2, 0)])
+    runs[0].folder.checkpoints.mkdir(parents=True)
+    runs[0].folder.stack_checkpoint.write_bytes(b"no checkpoint")
+    trainer.fit(runs)
+    assert [member.folder.is_finished() for member in runs] == [False, True, True]
+    assert runs[0].folder.failure.endswith("stack.ckpt is damaged; remove it, and the run begins anew.")

@@ -1,0 +1,1 @@
+"""One run: its folder, its record, its data and task, its training and its results."""

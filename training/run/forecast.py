@@ -1,0 +1,83 @@
+"""Training a net to forecast. The task knows nothing of data sets, files or configurations."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training.run.classification import DivergedError, EpochMean
+
+Errors = Callable[[NDArray[np.float64], NDArray[np.int64]], dict[str, float]]
+
+
+class ForecastBatch(Protocol):
+    """What a batch brings: `inputs [B, W, F]`, `targets [B]`, `rows [B]` (numbers of the samples)."""
+
+    inputs: Tensor
+    targets: Tensor
+    rows: Tensor
+
+
+class Forecast(pl.LightningModule):
+    """Regression by the mean squared error.
+
+    Logged each epoch: `train/loss`, `val/loss`, and whatever `errors` returns, as `val/rmse` and so on.
+
+    Args:
+        net: `inputs [B, W, F] -> forecasts [B]`.
+        lr: learning rate of Adam.
+        errors: (forecasts `[n]`, rows `[n]`) -> errors by name; it knows the truth, and what a unit is in dollars.
+    """
+
+    def __init__(self, net: nn.Module, lr: float, errors: Errors):
+        super().__init__()
+        self.net = net
+        self.lr = lr
+        self.errors = errors
+        self.train_loss = EpochMean()
+        self.val_loss = EpochMean()
+        self._validated: list[tuple[Tensor, Tensor]] = []
+
+    def training_step(self, batch: ForecastBatch, _: int) -> Tensor:
+        """Mean loss of the batch.
+
+        Raises:
+            DivergedError: it is NaN or infinite.
+        """
+        loss = self._loss(self.net(batch.inputs), batch.targets)
+        self.train_loss.update(loss.detach(), len(batch.targets))
+        return loss
+
+    def validation_step(self, batch: ForecastBatch, _: int) -> None:
+        """Keep the forecasts."""
+        forecasts = self.net(batch.inputs)
+        self.val_loss.update(self._loss(forecasts, batch.targets), len(batch.targets))
+        self._validated.append((forecasts, batch.rows))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log both losses and the validation errors of the epoch that is about to end."""
+        forecasts, rows = (torch.cat(column).cpu().numpy() for column in zip(*self._validated, strict=True))
+        self._validated = []
+        errors = self.errors(forecasts.astype(np.float64), rows)
+        self.log_dict({f"val/{name}": value for name, value in errors.items()})
+        for name, loss in (("train", self.train_loss), ("val", self.val_loss)):
+            self.log(f"{name}/loss", loss.compute())
+
+    def predict_step(self, batch: ForecastBatch, _: int) -> Tensor:
+        """Forecasts `[B]`."""
+        return self.net(batch.inputs)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam over what is trained."""
+        return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr)
+
+    def _loss(self, forecasts: Tensor, targets: Tensor) -> Tensor:
+        loss = F.mse_loss(forecasts, targets)
+        if not torch.isfinite(loss):
+            raise DivergedError(loss.item(), self.current_epoch)
+        return loss

@@ -1,0 +1,85 @@
+"""Classifying texts: data, sizes of the net, task, insight and results of a run with `data=`."""
+
+from pathlib import Path
+
+import lightning.pytorch as pl
+import pandas as pd
+from lightning.pytorch.callbacks import Callback
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from cells.errors import UserError
+from datamodules.texts.text_datamodule import TextDataModule
+from training.run.classification import Classification, FittedClassification
+from training.run.confusions import Confusions
+from training.run.problem import Problem, Results
+from training.run.states import States
+
+SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "loss")
+
+
+class TextProblem(Problem):
+    """See `problem.Problem`; texts are read or downloaded here.
+
+    Args:
+        config: of the run.
+
+    Raises:
+        UserError: loss=softmax for multi-label data, or there is no word to learn from.
+    """
+
+    data: TextDataModule
+    compared = ("data", "model", "cell", "seed", "fold")
+    scores = SCORES
+    headline = ("accuracy", "top1", "macro_f1", "micro_f1", "loss")
+    warnings = ()
+
+    def __init__(self, config: DictConfig):
+        self.data = TextDataModule.from_config(config)
+        if config.loss == "softmax" and self.data.multilabel:
+            raise UserError(f"loss=softmax: {config.data.name} is multi-label, use loss=sigmoid.")
+        if not self.data.vocabulary:
+            raise UserError(
+                f"preprocess.min_count={config.preprocess.min_count}: no word of the training part is so frequent."
+            )
+        self.loss = config.loss
+        self.notes = self.data.report
+        self.labels = {"data": config.data.name}
+        if "checkpoint" in config.model:
+            self.labels["checkpoint"] = config.model.checkpoint
+        self.sizes = self.data.sizes
+
+    @property
+    def longest(self) -> int:
+        """Words of the longest document."""
+        return self.data.max_length
+
+    def task(self, net: nn.Module, lr: float) -> Classification:
+        """Classification, by descent or by the net's own method `fit`."""
+        made = FittedClassification if hasattr(net, "fit") else Classification
+        return made(net, len(self.data.classes), self.loss, lr)
+
+    def insight(self) -> list[Callback]:
+        """States and gates, confusions, some texts."""
+        return [States(self.data, lambda net, batch: net(batch.tokens, batch.lengths)), Confusions(self.data)]
+
+    def results(self, trainer: pl.Trainer, task: pl.LightningModule, checkpoint: Path) -> Results:
+        """Scores of the validation and the test part, and the classes of each test document."""
+        rows = []
+        for split, score in (("val", trainer.validate), ("test", trainer.test)):
+            score(task, self.data, ckpt_path=checkpoint, verbose=False)
+            scores = {name: trainer.callback_metrics[f"{split}/{name}"].item() for name in SCORES}
+            rows.append({"split": split, **scores})
+        assert isinstance(task, Classification)
+        return Results(rows, {"predictions": self._predictions(task)}, {})
+
+    def _predictions(self, task: Classification) -> pd.DataFrame:
+        """One line a test document: its row in the corpus, true and predicted classes, each class's probability."""
+        rows, targets, predicted, probabilities = (column.cpu() for column in task.predictions)
+        columns = {f"p({name})": probabilities[:, c].numpy() for c, name in enumerate(self.data.classes)}
+        named = {"truth": self._names(targets), "predicted": self._names(predicted)}
+        return pd.DataFrame({"row": rows.numpy(), **named, **columns})
+
+    def _names(self, chosen: Tensor) -> list[str]:
+        """The chosen classes of each row of `chosen [N, C]`, joined by |."""
+        return ["|".join(self.data.classes[c] for c in row.nonzero().flatten()) for row in chosen]
