@@ -7,7 +7,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS)
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check clean
+.PHONY: help demo quick test check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ demo: $(VENV)/.core  ## train the baseline and C1 on the bundled corpus and comp
 
 test: $(VENV)/.dev  ## run the tests
 	$(BIN)/python -m pytest -n auto
+
+quick: $(VENV)/.dev  ## run the tests that start no processes, in less than a minute
+	$(BIN)/python -m pytest -n auto -m "not processes and not slow"
 
 check: $(VENV)/.dev  ## lint and type-check
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from cells.alterations import Alteration
 from conf.command_line import MISTAKES, TRACEBACKS_WANTED, message, one_of_several, report
 from conf.configuration import check
+from training.run import startup
 from training.run.errors import DiskFullError, HeldError, is_full
 from training.run.folder import FAILED, Member, RunFolder
 from training.run.leases import Wait, holder
@@ -114,6 +115,8 @@ def _make(members: Sequence[Member]) -> None:
 
 def _fit(members: Sequence[Member]) -> None:
     # Torch and Lightning take seconds to import: only after everything that can be refused was refused.
+    log.info("Loading torch and Lightning ...")
+    startup.import_lightning()
     if len(members) > 1 or members[0].folder.stack_checkpoint.exists():
         from training.stacks import trainer
 
