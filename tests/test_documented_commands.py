@@ -1,0 +1,334 @@
+"""Every command and every block of Python in README and docs works."""
+
+import argparse
+import ast
+import json
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from conftest import PROJECT
+from documented import PAGES, Block, blocks, commands
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from text_data import lay_out
+
+from conf.configuration import CONF, check, composed
+from datamodules.market import synthetic
+from datamodules.market.layout import MARKETS, Span
+
+
+class Runs(NamedTuple):
+    """A command that a test of this file runs.
+
+    Attributes:
+        more: arguments added to the documented ones, for a small and quick run.
+        replaced: words of the command and their substitutes; PATTERN/* becomes the first finished run found there.
+    """
+
+    more: str = ""
+    replaced: Mapping[str, str] = {}
+
+
+class Composes(NamedTuple):
+    """A command of train.py that cannot run in a test, for the reason `why`: its keys and values are checked."""
+
+    why: str
+
+
+class Parses(NamedTuple):
+    """A command that cannot run in a test, for the reason `why`: its program parses the arguments."""
+
+    why: str
+
+
+class IsTestedBy(NamedTuple):
+    """A command that another test runs, "FILE::FUNCTION"; every word of the command has to occur in that file."""
+
+    test: str
+
+
+TINY = "epochs=1 model.embedding=4 model.hidden=4"
+SETS = f"{TINY} n_folds=3 preprocess.min_count=1"
+MARKET = "epochs=1 model.hidden=4 start=2015-01-01 end=2015-09-30"
+RUN = {"RUN": "runs/robo/bilstm/C1/*"}
+HOURS = "it trains for hours"
+CLUSTER = "it needs a cluster"
+INSTALLS = "it installs packages"
+
+COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
+    # README.md
+    "make demo": Parses("it trains for a minute"),
+    "make test": Parses("it runs this test"),
+    "python train.py cell=C1 data=robo": Runs(TINY),
+    "python train.py -m cell=baseline,C1,H2 data=robo seed=0,1": Runs(TINY),
+    "python train.py data=robo \"cell.current='c * relu(o)'\"": Runs(TINY),
+    "python train.py experiment=study_small": Runs(f"{TINY} data=robo seed=0 fold=0 cell=baseline,C7"),
+    "python -m analysis summary runs": Runs(),
+    "python -m analysis tables runs -o tables": Runs(),
+    "python -m analysis report runs -o report": Runs(),
+    'python predict.py RUN "bring me the red cup"': Runs(replaced=RUN),
+    "python -m datamodules mlma": Runs("n_folds=3 preprocess.min_count=1"),
+    "tensorboard --logdir runs": Parses("it serves until it is stopped"),
+    # CONTRIBUTING.md
+    "make quick": Parses("it runs tests"),
+    "make check": Parses("it lints and type-checks"),
+    # docs/beside-the-paper.md
+    "python train.py data=crowd patience=null test_epoch=last epochs=10": Runs(f"{SETS} epochs=1"),
+    # docs/bitcoin.md
+    "python train.py -m window=7,30,90 features=btc_sent data_dir=../shared/data": Runs(
+        MARKET, {"data_dir=../shared/data": "data_dir=data"}
+    ),
+    "python train.py features=btc source=synthetic": Runs(MARKET),
+    "python -m analysis market runs": Runs(),
+    "python -m datamodules.sentiment FILE": IsTestedBy(
+        "tests/datamodules/test_sentiment.py::test_the_command_says_what_it_counted_and_where_the_result_is"
+    ),
+    # docs/cells.md
+    "python train.py data=robo \"cell.current='c * relu(o)'\" \"cell.hidden='h * sigmoid(c)'\"": Runs(TINY),
+    # docs/data-sets.md
+    "python train.py data=ag data.instead=text/ag/train_partial.csv": Runs(SETS),
+    "python train.py data=mlma data.corpus.member=en_dataset_with_stop_words.csv": Runs(SETS),
+    # docs/install.md
+    'pip install -e ".[bert]"': Parses(INSTALLS),
+    "make help": Parses("it prints the targets"),
+    "make demo PYTHON=python3.12": Parses("it needs that Python"),
+    "make demo TORCH_INDEX=https://download.pytorch.org/whl/cu128": Parses(INSTALLS),
+    "make demo TORCH_INDEX=https://download.pytorch.org/whl/nightly/cu130 CONSTRAINTS=/dev/null": Parses(INSTALLS),
+    # docs/many-machines.md
+    'pip install -e ".[joblib]"': Parses(INSTALLS),
+    'pip install -e ".[slurm]"': Parses(INSTALLS),
+    'pip install -e ".[ray]"': Parses(INSTALLS),
+    "python train.py -m hydra/launcher=joblib cell=baseline,C1 data=robo seed=0,1": Composes("it starts processes"),
+    "python train.py experiment=table05_mlma hydra/launcher=submitit_slurm hydra.launcher.partition=short": Composes(
+        CLUSTER
+    ),
+    "python -m analysis status runs": Runs(),
+    "python train.py hydra/launcher=submitit_slurm --cfg hydra -p hydra.launcher": Runs(),
+    "ray start --head --port=6379": Parses(CLUSTER),
+    "ray start --address=HEAD:6379": Parses(CLUSTER),
+    "ray status": Parses(CLUSTER),
+    "ray stop": Parses(CLUSTER),
+    "python train.py -m hydra/launcher=ray cell=baseline,C1 data=robo seed=0,1 epochs=2": Composes(CLUSTER),
+    # docs/stacks.md
+    "python train.py data=robo cell=C1 stack=100": Runs(f"{TINY} seed=6 fold=0,1", {"stack=100": "stack=2"}),
+    "python train.py data=robo cell=C1 stack.seeds=3 stack.folds=2": Runs(f"{TINY} seed=3"),
+    "python train.py experiment=table04_robo stack=20": Runs(f"{TINY} seed=8 fold=0,1 cell=C1"),
+    # docs/studies.md
+    "python train.py experiment=table05_mlma": Composes(HOURS),
+    "python train.py experiment=table05_mlma seed=0,1 fold=0 cell=baseline,C1": Composes(HOURS),
+    # docs/trained-nets.md
+    'python predict.py runs/robo/bilstm/C1 "bring me the red cup"': Runs(replaced={"runs/robo/bilstm/C1": RUN["RUN"]}),
+    "python predict.py RUN --file texts.txt --json": Runs(replaced=RUN),
+    "python predict.py RUN --data-dir ../shared/data": Runs(
+        replaced={"RUN": "runs/btc_sent/lstm/baseline/*", "../shared/data": "data"}
+    ),
+    "python -m inference.export RUN": Runs("-o model.pt", RUN),
+    "python -m inference.export RUN --onnx": IsTestedBy("tests/inference/test_export.py::test_onnx_has_them_too"),
+    # benchmarks/README.md
+    "python -m benchmarks recurrence": Parses("it measures for minutes"),
+    "python -m benchmarks recurrence --threads 2": Parses("it measures for minutes"),
+    "python -m benchmarks fit": Parses("it measures for minutes"),
+    "python -m benchmarks gpu": Parses("it needs a GPU"),
+    "python -m benchmarks fit data=mlma": Parses("it measures for minutes"),
+    "python -m benchmarks fits data=hate data_dir=../shared/data --fits 20 --epochs 10": Parses("it takes an hour"),
+    "python -m benchmarks fits data=mlma --fits 100 --stacks 10 100 --workers 1": Parses("it needs a GPU"),
+    'pip install -e ".[benchmarks]"': Parses(INSTALLS),
+}
+"""How each documented command is tried. Those that run do so in this order, in one folder."""
+
+MODULES = {"docs/data-sets.md": "datamodules.texts.corpora"}
+"""Pages whose Python belongs into a module of the project; every other block is a script."""
+
+
+def chosen(kind: type) -> list[str]:
+    return [command for command, how in COMMANDS.items() if isinstance(how, kind)]
+
+
+def test_the_table_has_every_documented_command_and_no_other() -> None:
+    found = commands()
+    missing = [f"{place}: `{command}`" for command, place in found.items() if command not in COMMANDS]
+    assert not missing, "no test knows how to try these; add them to COMMANDS: " + "; ".join(missing)
+    left = [command for command in COMMANDS if command not in found]
+    assert not left, f"no page has these any more; take them out of COMMANDS: {left}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to run commands in, with small data sets and market prices in data/."""
+    folder = tmp_path_factory.mktemp("documented")
+    text = lay_out(folder / "data") / "text"
+    shutil.copy(text / "ag" / "train.csv", text / "ag" / "train_partial.csv")
+    market = folder / "data" / "market"
+    mood = market / "crypto-sentiment-index" / "reddit_comments_sentiment.csv"
+    mood.parent.mkdir(parents=True)
+    prices = synthetic.prices(Span.parse("2014-09-18", "2016-06-30"))
+    for name, daily in prices.items():
+        daily.frame.to_csv(market / f"{MARKETS[name].symbol.removeprefix('^')}.csv")
+    days = next(iter(prices.values())).frame.index
+    rows = [f"{day:%Y-%m-%d},{number % 7}" for number, day in enumerate(days)]
+    mood.write_text("\n".join(["date,CL sentiment", *rows]) + "\n")
+    (folder / "texts.txt").write_text("Bring me the red cup!\n\n")
+    return folder
+
+
+@pytest.mark.timeout(1200)
+def test_every_documented_command_runs_and_every_block_of_python(folder: Path) -> None:
+    names, steps = [], []
+    for command in chosen(Runs):
+        how = COMMANDS[command]
+        assert isinstance(how, Runs)
+        words = [how.replaced.get(word, word) for word in shlex.split(command)]
+        names.append(command)
+        steps.append({"argv": [*words, *how.more.split()]})
+    python = [block for page in PAGES for block in blocks(page) if block.language == "python"]
+    for block in python:
+        names.append(block.place)
+        steps.append({"code": block.text, "module": MODULES.get(str(block.page.relative_to(PROJECT)))})
+    answers = run(folder, steps)
+    failed = [f"{name}: {answer['failed']}" for name, answer in zip(names, answers, strict=True) if answer["failed"]]
+    assert not failed, "\n".join(failed)
+    assert len(list(folder.glob("runs/**/finished"))) > 20
+    output = {name: answer["output"] for name, answer in zip(names, answers, strict=True)}
+    for block in python:
+        assert_shows(output[block.place], block)
+    (exported,) = (block.place for block in python if "model.pt" in block.text)
+    here, _ = output["python predict.py RUN --file texts.txt --json"].splitlines()
+    assert json.loads(output[exported]) == pytest.approx(json.loads(here)["probabilities"], abs=1e-6)
+
+
+def run(folder: Path, steps: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
+    (folder / "steps.json").write_text(json.dumps(steps))
+    command = [sys.executable, str(PROJECT / "tests" / "run_documented.py"), "steps.json"]
+    environment = {**os.environ, "LSTM_CS_DATA": "data", "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == len(steps), f"step {len(answers)} ended the process: {done.stderr}"
+    return answers
+
+
+def assert_shows(output: str, block: Block) -> None:
+    """The output is the one that the page shows; numbers with a point may differ by rounding."""
+    if not block.output:
+        return
+    assert [line.split() for line in re.sub(NUMBER, "0.0", output).splitlines()] == [
+        line.split() for line in re.sub(NUMBER, "0.0", block.output).splitlines()
+    ], f"{block.place} shows another output: {output}"
+    numbers = [[float(number) for number in re.findall(NUMBER, text)] for text in (output, block.output)]
+    assert numbers[0] == pytest.approx(numbers[1], abs=0.011), f"{block.place} shows other numbers: {output}"
+
+
+NUMBER = r"-?\d+\.\d+"
+
+
+@pytest.mark.parametrize("command", chosen(Composes))
+def test_what_is_not_run_is_composed_and_checked(command: str) -> None:
+    program, *arguments = shlex.split(command)[1:]
+    assert program == "train.py"
+    launcher = re.search(r"hydra/launcher=(\w+)", command)
+    if launcher is not None:
+        module = {"joblib": "joblib", "ray": "ray"}.get(launcher[1], "submitit")
+        pytest.importorskip(module, reason="it comes with an extra")
+    overrides = OverridesParser.create().parse_overrides([given for given in arguments if given != "-m"])
+    values = [
+        [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+        if override.is_sweep_override()
+        else [str(override.input_line)]
+        for override in overrides
+    ]
+    composed()  # offers the cells to Hydra
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for number in range(max(map(len, values))):  # so that every value occurs once
+            given = [choices[number % len(choices)] for choices in values]
+            config = compose("config", given, return_hydra_config=True)
+            check(config, [override for override in given if not override.startswith("hydra")])
+
+
+class ParsedError(Exception):
+    """Raised in place of a program's work, once its command line is parsed."""
+
+
+def parsed_by_argparse(*arguments: str) -> None:
+    parse = argparse.ArgumentParser.parse_args
+
+    def stop(self: argparse.ArgumentParser) -> None:
+        parse(self)
+        raise ParsedError
+
+    assert arguments[0] == "-m"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argparse.ArgumentParser, "parse_args", stop)
+        patch.setattr(sys, "argv", list(arguments[1:]))
+        with pytest.raises(ParsedError):
+            runpy.run_module(arguments[1], run_name="__main__")
+
+
+def known_to_make(target: str, *variables: str) -> None:
+    makefile = (PROJECT / "Makefile").read_text()
+    assert re.search(rf"^{target}:.*##", makefile, re.M), f"the Makefile has no target {target}"
+    for name in (variable.partition("=")[0] for variable in variables):
+        assert re.search(rf"^{name} \?=", makefile, re.M), f"the Makefile has no variable {name}"
+
+
+def known_to_pip(*arguments: str) -> None:
+    assert arguments[:2] == ("install", "-e")
+    extra = arguments[2].removeprefix(".[").removesuffix("]")
+    project = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    assert re.search(rf"^{extra} = \[", project, re.M), f"pyproject.toml has no extra {extra}"
+
+
+def parsed_by_ray(name: str, *options: str) -> None:
+    scripts = pytest.importorskip("ray.scripts.scripts", reason="Ray comes with the extra `ray`")
+    scripts.cli.commands[name].make_context(name, list(options))
+
+
+def parsed_by_tensorboard(*arguments: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a library inside it
+        from tensorboard.program import TensorBoard
+    TensorBoard().configure(("tensorboard", *arguments))
+
+
+PARSERS = {
+    "python": parsed_by_argparse,
+    "make": known_to_make,
+    "pip": known_to_pip,
+    "ray": parsed_by_ray,
+    "tensorboard": parsed_by_tensorboard,
+}
+
+
+@pytest.mark.parametrize("command", chosen(Parses))
+def test_what_is_not_run_is_parsed(command: str) -> None:
+    program, *arguments = shlex.split(command)
+    PARSERS[program](*arguments)
+
+
+@pytest.mark.parametrize("command", chosen(IsTestedBy))
+def test_what_another_test_runs_is_there(command: str) -> None:
+    how = COMMANDS[command]
+    assert isinstance(how, IsTestedBy)
+    path, _, name = how.test.partition("::")
+    text = (PROJECT / path).read_text(encoding="utf-8") if (PROJECT / path).exists() else ""
+    functions = {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)}
+    assert name in functions, f"COMMANDS says that {how.test} runs `{command}`, but there is no such test"
+    words = [word for word in shlex.split(command)[1:] if word != word.upper()]
+    assert [word for word in words if word not in text] == [], f"{path} does not run `{command}`"
+
+
+def test_the_demo_has_valid_keys() -> None:
+    recipe = re.search(r"^demo:.*?\n((?:\t.*\n)+)", (PROJECT / "Makefile").read_text(), re.M)
+    assert recipe is not None
+    (train,) = re.findall(r"train\.py -m (.*)", recipe[1])
+    for cell in ("baseline", "C1"):
+        assert cell in train
+        check(composed(*(f"cell={cell}" if given.startswith("cell=") else given for given in train.split())))
