@@ -271,6 +271,7 @@ def parsed_by_argparse(*arguments: str) -> None:
         patch.setattr(sys, "argv", list(arguments[1:]))
         with pytest.raises(ParsedError):
             runpy.run_module(arguments[1], run_name="__main__")
+    check(composed(*(word for word in arguments if re.match(r"[\w.]+=", word))))
 
 
 def known_to_make(target: str, *variables: str) -> None:
