@@ -45,10 +45,11 @@ def run_command(argv: list[str]) -> None:
 
 
 def first_match(word: str) -> str:
-    """The first path that a pattern such as runs/*/finished stands for; any other word as it is."""
+    """The first folder of a finished run that fits a pattern such as runs/robo/*; any other word as it is."""
     if not word.endswith("/*"):
         return word
-    return str(min(Path().glob(f"{word}/finished")).parent)
+    finished = sorted(Path().glob(f"{word}/finished"))
+    return str(finished[0].parent) if finished else sys.exit(f"no command before left a finished run in {word}")
 
 
 def run_code(code: str, module: str | None) -> None:
