@@ -1,1 +1,1 @@
-"""Data sets: their files, their words, their folds, and the batches a net is trained on."""
+"""Data sets: their files, words, folds, and the batches a net is trained on."""

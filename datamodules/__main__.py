@@ -1,4 +1,4 @@
-"""What a data set holds, beside the paper's Table 2: `python -m datamodules NAME data_dir=...`."""
+"""Describe a data set beside the paper's Table 2: `python -m datamodules NAME data_dir=...`."""
 
 import sys
 
@@ -8,7 +8,7 @@ from datamodules.errors import DataError
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line."""
+    """Run the command line; a user's mistake is reported in one line."""
     arguments = sys.argv[1:]
     if not arguments or {"-h", "--help"} & set(arguments):
         print(_usage())
@@ -22,7 +22,7 @@ def _described(name: str, *overrides: str) -> str:
         raise DataError(f"there is no data set {name!r}: choose {', '.join(_names())}.")
     config = composed(f"data={name}", *overrides)
     check(config)
-    from datamodules.texts.describe import describe  # heavy: only after everything that can be refused was refused
+    from datamodules.texts.describe import describe  # heavy: imported only once the command line is found valid
 
     return describe(config)
 

@@ -1,4 +1,4 @@
-"""Batches cut from tensors in memory, where Lightning expects a DataLoader."""
+"""Batches cut from tensors in memory, for use where Lightning expects a DataLoader."""
 
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
@@ -11,19 +11,19 @@ Batch = TypeVar("Batch")
 
 
 class Batches(Generic[Batch]):
-    """The batches of one part, as often as they are asked for; the last one may be smaller.
+    """The batches of one part of the data; can be iterated any number of times. The last batch may be smaller.
 
-    Workers and collation would only copy what lies ready.
+    A DataLoader's workers and collation would only copy tensors that are in memory already.
 
     Args:
-        cut: rows `[B]` -> a batch.
-        rows: those of this part.
+        cut: makes a batch of row numbers `[B]`.
+        rows: row numbers of this part.
         batch_size: B.
-        seed: shuffles `rows` anew each epoch, as a function of (seed, epoch) alone, so that an interrupted
-            run resumes with the batches it would have seen; None keeps their order.
+        seed: shuffles `rows` anew each epoch. The order depends on (seed, epoch) alone, so that a resumed run sees
+            the batches it would have seen without the interruption. None keeps the order of `rows`.
     """
 
-    batch_sampler = None  # where there is a sampler, Lightning asks for this as well
+    batch_sampler = None  # Lightning asks for this wherever there is a sampler
 
     def __init__(self, cut: Callable[[Tensor], Batch], rows: Tensor, batch_size: int, seed: int | None = None):
         self.cut = cut
@@ -34,11 +34,11 @@ class Batches(Generic[Batch]):
 
     @property
     def sampler(self) -> "Batches[Batch]":
-        """What Lightning calls `set_epoch` on before each epoch."""
+        """Itself: Lightning calls `sampler.set_epoch` before each epoch."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order comes next."""
+        """Choose the epoch whose order the next iteration follows."""
         self.epoch = epoch
 
     def __len__(self) -> int:

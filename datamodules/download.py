@@ -1,4 +1,4 @@
-"""Fetches a file so that it is either there, whole and as pinned, or not there at all."""
+"""Downloading a file so that it appears whole and with its pinned hash, or not at all."""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,17 +20,18 @@ CHUNK = 1 << 16  # bytes
 def fetch(url: str, path: Path, digest: str | None, alternative: str) -> None:
     """Download `url` to `path`, with a progress bar on a terminal.
 
-    The bytes go to a temporary file beside `path`, which takes its name only when they are complete and have
-    the pinned hash, and which is removed in all other cases.
+    The bytes go to a temporary file beside `path`. It is renamed to `path` once it is complete and has the pinned
+    hash, and removed in all other cases.
 
     Args:
         url: an http or https address.
-        path: where the file shall lie; its folder is made.
-        digest: "sha256:..." or "md5:..." in hexadecimal, or None for a file that is not pinned.
-        alternative: what else the user can do, for the error message: "use data=robo".
+        path: where the file goes; its folder is made.
+        digest: "sha256:..." or "md5:..." in hexadecimal; None for a file that is not pinned.
+        alternative: what the user can do instead, for the error message: "use data=robo".
 
     Raises:
-        DataError: offline, refused, not found, cut short or another hash; names address, folder, alternative.
+        DataError: offline, refused, not found, cut short or the wrong hash; names the address, the folder and the
+            alternative.
     """
     try:
         with replacing(path) as temporary:
@@ -46,7 +47,7 @@ def fetch(url: str, path: Path, digest: str | None, alternative: str) -> None:
 
 
 def hash_of(path: Path, like: str) -> str:
-    """The hash of a file, in the notation and by the algorithm of `like`: "md5:..." or "sha256:..."."""
+    """The hash of a file, by the algorithm and in the notation of `like`: "md5:..." or "sha256:..."."""
     algorithm = like.split(":")[0]
     digest = hashlib.new(algorithm)
     with open(path, "rb") as file:
@@ -56,16 +57,16 @@ def hash_of(path: Path, like: str) -> str:
 
 
 class _DownloadError(Exception):
-    """The download arrived, but is not what was asked for."""
+    """Bytes arrived, but they are incomplete or have the wrong hash."""
 
 
 def _download(url: str, file: BinaryIO, name: str) -> None:
-    # Some hosts turn Python's own name away.
+    # Some hosts refuse urllib's default User-Agent.
     request = Request(url, headers={"User-Agent": "lstm-cs"})
     try:
         response = urlopen(request, timeout=TIMEOUT)
     except HTTPError as error:
-        error.close()  # it holds the connection
+        error.close()  # releases the connection
         raise
     with response:
         length = response.headers["Content-Length"]

@@ -1,7 +1,7 @@
-"""The error of everything that can be wrong with data."""
+"""The error raised for missing or broken data."""
 
 from cells.errors import UserError
 
 
 class DataError(UserError):
-    """Data is missing, broken or not what it should be; the message is one sentence that says what to do."""
+    """Data is missing, broken or of the wrong kind; the message is one sentence that says what to do."""

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Writing files so that they appear whole or not at all."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, whose name it takes when the block ends; after an error nothing is left of it."""
+    """Yield a temporary path beside `path`; rename it to `path` when the block ends, remove it after an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
     try:

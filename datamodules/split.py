@@ -1,4 +1,4 @@
-"""Training, validation and test part of any data."""
+"""The training, validation and test part of a data set."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ Rows = NDArray[np.int64]
 
 
 class Split(NamedTuple):
-    """Numbers of the samples of each part, rising."""
+    """Row numbers of the samples of each part, in rising order."""
 
     train: Rows
     val: Rows

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 
 from cells.errors import UserError
-from datamodules.texts.preprocess import Settings
-from datamodules.texts.unseen import Reader, Reading
+from datamodules.texts.fitted_tokenizer import FittedTokenizer, FittedWordTokenizer
+from datamodules.texts.preprocess import PreprocessSettings
 from inference.saved_run import Trained
 from models.decision import decide, probabilities
 
@@ -38,15 +38,15 @@ class Answer(NamedTuple):
         return sorted(self.probabilities, key=lambda name: -self.probabilities[name])
 
 
-def _reader(run: Trained) -> Reader:
-    """How the run's net reads texts."""
+def _tokenizer(run: Trained) -> FittedTokenizer:
+    """The tokenizer that the run's net was trained with."""
     config = run.config
     if "checkpoint" in config.model:
-        from datamodules.texts.wordpieces import WordPieces
+        from datamodules.texts.wordpieces import WordPieceTokenizer
 
-        return WordPieces(config.model.checkpoint)
-    return Reading(
-        Settings(**config.preprocess), run.data["vocabulary"], config.padding, run.data["sizes"]["max_length"]
+        return WordPieceTokenizer(config.model.checkpoint)
+    return FittedWordTokenizer(
+        PreprocessSettings(**config.preprocess), run.data["vocabulary"], config.padding, run.data["sizes"]["max_length"]
     )
 
 
@@ -56,10 +56,10 @@ def classify(run: Trained, texts: Iterable[str]) -> Iterator[Answer]:
     Raises:
         UserError: the net overflows on a text.
     """
-    reader, classes, loss = _reader(run), run.data["classes"], run.config.loss
+    tokenizer, classes, loss = _tokenizer(run), run.data["classes"], run.config.loss
     remaining = iter(texts)
     while batch := list(itertools.islice(remaining, run.config.batch_size)):
-        tokens, lengths, known = reader.read(batch)
+        tokens, lengths, known = tokenizer.encode(batch)
         with torch.no_grad():
             logits = run.net(torch.from_numpy(tokens).long(), torch.from_numpy(lengths))
         odd = (~torch.isfinite(logits)).any(1).nonzero()

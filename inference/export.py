@@ -61,7 +61,7 @@ def facts(run: "Trained") -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     from conf.configuration import alteration_of, is_market, kind
-    from datamodules.texts.preprocess import tables
+    from datamodules.texts.preprocess import lookup_tables
     from models.decision import THRESHOLD
 
     config = run.config
@@ -76,7 +76,7 @@ def facts(run: "Trained") -> dict[str, Any]:
         "threshold": THRESHOLD if config.loss == "sigmoid" else None,
         "padding": config.padding,
         "preprocess": settings,
-        "tables": tables(),
+        "tables": lookup_tables(),
     }
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from datamodules.texts.encoders import opened
+from datamodules.texts.encoders import checkpoint_folder
 from models.initialise import like_keras
 
 TOGETHER = 16
@@ -63,7 +63,7 @@ def pretrained(classes: int, checkpoint: str, hidden: int, dropout: float) -> Be
     Raises:
         DataError: there is no such encoder.
     """
-    with opened(checkpoint) as folder:
+    with checkpoint_folder(checkpoint) as folder:
         from transformers import AutoModel
 
         encoder = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)

@@ -1,4 +1,4 @@
-"""An encoder of the BERT family, small enough to be made for a test."""
+"""A tiny encoder of the BERT family, made by the tests that need one."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ POSITIONS = 8
 
 
 def make_encoder(folder: Path) -> Path:
-    """Write one with random weights and its tokenizer, which lower-cases, as transformers would download them."""
+    """Write an encoder with random weights, and its lower-casing tokenizer, as transformers would download them."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast

@@ -1,4 +1,4 @@
-"""The hand-written fixtures, laid out as their sources deliver them."""
+"""The hand-written text fixtures, laid out as their sources deliver them."""
 
 import shutil
 import zipfile
@@ -9,7 +9,7 @@ BARE = ("crowd/text_emotion.csv", "hate/dataset.csv", "ag/train.csv", "semeval/2
 
 
 def lay_out(data_dir: Path) -> Path:
-    """Put every fixture below `data_dir`/text, zipped where the source zips it."""
+    """Copy every fixture to `data_dir`/text, zipped if the source zips it."""
     text = data_dir / "text"
     for name in BARE:
         (text / name).parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def lay_out(data_dir: Path) -> Path:
 
 
 def make_zip(path: Path, members: dict[str, bytes]) -> Path:
-    """A zip archive with these members."""
+    """Write a zip archive with these members."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():

@@ -1,1 +1,1 @@
-"""Text corpora: read, pre-processed, split into folds, numbered and batched."""
+"""Text corpora: read, pre-processed, split into folds, encoded as numbers and batched."""

@@ -1,6 +1,6 @@
-"""The data sets: one function each, from the source's own file to texts and labels.
+"""One function per data set: it reads the source's own file and returns texts and labels.
 
-To add one: its function here, conf/data/NAME.yaml, and a fixture of a few rows below tests/fixtures/NAME/.
+A new data set needs a function here, conf/data/NAME.yaml, and a fixture of a few rows in tests/fixtures/NAME/.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.texts.rows import Row, csv_rows, tsv_rows
+from datamodules.texts.csv_files import Row, csv_rows, tsv_rows
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Corpus:
 
     Attributes:
         texts: as the source has them.
-        labels: for each text, the numbers of its classes in rising order: one, or any number if multi-label.
-        classes: their names.
+        labels: the class numbers of each text, in rising order: exactly one, or any number if multi-label.
+        classes: names of the classes.
         multilabel: whether a text may have several classes or none.
     """
 
@@ -31,7 +31,7 @@ class Corpus:
 
 
 def one_hot(labels: Sequence[tuple[int, ...]], classes: int) -> NDArray[np.float32]:
-    """`[N, C]`: 1 where document n has class c, else 0."""
+    """Targets `[N, C]`: 1 where document n has class c, 0 elsewhere."""
     targets = np.zeros((len(labels), classes), np.float32)
     documents = np.repeat(np.arange(len(labels)), [len(label) for label in labels])
     targets[documents, [number for label in labels for number in label]] = 1
@@ -42,11 +42,11 @@ MLMA_WORDS = ("abusive", "disrespectful", "fearful", "hateful", "normal", "offen
 
 
 def mlma(path: Path, member: str = "en_dataset.csv") -> Corpus:
-    """MLMA (Ousidhoum et al. 2019): English tweets; each combination of words in `sentiment` is one class.
+    """MLMA (Ousidhoum et al. 2019): English tweets. Each combination of words in `sentiment` is one class.
 
     Args:
-        path: hate_speech_mlma.zip, or the file inside.
-        member: en_dataset.csv, whose stop-words the source has removed, or en_dataset_with_stop_words.csv.
+        path: hate_speech_mlma.zip, or the file inside it.
+        member: en_dataset.csv, from which the source has removed stop-words, or en_dataset_with_stop_words.csv.
     """
     rows = list(csv_rows(path, ("tweet", "sentiment"), member))
     for row in rows:
@@ -63,27 +63,27 @@ SEMEVAL_CLASSES = (
 
 
 def semeval(path: Path) -> Corpus:
-    """SemEval-2018 Task 1 E-c (Mohammad et al. 2018), English training file: tweets with any of 11 emotions.
+    """SemEval-2018 Task 1 E-c (Mohammad et al. 2018), English training file: tweets with any number of 11 emotions.
 
-    Tweets without an emotion stay: all their targets are zero.
+    Tweets without an emotion are kept; all their targets are zero.
 
     Args:
-        path: SemEval2018-Task1-all-data.zip, or English/E-c/2018-E-c-En-train.txt inside.
+        path: SemEval2018-Task1-all-data.zip, or English/E-c/2018-E-c-En-train.txt inside it.
     """
     texts: list[str] = []
     labels: list[tuple[int, ...]] = []
     for row in tsv_rows(path, ("Tweet", *SEMEVAL_CLASSES), "English/E-c/2018-E-c-En-train.txt"):
-        texts.append(row.text("Tweet").replace("\\n", "\n"))  # the characters \n stand for a line end
+        texts.append(row.text("Tweet").replace("\\n", "\n"))  # the source writes a line end as the two characters \n
         flags = [row.choice(name, ("0", "1")) for name in SEMEVAL_CLASSES]
         labels.append(tuple(number for number, flag in enumerate(flags) if flag))
     return Corpus(texts, labels, SEMEVAL_CLASSES, multilabel=True)
 
 
 def hasoc(path: Path) -> Corpus:
-    """HASOC 2019 (Mandl et al.), English posts: hate, offence or profanity, as `task_2` has it.
+    """HASOC 2019 (Mandl et al.), English posts: hate, offence, profanity or none, from the column `task_2`.
 
     Args:
-        path: english_dataset.zip, or english_dataset.tsv inside.
+        path: english_dataset.zip, or english_dataset.tsv inside it.
     """
     rows = tsv_rows(path, ("text", "task_2"), "english_dataset.tsv")
     return _one_class_each(rows, "text", "task_2", ("HATE", "NONE", "OFFN", "PRFN"))
@@ -94,11 +94,11 @@ CROWD_CLASSES = (
     "worry",
 )  # fmt: skip
 CROWD_RAREST = ("anger", "boredom")
-"""110 and 179 of 40,000 tweets. The file has 13 classes; the paper has 11 and does not say which."""
+"""110 and 179 of 40,000 tweets. The file has 13 classes; the paper has 11 and does not name them."""
 
 
 def crowd(path: Path) -> Corpus:
-    """CrowdFlower's "emotion in text": tweets with one of 11 emotions; those of the two rarest are dropped.
+    """CrowdFlower's "emotion in text": tweets with one of 11 emotions; tweets of the two rarest classes are dropped.
 
     Args:
         path: text_emotion.csv.
@@ -112,7 +112,7 @@ def crowd(path: Path) -> Corpus:
 
 
 def hate(path: Path) -> Corpus:
-    """HateSpeech (Haralabopoulos): YouTube comments, many of several lines, in three degrees.
+    """HateSpeech (Haralabopoulos): YouTube comments, many of several lines, with three degrees of hate.
 
     Args:
         path: dataset.csv.
@@ -125,21 +125,21 @@ AG_CLASSES = ("World", "Sports", "Business", "Sci/Tech")
 
 
 def ag(path: Path) -> Corpus:
-    """AG News (Zhang, Zhao and LeCun 2015): title and description of news in four classes.
+    """AG News (Zhang, Zhao and LeCun 2015): title and description of news articles in four classes.
 
     Args:
-        path: train.csv, without a header: class from 1, title, description.
+        path: train.csv, which has no header: class number from 1, title, description.
     """
     texts: list[str] = []
     labels: list[tuple[int, ...]] = []
     for row in csv_rows(path, ("class", "title", "description"), header=False):
-        texts.append(row.text("title", "description").replace("\\", "\n"))  # \ stands for a line end
+        texts.append(row.text("title", "description").replace("\\", "\n"))  # the source writes a line end as \
         labels.append((row.choice("class", ("1", "2", "3", "4")),))
     return Corpus(texts, labels, AG_CLASSES)
 
 
 def robo() -> Corpus:
-    """The bundled stand-in for the paper's ROBO, which is not public: 525 commands to a robot, 5 classes."""
+    """ROBO's bundled stand-in: 525 commands to a robot in 5 classes. The paper's own corpus is not public."""
     rows = list(csv_rows(Path(__file__).parent / "robo" / "commands.csv", ("text", "label")))
     return _one_class_each(rows, "text", "label", sorted({row.fields["label"] for row in rows}))
 

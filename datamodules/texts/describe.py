@@ -1,28 +1,28 @@
-"""A data set in numbers, beside the paper's Table 2."""
+"""A text that describes a data set: its size beside the paper's Table 2, its split and its classes."""
 
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from datamodules.texts import table2
 from datamodules.texts.corpora import one_hot
-from datamodules.texts.preprocess import Settings, preprocess
+from datamodules.texts.corpus_size import CorpusSize, processed_size, published_sizes, raw_size
+from datamodules.texts.preprocess import PreprocessSettings, preprocess
 from datamodules.texts.text_datamodule import TextDataModule
 
 
 def describe(config: DictConfig) -> str:
-    """Table 2's numbers, the paper's and ours, what the split gives, and the documents of each class.
+    """Describe the data set of a configuration: size in the paper and here, report of the split, documents per class.
 
     Raises:
         DataError: the data set's file is missing or broken.
     """
     data = TextDataModule.from_config(config)
-    words = preprocess(data.texts, Settings(**config.preprocess), Path(config.cache_dir))
-    ours = {"raw": table2.raw(data.corpus), "processed": table2.processed(data.corpus, words)}
-    paper = table2.published(config.data.name)
+    words = preprocess(data.texts, PreprocessSettings(**config.preprocess), Path(config.cache_dir))
+    counted = {"raw": raw_size(data.corpus), "processed": processed_size(data.corpus, words)}
+    paper = published_sizes(config.data.name)
 
-    lines = [_line(config.data.name, "", *table2.Size._fields)]
-    for stage, size in ours.items():
+    lines = [_line(config.data.name, "", *CorpusSize._fields)]
+    for stage, size in counted.items():
         if stage in paper:
             lines.append(_line(stage, "paper", *paper[stage]))
         lines.append(_line(stage, "here", *size))
@@ -32,5 +32,5 @@ def describe(config: DictConfig) -> str:
     return "\n".join(lines)
 
 
-def _line(stage: str, whose: str, *numbers: object) -> str:
-    return f"{stage:10}{whose:6}" + "".join(f"{number:>11}" for number in numbers)
+def _line(stage: str, source: str, *numbers: object) -> str:
+    return f"{stage:10}{source:6}" + "".join(f"{number:>11}" for number in numbers)

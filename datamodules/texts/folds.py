@@ -1,4 +1,4 @@
-"""Stratified folds, fixed by labels, number of folds and split seed; the seed of a run plays no part."""
+"""Stratified folds of a corpus. They depend on the labels, the number of folds and the split seed only."""
 
 import warnings
 
@@ -10,19 +10,19 @@ from datamodules.split import Rows, Split
 from datamodules.texts.corpora import one_hot
 
 
-def folds(labels: list[tuple[int, ...]], n_folds: int, split_seed: int) -> list[Split]:
-    """Documents fall into `n_folds` parts with the same mix of classes, for each fold to leave two out.
+def make_folds(labels: list[tuple[int, ...]], n_folds: int, split_seed: int) -> list[Split]:
+    """Cut the documents into `n_folds` parts with the same mix of classes, and make one split per part.
 
-    Fold k tests on part k and validates on part k + 1 (the last one on part 0), so that each document is
-    tested once. Ten folds are the paper's 80-10-10.
+    Fold k tests on part k, validates on part k + 1 (the last fold on part 0) and trains on the rest, so that every
+    document is tested once. Ten folds give the paper's 80-10-10.
 
     Args:
-        labels: the classes of each document.
+        labels: the class numbers of each document.
         n_folds: at least 3.
-        split_seed: what else the parts depend on.
+        split_seed: seed of the partition; unrelated to the seed of a run.
 
     Raises:
-        DataError: too many folds for so few documents.
+        DataError: more folds than documents in the largest class.
     """
     targets = one_hot(labels, 1 + max((number for label in labels for number in label), default=0))
     largest = int(targets.sum(0).max())
@@ -47,7 +47,7 @@ def _by_class(targets: NDArray[np.float32], n_folds: int, split_seed: int) -> li
 
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=split_seed)
     with warnings.catch_warnings():
-        # MLMA has classes of one document: they are missing from most parts, and the report says so.
+        # MLMA has classes with a single document: most parts lack them, and the report says so.
         warnings.filterwarnings("ignore", "The least populated class in y", UserWarning)
         return [test for _, test in splitter.split(targets, targets.argmax(1))]
 
@@ -56,5 +56,5 @@ def _by_label(targets: NDArray[np.float32], n_folds: int, split_seed: int) -> li
     from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 
     splitter = MultilabelStratifiedKFold(n_folds, shuffle=True, random_state=split_seed)
-    without = targets.sum(1, keepdims=True) == 0  # documents without a class are spread like a class of their own
+    without = targets.sum(1, keepdims=True) == 0  # documents without a class are spread evenly as if they were a class
     return [test for _, test in splitter.split(targets, np.hstack([targets, without]))]

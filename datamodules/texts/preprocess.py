@@ -1,16 +1,16 @@
-"""From texts to words, by the steps of section 3.4 of the paper, the same for every data set.
+"""Pre-processing: from texts to words by the steps of section 3.4 of the paper, the same for every data set.
 
-The paper names the steps and neither their order nor their details. As follows, the longest documents of HATE
-and SEMEVAL have the paper's numbers of words (Table 2: 342, 22), and so has MLMA's file with stop-words (23):
+The paper names the steps, but neither their order nor their details. With the following ones, the longest documents
+of HATE, SEMEVAL and MLMA's file with stop-words have the paper's numbers of words (Table 2: 342, 22, 23):
 
 1. lower case;
 2. contractions expanded: don't -> do not;
-3. characters other than the letters and digits of English deleted, so that an address becomes one odd word,
-   which its rarity removes, and not several common ones;
+3. all characters but English letters and digits deleted, so that a URL becomes one rare word, which is dropped
+   later, and not several common ones;
 4. stop-words removed;
-5. optionally, stems instead of words.
+5. optionally, words replaced by their stems.
 
-Rare words are dropped later (`vocabulary`), as it is the training part alone that says which ones are rare.
+Rare words are dropped later (`vocabulary.py`), because the training part alone decides which words are rare.
 """
 
 import functools
@@ -48,7 +48,7 @@ ENDINGS = {
     "'ll": " will",
     "'m": " am",
     "'re": " are",
-    "'s": " is",  # also of a possessive, which looks the same; as a stop-word it goes in either case
+    "'s": " is",  # also a possessive 's, which looks the same; "is" is a stop-word and goes in either case
     "'ve": " have",
 }
 APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u2032`\u00b4", "'"))
@@ -61,18 +61,18 @@ _NOT_ALPHANUMERIC = re.compile(r"[^a-zA-Z0-9\s]+")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The steps that are taken.
+class PreprocessSettings:
+    """Which steps are taken: `preprocess=` in a configuration.
 
     Attributes:
         lowercase: step 1.
         contractions: step 2.
         stop_words: step 4.
-        min_count: words rarer than this in the training part are dropped; 1 keeps all.
+        min_count: words that occur fewer times in the training part are dropped; 1 keeps all.
         stem: step 5, by Porter's stemmer.
 
     Raises:
-        DataError: a step is not true or false, or `min_count` is not a whole number from 1.
+        DataError: a step is neither true nor false, or `min_count` is not a whole number of at least 1.
     """
 
     lowercase: bool = True
@@ -90,13 +90,13 @@ class Settings:
                 raise DataError(f"preprocess.{key}={value}: give true or false.")
 
 
-class Tokens(NamedTuple):
-    """All words of a corpus, as numbers.
+class TokenizedTexts(NamedTuple):
+    """The words of all texts of a corpus, as numbers.
 
     Attributes:
-        ids: `words[ids[offsets[d]:offsets[d + 1]]]` are the words of document d.
-        offsets: one more than there are documents.
-        words: the distinct words, in the order in which they first occur.
+        ids: numbers of all words; those of document d are `ids[offsets[d]:offsets[d + 1]]`.
+        offsets: `[N + 1]`, where each document begins, and the end of the last one.
+        words: the distinct words in the order of first occurrence; word number i is `words[i]`.
     """
 
     ids: NDArray[np.int32]
@@ -105,59 +105,63 @@ class Tokens(NamedTuple):
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Words of each document."""
+        """Number of words of each document, `[N]`."""
         return np.diff(self.offsets)
 
 
-def preprocess(texts: list[str], settings: Settings, cache_dir: Path) -> Tokens:
-    """The words of each text; computed once for the same texts, settings and version of this file.
+def preprocess(texts: list[str], settings: PreprocessSettings, cache_dir: Path) -> TokenizedTexts:
+    """Tokenize texts, with a cache file per set of texts, settings and version of this module.
 
     Raises:
         DataError: `cache_dir` cannot be written.
     """
-    path = cache_dir / f"words-{_key(texts, settings)}.npz"
+    path = cache_dir / f"words-{_cache_key(texts, settings)}.npz"
     if path.exists():
-        return _read(path)
+        return _read_cache(path)
     tokens = tokenize(texts, settings)
     try:
-        _write(path, tokens)
+        _write_cache(path, tokens)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}): choose another cache_dir.") from error
     return tokens
 
 
-def tokenize(texts: Iterable[str], settings: Settings) -> Tokens:
-    """The words of each text, without a cache."""
-    number: dict[str, int] = {}
+def tokenize(texts: Iterable[str], settings: PreprocessSettings) -> TokenizedTexts:
+    """Tokenize texts, without a cache."""
+    number_of: dict[str, int] = {}
     ids, offsets = array("i"), array("q", [0])
-    words = steps(settings)
+    split = make_word_splitter(settings)
     for text in texts:
-        ids.extend([number.setdefault(word, len(number)) for word in words(text)])
+        ids.extend([number_of.setdefault(word, len(number_of)) for word in split(text)])
         offsets.append(len(ids))
-    return Tokens(np.array(ids, np.int32), np.array(offsets, np.int64), list(number))
+    return TokenizedTexts(np.array(ids, np.int32), np.array(offsets, np.int64), list(number_of))
 
 
-def steps(settings: Settings) -> Callable[[str], list[str]]:
-    """The steps above as one function from a text to its words."""
+def make_word_splitter(settings: PreprocessSettings) -> Callable[[str], list[str]]:
+    """The steps above as one function, which returns the words of a text."""
     stop_words = frozenset(STOP_WORDS.read_text(encoding="ascii").split() if settings.stop_words else [])
     stem = _stemmer() if settings.stem else str
 
-    def words(text: str) -> list[str]:
+    def split(text: str) -> list[str]:
         if settings.lowercase:
             text = text.lower()
         if settings.contractions:
-            text = expand(text)
+            text = expand_contractions(text)
         text = _NOT_ALPHANUMERIC.sub("", text)
         return [stem(word) for word in text.split() if word.lower() not in stop_words]
 
-    return words
+    return split
 
 
-def tables() -> dict[str, Any]:
-    """What the steps look things up in, as plain data, for programs without this project.
+def lookup_tables() -> dict[str, Any]:
+    """The tables and regular expressions of the steps as plain data, for programs without this project.
 
-    apostrophes: characters that become '; contraction: an expression, in any case, for what `in_full` spells out;
-    deleted: an expression for what step 3 deletes.
+    Returns:
+        apostrophes: characters that are replaced by '.
+        contraction: regular expression, ignoring case, of the contractions that are expanded.
+        in_full: the expansion of each of them.
+        deleted: regular expression of the characters that step 3 deletes.
+        stop_words: the words that step 4 removes.
     """
     return {
         "apostrophes": "".join(map(chr, APOSTROPHES)),
@@ -168,8 +172,8 @@ def tables() -> dict[str, Any]:
     }
 
 
-def expand(text: str) -> str:
-    """Contractions in full, and typographic apostrophes as plain ones: "I’ve" -> "I have"."""
+def expand_contractions(text: str) -> str:
+    """Expand contractions, also those with a typographic apostrophe: "I’ve" -> "I have"."""
     return _CONTRACTION.sub(_in_full, text.translate(APOSTROPHES))
 
 
@@ -184,23 +188,23 @@ def _stemmer() -> Callable[[str], str]:
     return functools.lru_cache(maxsize=None)(PorterStemmer().stem)
 
 
-def _key(texts: list[str], settings: Settings) -> str:
-    """Differs with the texts, the settings that matter here, this file and the list of stop-words."""
+def _cache_key(texts: list[str], settings: PreprocessSettings) -> str:
+    """A hash of the texts, the settings used here, this file and the list of stop-words."""
     digest = hashlib.sha256()
     for part in (Path(__file__).read_bytes(), STOP_WORDS.read_bytes(), *(text.encode() for text in texts)):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
-    digest.update(repr(replace(settings, min_count=1)).encode())  # which rare words go is decided later
+    digest.update(repr(replace(settings, min_count=1)).encode())  # min_count is applied later
     return digest.hexdigest()[:32]
 
 
-def _read(path: Path) -> Tokens:
+def _read_cache(path: Path) -> TokenizedTexts:
     with np.load(path, allow_pickle=False) as arrays:
         words = arrays["words"].tobytes().decode("ascii").split("\n")
-        return Tokens(arrays["ids"], arrays["offsets"], words if words != [""] else [])
+        return TokenizedTexts(arrays["ids"], arrays["offsets"], words if words != [""] else [])
 
 
-def _write(path: Path, tokens: Tokens) -> None:
+def _write_cache(path: Path, tokens: TokenizedTexts) -> None:
     words = np.frombuffer("\n".join(tokens.words).encode("ascii"), np.uint8)
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, ids=tokens.ids, offsets=tokens.offsets, words=words)

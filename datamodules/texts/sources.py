@@ -1,4 +1,4 @@
-"""From a data set's configuration, conf/data/NAME.yaml, to its corpus."""
+"""Finding, downloading and reading the file of a data set that conf/data/NAME.yaml describes."""
 
 import logging
 from pathlib import Path
@@ -13,30 +13,30 @@ from datamodules.texts.corpora import Corpus
 log = logging.getLogger("lstm-cs")
 
 
-def load(data: DictConfig, data_dir: Path) -> Corpus:
-    """The corpus of a data set, from its file below `data_dir`, or from the project itself if it names none.
+def load_corpus(data: DictConfig, data_dir: Path) -> Corpus:
+    """Read the corpus of a data set from its file in `data_dir`, or from the project itself if `data.file` is null.
 
     Raises:
-        DataError: the file is missing and cannot be fetched, or its content is broken.
+        DataError: the file is missing and cannot be downloaded, or its content is broken.
     """
-    read = instantiate(data.corpus, _partial_=True)  # so that Hydra does not wrap a DataError
-    return read() if data.file is None else read(find(data, data_dir))
+    read = instantiate(data.corpus, _partial_=True)  # called below, because Hydra would wrap a DataError
+    return read() if data.file is None else read(find_file(data, data_dir))
 
 
-def find(data: DictConfig, data_dir: Path) -> Path:
-    """Where the data set's file lies; a file that is missing is downloaded from its official address.
+def find_file(data: DictConfig, data_dir: Path) -> Path:
+    """The path of a data set's file; a missing file is downloaded from its official address.
 
-    A file that is there is used as it is, without a network. If it is not the pinned version a warning says
-    so, no more: whoever puts a file there by hand may mean it.
+    An existing file is used as it is, without a network. If it is not the pinned version, a warning says so and
+    nothing else happens: a file placed there by hand may be intended.
 
     Args:
-        data: `file`, below `data_dir`, and its official `url` and `hash`; optionally `unzipped`, which does as
-            well as `file`; `page`, where people can get the file; `instead`, another file of the same layout below
-            `data_dir`, which is then neither fetched nor checked.
+        data: `file`, a path in `data_dir`, and its official `url` and `hash`. Optional: `unzipped`, a path that is
+            used if `file` does not exist; `page`, a page from which people can get the file; `instead`, another file
+            of the same layout in `data_dir`, which is neither downloaded nor checked.
         data_dir: the folder of all data.
 
     Raises:
-        DataError: missing, and no network or no address; says what to put where.
+        DataError: the file is missing and there is no network or no address; says which file to put where.
     """
     if data.get("instead"):
         return _existing(data_dir / data.instead)

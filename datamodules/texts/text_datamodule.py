@@ -1,4 +1,4 @@
-"""Batches of a corpus for Lightning: slices of tensors in memory, nothing per document."""
+"""A corpus for Lightning: split, encoded, and batched as slices of tensors in memory."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,20 +13,20 @@ from datamodules.batches import Batches
 from datamodules.errors import DataError
 from datamodules.split import Rows, Split
 from datamodules.texts.corpora import Corpus, one_hot
-from datamodules.texts.folds import folds
-from datamodules.texts.numbering import Numbering, Words
-from datamodules.texts.preprocess import Settings
-from datamodules.texts.sources import load
+from datamodules.texts.folds import make_folds
+from datamodules.texts.preprocess import PreprocessSettings
+from datamodules.texts.sources import load_corpus
+from datamodules.texts.tokenizer import Tokenizer, WordTokenizer
 
 
-class Batch(NamedTuple):
-    """Some documents.
+class TextBatch(NamedTuple):
+    """B documents.
 
     Attributes:
-        tokens: `[B, T]` int64, numbers of words, 0 where there is none.
-        lengths: `[B]` int64, steps of each row that count, 0 for a document without a known word.
-        targets: `[B, C]` float32, 1 for each class of a document.
-        rows: `[B]` int64, the documents' rows in the corpus.
+        tokens: `[B, T]` int64, word numbers; 0 is padding.
+        lengths: `[B]` int64, steps of each row that count; 0 for a document without a known word.
+        targets: `[B, C]` float32, 1 for each class of a document, 0 elsewhere.
+        rows: `[B]` int64, row numbers of the documents in the corpus.
     """
 
     tokens: Tensor
@@ -36,32 +36,33 @@ class Batch(NamedTuple):
 
 
 class TextDataModule(pl.LightningDataModule):
-    """A corpus, pre-processed, split and numbered; ready for use once it is made.
+    """A corpus, pre-processed, split and encoded; ready for use as soon as it is constructed.
 
     Attributes:
-        corpus: as the source has it.
-        vocabulary: the words, without padding: number i is `vocabulary[i - 1]`.
+        corpus: raw texts and their labels.
+        vocabulary: the known words; word number i is `vocabulary[i - 1]`.
         max_length: words of the longest document.
         split: rows of the training, validation and test part.
-        report: what is worth knowing of all this, in lines.
+        report: lines for the user about the data.
 
     Args:
         corpus: the documents.
-        numbering: how texts become numbers.
-        n_folds, split_seed, fold: see `folds`; fold k is the k-th of them.
-        seed: of the order of the training batches.
+        tokenizer: turns texts into numbers.
+        n_folds, split_seed: see `make_folds`.
+        fold: which of the folds, from 0.
+        seed: seed of the order of the training batches.
         batch_size: documents per batch.
-        padding: "mask": zeros after the words of a batch's shorter documents, not counted by `lengths`.
-            "paper": every document has the length of the longest, zeros come first and count as words.
+        padding: "mask": zeros follow the words of a batch's shorter documents, and `lengths` does not count them.
+            "paper": every document has the length of the longest; zeros come first and count as words.
 
     Raises:
-        DataError: `padding` is neither, or there are too few documents for so many folds.
+        DataError: `padding` is neither of these, or there are too few documents for so many folds.
     """
 
     def __init__(
         self,
         corpus: Corpus,
-        numbering: Numbering,
+        tokenizer: Tokenizer,
         *,
         n_folds: int,
         split_seed: int,
@@ -74,28 +75,28 @@ class TextDataModule(pl.LightningDataModule):
         if padding not in ("mask", "paper"):
             raise DataError(f"padding={padding}: choose mask or paper.")
         self.corpus = corpus
-        self.split = folds(corpus.labels, n_folds, split_seed)[fold]
+        self.split = make_folds(corpus.labels, n_folds, split_seed)[fold]
         self.seed = seed
         self.batch_size = batch_size
 
-        encoded, lines = numbering.number(corpus.texts, self.split.train, padding_first=padding == "paper")
+        encoded, lines = tokenizer.encode_corpus(corpus.texts, self.split.train, padding_first=padding == "paper")
         self.vocabulary = encoded.vocabulary
         self.max_length = encoded.tokens.shape[1]
         lengths = encoded.lengths if padding == "mask" else np.full_like(encoded.lengths, self.max_length)
         targets = torch.from_numpy(one_hot(corpus.labels, len(corpus.classes)))
         rows = torch.arange(len(corpus.texts))
-        # int32 tokens are half the memory
-        self._documents = Batch(torch.from_numpy(encoded.tokens), torch.from_numpy(lengths), targets, rows)
+        # Tokens stay int32 here, which is half the memory.
+        self._documents = TextBatch(torch.from_numpy(encoded.tokens), torch.from_numpy(lengths), targets, rows)
         self.report = _report(targets, self.split, lines)
 
     @property
     def texts(self) -> list[str]:
-        """Raw, by row."""
+        """Raw texts, by row."""
         return self.corpus.texts
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Their names."""
+        """Names of the classes."""
         return self.corpus.classes
 
     @property
@@ -105,65 +106,65 @@ class TextDataModule(pl.LightningDataModule):
 
     @property
     def sizes(self) -> dict[str, int]:
-        """What the constructor of a net may want to know."""
+        """Sizes that the constructor of a net may need."""
         return {"vocabulary": len(self.vocabulary), "classes": len(self.classes), "max_length": self.max_length}
 
     def state_dict(self) -> dict[str, Any]:
-        """What it takes to use the net without the corpus; Lightning keeps it in every checkpoint."""
+        """Facts needed to use the net without the corpus; Lightning saves them in every checkpoint."""
         facts = {"classes": list(self.classes), "multilabel": self.multilabel}
         return {"sizes": self.sizes, **facts, "vocabulary": self.vocabulary}
 
     @classmethod
     def from_config(cls, config: DictConfig) -> "TextDataModule":
-        """The data set that a configuration names; reads its file, or downloads it.
+        """Read, or download, the data set that a configuration names.
 
         Raises:
-            DataError: its file is missing or broken, or there is no encoder of `model.checkpoint`.
+            DataError: its file is missing or broken, or there is no encoder `model.checkpoint`.
         """
-        corpus = load(config.data, Path(config.data_dir))
+        corpus = load_corpus(config.data, Path(config.data_dir))
         options = {key: config[key] for key in ("n_folds", "split_seed", "fold", "seed", "batch_size", "padding")}
-        data = cls(corpus, _numbering(config), **options)
+        data = cls(corpus, _tokenizer(config), **options)
         if config.data.get("note"):
             data.report.insert(0, config.data.note)
         return data
 
-    def train_dataloader(self) -> Batches[Batch]:
+    def train_dataloader(self) -> Batches[TextBatch]:
         """The training part, shuffled anew each epoch."""
         return self._batches(self.split.train, self.seed)
 
-    def val_dataloader(self) -> Batches[Batch]:
-        """The validation part, in the corpus's order."""
+    def val_dataloader(self) -> Batches[TextBatch]:
+        """The validation part, in the order of the corpus."""
         return self._batches(self.split.val)
 
-    def test_dataloader(self) -> Batches[Batch]:
-        """The test part, in the corpus's order."""
+    def test_dataloader(self) -> Batches[TextBatch]:
+        """The test part, in the order of the corpus."""
         return self._batches(self.split.test)
 
-    def _batches(self, rows: Rows, seed: int | None = None) -> Batches[Batch]:
+    def _batches(self, rows: Rows, seed: int | None = None) -> Batches[TextBatch]:
         return Batches(self._cut, torch.from_numpy(rows), self.batch_size, seed)
 
-    def _cut(self, rows: Tensor) -> Batch:
+    def _cut(self, rows: Tensor) -> TextBatch:
         tokens, lengths, targets, _ = (column[rows] for column in self._documents)
-        longest = max(1, int(lengths.max()))  # a net needs one step, also where no document has a word
-        return Batch(tokens[:, :longest].long(), lengths, targets, rows)
+        longest = max(1, int(lengths.max()))  # a net needs at least one step, even if no document has a word
+        return TextBatch(tokens[:, :longest].long(), lengths, targets, rows)
 
 
-def _numbering(config: DictConfig) -> Numbering:
-    """A model that names a checkpoint reads texts as that one does."""
+def _tokenizer(config: DictConfig) -> Tokenizer:
+    """The tokenizer of the pre-trained encoder if the model names one, else the project's own."""
     if "checkpoint" in config.model:
-        from datamodules.texts.wordpieces import WordPieces
+        from datamodules.texts.wordpieces import WordPieceTokenizer
 
-        return WordPieces(config.model.checkpoint)
-    return Words(Settings(**config.preprocess), Path(config.cache_dir))
+        return WordPieceTokenizer(config.model.checkpoint)
+    return WordTokenizer(PreprocessSettings(**config.preprocess), Path(config.cache_dir))
 
 
-def _report(targets: Tensor, split: Split, numbering: list[str]) -> list[str]:
-    """What is worth knowing, in lines; `numbering` is what is worth knowing of that."""
+def _report(targets: Tensor, split: Split, from_tokenizer: list[str]) -> list[str]:
+    """Lines on documents, classes and parts, with those of the tokenizer in between."""
     train, val, test = (len(part) for part in split)
     lines = [
         f"{len(targets):,} documents in {targets.size(1)} classes: "
         f"{train:,} to train, {val:,} to validate, {test:,} to test.",
-        *numbering,
+        *from_tokenizer,
     ]
     absent = [int((targets[part].sum(0) == 0).sum()) for part in split]
     if any(absent):

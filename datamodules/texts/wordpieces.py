@@ -1,4 +1,4 @@
-"""Texts as the word pieces of a pre-trained encoder, which its own tokenizer makes of the raw text."""
+"""Texts as the word pieces of a pre-trained encoder, made from the raw texts by the encoder's own tokenizer."""
 
 from collections.abc import Iterable
 
@@ -6,23 +6,23 @@ import numpy as np
 
 from datamodules.errors import DataError
 from datamodules.split import Rows
-from datamodules.texts.encoders import opened
-from datamodules.texts.unseen import Read
-from datamodules.texts.vocabulary import Encoded
+from datamodules.texts.encoders import checkpoint_folder
+from datamodules.texts.fitted_tokenizer import EncodedTexts
+from datamodules.texts.vocabulary import EncodedCorpus
 
 
-class WordPieces:
-    """A `numbering.Numbering` that learns nothing: pieces and their numbers are the encoder's.
+class WordPieceTokenizer:
+    """A `Tokenizer` that learns nothing: word pieces and their numbers come with the encoder. Also a `FittedTokenizer`.
 
     Args:
-        checkpoint: of the encoder, see `encoders.opened`.
+        checkpoint: names the encoder, see `encoders.checkpoint_folder`.
 
     Raises:
-        DataError: there is no such encoder, or none that reads texts as BERT does.
+        DataError: there is no such encoder, or it is not of the BERT family.
     """
 
     def __init__(self, checkpoint: str):
-        with opened(checkpoint) as folder:
+        with checkpoint_folder(checkpoint) as folder:
             from transformers import AutoConfig, AutoTokenizer
 
             config = AutoConfig.from_pretrained(folder)
@@ -35,30 +35,31 @@ class WordPieces:
             f"in {folder}."
         )
 
-    def read(self, texts: Iterable[str]) -> Read:
-        """Each text's pieces, [CLS] and [SEP] around them, cut where the encoder's positions end."""
+    def encode(self, texts: Iterable[str]) -> EncodedTexts:
+        """Each text's word pieces between [CLS] and [SEP], cut at the number of positions the encoder has."""
         pieces = self.tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
         lengths = np.array([len(ids) for ids in pieces], np.int64)
         tokens = np.zeros((len(pieces), lengths.max(initial=1)), np.int32)
         tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = np.concatenate(pieces)
-        return Read(tokens, lengths, lengths - self.tokenizer.num_special_tokens_to_add())
+        return EncodedTexts(tokens, lengths, lengths - self.tokenizer.num_special_tokens_to_add())
 
-    def number(self, texts: list[str], train: Rows, padding_first: bool) -> tuple[Encoded, list[str]]:
-        """See `Numbering`.
+    def encode_corpus(self, texts: list[str], train: Rows, padding_first: bool) -> tuple[EncodedCorpus, list[str]]:
+        """See `Tokenizer`.
 
         Raises:
-            DataError: `padding_first`, but a pre-trained encoder looks for [CLS] at the first position.
+            DataError: `padding_first`; a pre-trained encoder expects [CLS] at the first position.
         """
         if padding_first:
             raise DataError("padding=paper puts zeros where a pre-trained encoder has its [CLS]: choose padding=mask.")
-        tokens, lengths, _ = self.read(texts)
-        numbers = self.tokenizer.get_vocab()
-        vocabulary = sorted(numbers, key=numbers.__getitem__)[1:]  # number 0 has no place in it
+        tokens, lengths, _ = self.encode(texts)
+        number_of = self.tokenizer.get_vocab()
+        vocabulary = sorted(number_of, key=number_of.__getitem__)[1:]  # number 0 is padding and not listed
         lines = [
             self.encoder,
             f"It reads the raw texts, preprocess= plays no part: {len(self.tokenizer):,} different word pieces, "
             f"{lengths.max()} in the longest document.",
         ]
         if lengths.max() == self.longest:
-            lines.append(f"Of {(lengths == self.longest).sum():,} documents it reads the first {self.longest}.")
-        return Encoded(vocabulary, tokens, lengths), lines
+            cut = (lengths == self.longest).sum()
+            lines.append(f"Only the first {self.longest} word pieces are read of each of {cut:,} long documents.")
+        return EncodedCorpus(vocabulary, tokens, lengths), lines

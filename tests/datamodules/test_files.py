@@ -1,3 +1,5 @@
+"""A file that is written with `replacing` appears whole or not at all."""
+
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_after_an_error_the_old_file_is_there_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+def test_after_an_error_the_old_file_is_unchanged_and_alone(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "b.csv"
     path.write_text("old")
 

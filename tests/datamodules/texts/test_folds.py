@@ -1,4 +1,4 @@
-"""Folds are stratified, fixed, and cover every document once."""
+"""Folds are stratified, reproducible, and test every document once."""
 
 import re
 import warnings
@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from datamodules.errors import DataError
 from datamodules.split import Split
 from datamodules.texts.corpora import one_hot
-from datamodules.texts.folds import folds
+from datamodules.texts.folds import make_folds
 
 Labels = list[tuple[int, ...]]
 
 
 def single(*counts: int, seed: int = 0) -> Labels:
-    """So many documents of class 0, of class 1 and so on, mixed."""
+    """Labels of `counts[c]` documents of each class c, in random order."""
     classes = np.repeat(np.arange(len(counts)), counts)
     return [(int(number),) for number in np.random.default_rng(seed).permutation(classes)]
 
 
 def multi(documents: int, classes: int, seed: int = 0) -> Labels:
-    """Each document has each class with probability 1/4; some have none."""
+    """Labels of documents that have each class with probability 1/4; some have none."""
     flags = np.random.default_rng(seed).random((documents, classes)) < 0.25
     return [tuple(np.flatnonzero(row).tolist()) for row in flags]
 
@@ -43,59 +43,64 @@ def assert_partition(splits: list[Split], documents: int) -> None:
 def test_every_class_is_spread_to_within_one(counts: list[int], n_folds: int, split_seed: int) -> None:
     counts[0] += n_folds
     labels = single(*counts)
-    splits = folds(labels, n_folds, split_seed)
+    splits = make_folds(labels, n_folds, split_seed)
     assert_partition(splits, len(labels))
     per_part = np.array([one_hot([labels[row] for row in split.test], len(counts)).sum(0) for split in splits])
     assert (np.ptp(per_part, axis=0) <= 1).all()
 
 
 def test_ten_folds_are_80_10_10() -> None:
-    for train, val, test in folds(single(400, 350, 250), 10, 0):
+    for train, val, test in make_folds(single(400, 350, 250), 10, 0):
         assert (len(train), len(val), len(test)) == (800, 100, 100)
 
 
-def test_several_labels_a_document() -> None:
+def test_multi_label_documents_are_stratified_by_each_label() -> None:
     labels = multi(400, 5)
     assert () in labels
-    splits = folds(labels, 10, 0)
+    splits = make_folds(labels, 10, 0)
     assert_partition(splits, 400)
     per_part = np.array([one_hot([labels[row] for row in split.test], 5).sum(0) for split in splits])
     without = [sum(labels[row] == () for row in split.test) for split in splits]
-    # about 10 of each class in each part, which at random would be 5 to 15
+    # about 10 documents of each class in each part; a random partition would have 5 to 15
     assert np.ptp(per_part, axis=0).max() <= 3
     assert np.ptp(without) <= 3
     assert all(34 <= len(split.test) <= 46 for split in splits)  # the mix of classes comes before the size
 
 
 @pytest.mark.parametrize("labels", [single(20, 9, 12), multi(50, 4)], ids=["single", "multi"])
-def test_the_same_every_time_and_another_with_another_split_seed(labels: Labels) -> None:
-    first = folds(labels, 5, 0)
+def test_folds_depend_on_the_split_seed_and_not_on_the_global_seed(labels: Labels) -> None:
+    first = make_folds(labels, 5, 0)
     np.random.seed(123)  # the seed of a run must not matter
-    again, other = folds(labels, 5, 0), folds(labels, 5, 1)
+    again, other = make_folds(labels, 5, 0), make_folds(labels, 5, 1)
     for a, b in zip(first, again, strict=True):
         for part_a, part_b in zip(a, b, strict=True):
             np.testing.assert_array_equal(part_a, part_b)
     assert any(set(a.test) != set(b.test) for a, b in zip(first, other, strict=True))
 
 
-def test_classes_rarer_than_folds_are_no_warning() -> None:
+def test_classes_rarer_than_folds_give_no_warning() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert_partition(folds(single(30, 1, 2), 10, 0), 33)
+        assert_partition(make_folds(single(30, 1, 2), 10, 0), 33)
     assert caught == []
 
 
 @pytest.mark.parametrize("labels", [single(4, 3), [(0, 1), (0,), (), (0,), (0,)]], ids=["single", "multi"])
-def test_too_many_folds(labels: Labels) -> None:
+def test_too_many_folds_are_refused(labels: Labels) -> None:
     says = "n_folds=5 is more than the 4 documents of the largest class: choose n_folds=4 or less."
     with pytest.raises(DataError, match=f"^{re.escape(says)}$"):
-        folds(labels, 5, 0)
+        make_folds(labels, 5, 0)
 
 
-def test_pinned() -> None:
-    """Yesterday's results can be repeated only as long as the folds stay as they are."""
-    assert [split.test.tolist() for split in folds(single(4, 3, 2), 3, 0)] == [
+def test_folds_are_pinned() -> None:
+    """Old results can be reproduced only as long as the folds do not change."""
+    assert [split.test.tolist() for split in make_folds(single(4, 3, 2), 3, 0)] == [
         [3, 7, 8],
         [1, 2, 5],
         [0, 4, 6],
+    ]
+    assert [split.test.tolist() for split in make_folds(multi(12, 3), 3, 0)] == [
+        [3, 4, 5, 8],
+        [0, 1, 2, 10],
+        [6, 7, 9, 11],
     ]

@@ -1,4 +1,4 @@
-"""Words are made by the paper's steps, in an order that gives its longest documents, and only once."""
+"""Texts become words by the paper's steps, give its longest documents, and are cached."""
 
 import re
 from pathlib import Path
@@ -13,12 +13,19 @@ from text_data import FIXTURES
 
 from datamodules.errors import DataError
 from datamodules.texts import corpora, preprocess
-from datamodules.texts.preprocess import STOP_WORDS, Settings, Tokens, expand, steps, tokenize
+from datamodules.texts.preprocess import (
+    STOP_WORDS,
+    PreprocessSettings,
+    TokenizedTexts,
+    expand_contractions,
+    make_word_splitter,
+    tokenize,
+)
 
-NOTHING = Settings(lowercase=False, contractions=False, stop_words=False)
+NOTHING = PreprocessSettings(lowercase=False, contractions=False, stop_words=False)
 
 
-def documents(tokens: Tokens) -> list[list[str]]:
+def words_of_documents(tokens: TokenizedTexts) -> list[list[str]]:
     bounds = zip(tokens.offsets[:-1], tokens.offsets[1:], strict=True)
     return [[tokens.words[number] for number in tokens.ids[start:end]] for start, end in bounds]
 
@@ -27,20 +34,20 @@ def documents(tokens: Tokens) -> list[list[str]]:
     ("text", "settings", "expected"),
     [
         ("The Dog didn't BARK!", NOTHING, "The Dog didnt BARK"),
-        ("The Dog didn't BARK!", Settings(contractions=False, stop_words=False), "the dog didnt bark"),
-        ("The Dog didn't BARK!", Settings(stop_words=False), "the dog did not bark"),
-        ("The Dog didn't BARK!", Settings(), "dog bark"),
-        ("The Dog didn't BARK!", Settings(lowercase=False), "Dog BARK"),
-        ("The Dogs weren't barking", Settings(stem=True), "dog bark"),
-        ("I\u2019ve seen it, I\u2018ll say", Settings(stop_words=False), "i have seen it i will say"),
+        ("The Dog didn't BARK!", PreprocessSettings(contractions=False, stop_words=False), "the dog didnt bark"),
+        ("The Dog didn't BARK!", PreprocessSettings(stop_words=False), "the dog did not bark"),
+        ("The Dog didn't BARK!", PreprocessSettings(), "dog bark"),
+        ("The Dog didn't BARK!", PreprocessSettings(lowercase=False), "Dog BARK"),
+        ("The Dogs weren't barking", PreprocessSettings(stem=True), "dog bark"),
+        ("I\u2019ve seen it, I\u2018ll say", PreprocessSettings(stop_words=False), "i have seen it i will say"),
         ("far-right\tand/or\n42 caf\u00e9s \U0001f600 a_b", NOTHING, "farright andor 42 cafs ab"),
         ("@user #spring https://t.co/x1 it #39;s &amp;", NOTHING, "user spring httpstcox1 it 39s amp"),
-        ("the, of and", Settings(), ""),
-        ("", Settings(), ""),
+        ("the, of and", PreprocessSettings(), ""),
+        ("", PreprocessSettings(), ""),
     ],
 )
-def test_the_steps(text: str, settings: Settings, expected: str) -> None:
-    assert " ".join(steps(settings)(text)) == expected
+def test_each_step_can_be_switched_off(text: str, settings: PreprocessSettings, expected: str) -> None:
+    assert " ".join(make_word_splitter(settings)(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,8 +64,8 @@ def test_the_steps(text: str, settings: Settings, expected: str) -> None:
         ("don\u2019t don\u2018t don\u02bct don\u2032t don`t don\u00b4t", "do not " * 5 + "do not"),
     ],
 )
-def test_contractions(contracted: str, in_full: str) -> None:
-    assert expand(contracted) == in_full
+def test_contractions_are_expanded(contracted: str, in_full: str) -> None:
+    assert expand_contractions(contracted) == in_full
 
 
 def test_stop_words_are_those_the_paper_prints() -> None:
@@ -73,11 +80,13 @@ def test_stop_words_are_those_the_paper_prints() -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5))
 def test_every_text_keeps_its_own_words(texts: list[str]) -> None:
-    assert documents(tokenize(texts, Settings())) == [steps(Settings())(text) for text in texts]
+    assert words_of_documents(tokenize(texts, PreprocessSettings())) == [
+        make_word_splitter(PreprocessSettings())(text) for text in texts
+    ]
 
 
-def test_numbers_stand_for_words_in_the_order_in_which_they_come() -> None:
-    tokens = tokenize(["ferry harbour ferry", "the", "harbour tram"], Settings())
+def test_words_are_numbered_in_the_order_of_first_occurrence() -> None:
+    tokens = tokenize(["ferry harbour ferry", "the", "harbour tram"], PreprocessSettings())
     assert tokens.words == ["ferry", "harbour", "tram"]
     assert tokens.ids.tolist() == [0, 1, 0, 1, 2]
     assert tokens.offsets.tolist() == [0, 3, 3, 5]
@@ -89,7 +98,7 @@ def test_the_longest_comment_of_the_fixture_counted_by_hand() -> None:
     # "First the harbour. Then the market. Now the school?" -> first harbour market school
     # "None of that valley's people deserve to live" -> none valley people deserve live
     corpus = corpora.hate(FIXTURES / "hate/dataset.csv")
-    tokens = tokenize(corpus.texts, Settings())
+    tokens = tokenize(corpus.texts, PreprocessSettings())
     assert tokens.lengths.tolist() == [4, 2, 4, 5, 3, 2, 4, 2, 5]
 
 
@@ -105,11 +114,11 @@ LONGEST = {
 def test_the_longest_documents_of_the_paper(name: str, shared_data: Path) -> None:
     file, options, longest = LONGEST[name]
     corpus = getattr(corpora, name)(shared_data / file, **options)
-    assert tokenize(corpus.texts, Settings()).lengths.max() == longest
+    assert tokenize(corpus.texts, PreprocessSettings()).lengths.max() == longest
 
 
 def test_the_settings_of_the_project_are_the_defaults() -> None:
-    assert Settings(**OmegaConf.load(PROJECT / "conf" / "config.yaml").preprocess) == Settings()
+    assert PreprocessSettings(**OmegaConf.load(PROJECT / "conf" / "config.yaml").preprocess) == PreprocessSettings()
 
 
 @pytest.mark.parametrize(
@@ -122,26 +131,26 @@ def test_the_settings_of_the_project_are_the_defaults() -> None:
         ("lowercase", 1, "preprocess.lowercase=1: give true or false."),
     ],
 )
-def test_impossible_settings(key: str, value: object, says: str) -> None:
+def test_impossible_settings_are_refused(key: str, value: object, says: str) -> None:
     with pytest.raises(DataError, match=f"^{re.escape(says)}$"):
-        Settings(**{key: value})
+        PreprocessSettings(**{key: value})
 
 
 TEXTS = ["The ferry isn't here", "the", "Harbour, harbour \U0001f600"]
 
 
-def assert_same(a: Tokens, b: Tokens) -> None:
+def assert_same(a: TokenizedTexts, b: TokenizedTexts) -> None:
     np.testing.assert_array_equal(a.ids, b.ids)
     np.testing.assert_array_equal(a.offsets, b.offsets)
     assert (a.words, a.ids.dtype, a.offsets.dtype) == (b.words, b.ids.dtype, b.offsets.dtype)
 
 
 @pytest.mark.parametrize("texts", [TEXTS, ["the", ""]], ids=["some words", "no words"])
-def test_words_are_computed_once(texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = preprocess.preprocess(texts, Settings(), tmp_path / "cache")
-    assert_same(first, tokenize(texts, Settings()))
+def test_cached_words_are_not_computed_again(texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = preprocess.preprocess(texts, PreprocessSettings(), tmp_path / "cache")
+    assert_same(first, tokenize(texts, PreprocessSettings()))
     monkeypatch.setattr(preprocess, "tokenize", None)
-    assert_same(preprocess.preprocess(texts, Settings(), tmp_path / "cache"), first)
+    assert_same(preprocess.preprocess(texts, PreprocessSettings(), tmp_path / "cache"), first)
     (file,) = (tmp_path / "cache").iterdir()
     assert file.suffix == ".npz"
 
@@ -149,46 +158,48 @@ def test_words_are_computed_once(texts: list[str], tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("texts", "settings"),
     [
-        (TEXTS, Settings(stop_words=False)),
-        (TEXTS, Settings(stem=True)),
-        (TEXTS, Settings(lowercase=False)),
-        (TEXTS, Settings(contractions=False)),
-        (TEXTS[:2], Settings()),
-        ([TEXTS[0] + TEXTS[1], *TEXTS[2:]], Settings()),
-        ([TEXTS[0] + "t", "he", TEXTS[2]], Settings()),
+        (TEXTS, PreprocessSettings(stop_words=False)),
+        (TEXTS, PreprocessSettings(stem=True)),
+        (TEXTS, PreprocessSettings(lowercase=False)),
+        (TEXTS, PreprocessSettings(contractions=False)),
+        (TEXTS[:2], PreprocessSettings()),
+        ([TEXTS[0] + TEXTS[1], *TEXTS[2:]], PreprocessSettings()),
+        ([TEXTS[0] + "t", "he", TEXTS[2]], PreprocessSettings()),
     ],
 )
-def test_other_texts_and_settings_are_kept_apart(texts: list[str], settings: Settings, tmp_path: Path) -> None:
-    preprocess.preprocess(TEXTS, Settings(), tmp_path)
+def test_other_texts_and_settings_have_another_cache_file(
+    texts: list[str], settings: PreprocessSettings, tmp_path: Path
+) -> None:
+    preprocess.preprocess(TEXTS, PreprocessSettings(), tmp_path)
     assert_same(preprocess.preprocess(texts, settings, tmp_path), tokenize(texts, settings))
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_rare_words_are_dropped_later_and_do_not_matter_here(tmp_path: Path) -> None:
+def test_min_count_does_not_change_the_cache_file(tmp_path: Path) -> None:
     for min_count in (1, 2):
-        preprocess.preprocess(TEXTS, Settings(min_count=min_count), tmp_path)
+        preprocess.preprocess(TEXTS, PreprocessSettings(min_count=min_count), tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_another_list_of_stop_words_is_another_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    preprocess.preprocess(TEXTS, Settings(), tmp_path / "cache")
+def test_another_list_of_stop_words_has_another_cache_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    preprocess.preprocess(TEXTS, PreprocessSettings(), tmp_path / "cache")
     (tmp_path / "stop_words.txt").write_text("ferry\n")
     monkeypatch.setattr(preprocess, "STOP_WORDS", tmp_path / "stop_words.txt")
-    tokens = preprocess.preprocess(TEXTS, Settings(), tmp_path / "cache")
+    tokens = preprocess.preprocess(TEXTS, PreprocessSettings(), tmp_path / "cache")
     assert tokens.words == ["the", "is", "not", "here", "harbour"]
 
 
-def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def disk_full(file: object, **arrays: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(preprocess.np, "savez", disk_full)
     with pytest.raises(DataError, match=r"cannot be written \(No space left on device\): choose another cache_dir\.$"):
-        preprocess.preprocess(TEXTS, Settings(), tmp_path)
+        preprocess.preprocess(TEXTS, PreprocessSettings(), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cache_folder_that_cannot_be(tmp_path: Path) -> None:
+def test_a_cache_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be written"):
-        preprocess.preprocess(TEXTS, Settings(), tmp_path / "file")
+        preprocess.preprocess(TEXTS, PreprocessSettings(), tmp_path / "file")

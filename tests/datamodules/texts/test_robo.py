@@ -1,4 +1,4 @@
-"""The bundled corpus is what its data card says it is."""
+"""The bundled corpus agrees with its data card."""
 
 import csv
 import re
@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from datamodules.texts.preprocess import Settings, tokenize
+from datamodules.texts.preprocess import PreprocessSettings, tokenize
 
 FOLDER = Path(__file__).resolve().parents[3] / "datamodules" / "texts" / "robo"
 CARD = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def linear_accuracy(texts: list[str], labels: list[str]) -> float:
     return 100 * float(np.average(correct, weights=[len(test) for _, test in folds.split(texts, labels)]))
 
 
-def test_size_and_classes_are_those_of_the_original(rows: Rows) -> None:
+def test_size_and_number_of_classes_are_those_of_the_original(rows: Rows) -> None:
     assert len(rows) == 525 == STATISTICS["documents"]
     assert dict(Counter(label for _, label in rows)) == COUNTS
     assert len(COUNTS) == 5 == STATISTICS["classes"]
@@ -54,7 +54,7 @@ def test_texts_are_clean_distinct_and_sorted(rows: Rows) -> None:
     assert rows == sorted(rows, key=lambda row: (order.index(row[1]), row[0]))
 
 
-def test_lengths_and_vocabulary_are_those_of_the_card(rows: Rows) -> None:
+def test_lengths_and_vocabulary_agree_with_the_card(rows: Rows) -> None:
     documents = [text.split() for text, _ in rows]
     assert max(map(len, documents)) == 29 == STATISTICS["longest document, words"]
     mean = sum(map(len, documents)) / len(documents)
@@ -79,8 +79,8 @@ def test_a_linear_model_is_well_above_chance_and_well_below_perfect(rows: Rows) 
     assert accuracy == pytest.approx(STATISTICS["linear model, %"], abs=1)
 
 
-def test_most_of_the_information_survives_pre_processing(rows: Rows) -> None:
-    tokens = tokenize([text for text, _ in rows], Settings())
+def test_pre_processing_keeps_what_the_card_says(rows: Rows) -> None:
+    tokens = tokenize([text for text, _ in rows], PreprocessSettings())
     texts = [" ".join(tokens.words[i] for i in ids) for ids in np.split(tokens.ids, tokens.offsets[1:-1])]
     found = {
         "longest document, words": tokens.lengths.max(),
@@ -94,7 +94,7 @@ def test_most_of_the_information_survives_pre_processing(rows: Rows) -> None:
     assert accuracy == pytest.approx(STATISTICS["processed: linear model, %"], abs=1)
 
 
-def test_the_cards_examples_are_rows_with_the_label_it_gives_them(rows: Rows) -> None:
+def test_the_examples_of_the_card_are_rows_of_the_file(rows: Rows) -> None:
     quoted = re.findall(rf'"([^"]+)"\s+is\s+({"|".join(COUNTS)})', CARD)
     examples = [(example, name) for name, example, _ in CLASSES] + quoted
     assert len(examples) == 5 + 6

@@ -1,4 +1,4 @@
-"""Batches hold the documents they should, in an order that depends on (seed, epoch) alone."""
+"""The text data module: contents and order of its batches, its report, and how a configuration makes one."""
 
 from pathlib import Path
 from typing import Any
@@ -7,25 +7,22 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
-from conftest import PROJECT
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 from text_data import lay_out
 from torch import Tensor, nn
 
-from conf.configuration import register_cells
+from conf.configuration import composed
 from datamodules.batches import Batches
 from datamodules.errors import DataError
 from datamodules.texts.corpora import Corpus
-from datamodules.texts.numbering import Words
-from datamodules.texts.preprocess import Settings
-from datamodules.texts.text_datamodule import Batch, TextDataModule
+from datamodules.texts.preprocess import PreprocessSettings
+from datamodules.texts.text_datamodule import TextBatch, TextDataModule
+from datamodules.texts.tokenizer import WordTokenizer
 
 WORDS = ["anchor", "beacon", "canoe", "dinghy", "estuary", "ferry", "galley"]
 
 
 def corpus(documents: int = 47, multilabel: bool = False) -> Corpus:
-    """Texts of 0 to 6 words, labels of 3 classes."""
+    """Texts of 0 to 6 words with labels of 3 classes."""
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(WORDS, rng.integers(7))) for _ in range(documents)]
     labels: list[tuple[int, ...]] = [(int(rng.integers(3)),) for _ in range(documents)]
@@ -34,7 +31,7 @@ def corpus(documents: int = 47, multilabel: bool = False) -> Corpus:
     return Corpus(texts, labels, ("a", "b", "c"), multilabel)
 
 
-def module(tmp_path: Path, documents: Corpus | None = None, min_count: int = 1, **options: Any) -> TextDataModule:
+def make_data(tmp_path: Path, documents: Corpus | None = None, min_count: int = 1, **options: Any) -> TextDataModule:
     chosen = {
         "n_folds": 5,
         "split_seed": 0,
@@ -44,10 +41,12 @@ def module(tmp_path: Path, documents: Corpus | None = None, min_count: int = 1, 
         "padding": "mask",
         **options,
     }
-    return TextDataModule(documents or corpus(), Words(Settings(min_count=min_count), tmp_path), **chosen)
+    return TextDataModule(
+        documents or corpus(), WordTokenizer(PreprocessSettings(min_count=min_count), tmp_path), **chosen
+    )
 
 
-def rows(batches: Batches[Batch], epoch: int = 0) -> list[list[int]]:
+def rows(batches: Batches[TextBatch], epoch: int = 0) -> list[list[int]]:
     batches.set_epoch(epoch)
     return [batch.rows.tolist() for batch in batches]
 
@@ -55,7 +54,7 @@ def rows(batches: Batches[Batch], epoch: int = 0) -> list[list[int]]:
 @pytest.mark.parametrize("multilabel", [False, True])
 def test_batches_hold_the_words_and_classes_of_their_documents(multilabel: bool, tmp_path: Path) -> None:
     documents = corpus(multilabel=multilabel)
-    data = module(tmp_path, documents)
+    data = make_data(tmp_path, documents)
     assert data.texts == documents.texts
     assert (data.classes, data.multilabel) == (("a", "b", "c"), multilabel)
     assert data.max_length == 6
@@ -76,34 +75,34 @@ def test_batches_hold_the_words_and_classes_of_their_documents(multilabel: bool,
 
 
 def test_validation_and_test_keep_the_order_of_the_corpus(tmp_path: Path) -> None:
-    data = module(tmp_path)
+    data = make_data(tmp_path)
     for batches, part in ((data.val_dataloader(), data.split.val), (data.test_dataloader(), data.split.test)):
         for epoch in (0, 1):
             assert [row for batch in rows(batches, epoch) for row in batch] == part.tolist()
 
 
 def test_the_last_batch_may_be_smaller_and_is_kept(tmp_path: Path) -> None:
-    batches = module(tmp_path, batch_size=10).train_dataloader()
+    batches = make_data(tmp_path, batch_size=10).train_dataloader()
     sizes = [len(batch) for batch in rows(batches)]
     assert sizes == [10, 10, 7]
     assert len(batches) == 3
 
 
 def test_the_order_depends_on_seed_and_epoch_alone(tmp_path: Path) -> None:
-    first = rows(module(tmp_path, seed=3).train_dataloader(), epoch=5)
+    first = rows(make_data(tmp_path, seed=3).train_dataloader(), epoch=5)
     torch.manual_seed(99)
     np.random.seed(99)
-    data = module(tmp_path, seed=3)
+    data = make_data(tmp_path, seed=3)
     again = data.train_dataloader()
     rows(again, epoch=0)
     rows(data.test_dataloader(), epoch=1)
     assert rows(again, epoch=5) == first
     assert rows(again, epoch=6) != first
-    assert rows(module(tmp_path, seed=4).train_dataloader(), epoch=5) != first
+    assert rows(make_data(tmp_path, seed=4).train_dataloader(), epoch=5) != first
 
 
 def test_the_seed_moves_neither_folds_nor_vocabulary(tmp_path: Path) -> None:
-    one, other = module(tmp_path, seed=0), module(tmp_path, seed=1)
+    one, other = make_data(tmp_path, seed=0), make_data(tmp_path, seed=1)
     assert one.vocabulary == other.vocabulary
     for a, b in zip(one.split, other.split, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -111,58 +110,60 @@ def test_the_seed_moves_neither_folds_nor_vocabulary(tmp_path: Path) -> None:
 
 def test_fold_and_split_seed_move_the_test_part(tmp_path: Path) -> None:
     tested = [
-        set(module(tmp_path, fold=fold, split_seed=split_seed).split.test.tolist())
+        set(make_data(tmp_path, fold=fold, split_seed=split_seed).split.test.tolist())
         for fold, split_seed in ((0, 0), (1, 0), (0, 1))
     ]
     assert not tested[0] & tested[1]
     assert tested[0] != tested[2]
 
 
-def test_the_vocabulary_knows_nothing_of_validation_and_test(tmp_path: Path) -> None:
+def test_the_vocabulary_has_no_word_of_validation_and_test(tmp_path: Path) -> None:
     documents = corpus()
-    split = module(tmp_path, documents).split
+    split = make_data(tmp_path, documents).split
     texts = list(documents.texts)
     for row in (*split.val, *split.test):
         texts[row] = "zeppelin zeppelin anchor"
-    data = module(tmp_path, Corpus(texts, documents.labels, documents.classes))
+    data = make_data(tmp_path, Corpus(texts, documents.labels, documents.classes))
     assert "zeppelin" not in data.vocabulary
-    (batch,) = module(tmp_path, data.corpus, batch_size=100).test_dataloader()
+    (batch,) = make_data(tmp_path, data.corpus, batch_size=100).test_dataloader()
     assert batch.lengths.tolist() == [1] * len(split.test)
     assert set(batch.tokens.flatten().tolist()) == {data.vocabulary.index("anchor") + 1}
 
 
 def test_paper_padding_comes_first_and_counts_as_words(tmp_path: Path) -> None:
-    masked = {int(row): tokens for batch in module(tmp_path).train_dataloader() for row, tokens in both(batch)}
-    data = module(tmp_path, padding="paper")
+    masked = {
+        int(row): tokens for batch in make_data(tmp_path).train_dataloader() for row, tokens in rows_and_tokens(batch)
+    }
+    data = make_data(tmp_path, padding="paper")
     for batch in data.train_dataloader():
         assert batch.tokens.shape == (len(batch.rows), data.max_length)
         assert batch.lengths.tolist() == [data.max_length] * len(batch.rows)
-        for row, tokens in both(batch):
+        for row, tokens in rows_and_tokens(batch):
             words = masked[int(row)][masked[int(row)] > 0]
             assert tokens.tolist() == [0] * (data.max_length - len(words)) + words.tolist()
 
 
-def both(batch: Batch) -> list[tuple[Tensor, Tensor]]:
+def rows_and_tokens(batch: TextBatch) -> list[tuple[Tensor, Tensor]]:
     return list(zip(batch.rows, batch.tokens, strict=True))
 
 
 def test_a_batch_without_any_word_has_one_step(tmp_path: Path) -> None:
     documents = Corpus(["the"] * 9, [(number % 3,) for number in range(9)], ("a", "b", "c"))
     for padding, length in (("mask", 0), ("paper", 1)):
-        (batch,) = module(tmp_path, documents, n_folds=3, padding=padding).train_dataloader()
+        (batch,) = make_data(tmp_path, documents, n_folds=3, padding=padding).train_dataloader()
         assert batch.tokens.tolist() == [[0], [0], [0]]
         assert batch.lengths.tolist() == [length] * 3
 
 
-def test_unknown_padding(tmp_path: Path) -> None:
+def test_an_unknown_padding_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^padding=none: choose mask or paper\.$"):
-        module(tmp_path, padding="none")
+        make_data(tmp_path, padding="none")
 
 
-def test_report(tmp_path: Path) -> None:
+def test_the_report_counts_documents_words_and_missing_classes(tmp_path: Path) -> None:
     texts = ["ferry lake", "ferry the", "ferry", "lake ferry", "ferry", "ferry owl", "the", "ferry", "owl"]
     labels: list[tuple[int, ...]] = [(0,), (0,), (0,), (0,), (1,), (1,), (1,), (1,), (2,)]
-    data = module(tmp_path, Corpus(texts, labels, ("a", "b", "c")), min_count=9, n_folds=3)
+    data = make_data(tmp_path, Corpus(texts, labels, ("a", "b", "c")), min_count=9, n_folds=3)
     train, val, test = (len(part) for part in data.split)
     assert data.report[0] == f"9 documents in 3 classes: {train} to train, {val} to validate, {test} to test."
     assert data.report[1] == (
@@ -179,18 +180,18 @@ def test_report(tmp_path: Path) -> None:
 
 
 class Recorder(pl.LightningModule):
-    """Notes which rows it is trained on, by epoch."""
+    """Records the rows of its training batches, by epoch."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
         self.seen: dict[int, list[list[int]]] = {}
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
+    def training_step(self, batch: TextBatch, _: int) -> Tensor:
         self.seen.setdefault(self.current_epoch, []).append(batch.rows.tolist())
         return (self.weight * batch.targets.sum()).sum()
 
-    def validation_step(self, batch: Batch, _: int) -> None:
+    def validation_step(self, batch: TextBatch, _: int) -> None:
         assert batch.lengths.numel() > 0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -211,29 +212,23 @@ def trainer(folder: Path, epochs: int) -> pl.Trainer:
 
 def test_lightning_sees_another_order_each_epoch_and_resumes_with_the_same(tmp_path: Path) -> None:
     whole = Recorder()
-    trainer(tmp_path, 4).fit(whole, module(tmp_path))
+    trainer(tmp_path, 4).fit(whole, make_data(tmp_path))
     assert [len(batches) for batches in whole.seen.values()] == [4, 4, 4, 4]
     assert len({str(batches) for batches in whole.seen.values()}) == 4
 
     interrupted, resumed = Recorder(), Recorder()
     first = trainer(tmp_path, 2)
-    first.fit(interrupted, module(tmp_path))
+    first.fit(interrupted, make_data(tmp_path))
     first.save_checkpoint(tmp_path / "two.ckpt")
-    trainer(tmp_path, 4).fit(resumed, module(tmp_path), ckpt_path=tmp_path / "two.ckpt")
+    trainer(tmp_path, 4).fit(resumed, make_data(tmp_path), ckpt_path=tmp_path / "two.ckpt")
     assert interrupted.seen | resumed.seen == whole.seen
     assert list(resumed.seen) == [2, 3]
 
 
-def configuration(*overrides: str) -> DictConfig:
-    register_cells()
-    with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
-        return compose("config", list(overrides))
-
-
-def test_from_a_configuration(tmp_path: Path) -> None:
+def test_a_configuration_chooses_data_fold_seed_and_padding(tmp_path: Path) -> None:
     lay_out(tmp_path)
     data = TextDataModule.from_config(
-        configuration(
+        composed(
             "data=semeval",
             f"data_dir={tmp_path}",
             f"cache_dir={tmp_path}/cache",
@@ -249,19 +244,19 @@ def test_from_a_configuration(tmp_path: Path) -> None:
     assert len(data.texts) == 12
     assert max(len(batch.rows) for batch in data.train_dataloader()) == 3
     assert (data.seed, data.batch_size) == (7, 3)
-    same = module(tmp_path, data.corpus, n_folds=3, fold=2)
+    same = make_data(tmp_path, data.corpus, n_folds=3, fold=2)
     assert data.split.test.tolist() == same.split.test.tolist()
     assert next(iter(data.train_dataloader())).tokens.shape == (3, data.max_length)
 
 
 def test_the_stand_in_says_that_it_is_one(tmp_path: Path) -> None:
-    data = TextDataModule.from_config(configuration("data=robo", f"cache_dir={tmp_path}"))
+    data = TextDataModule.from_config(composed("data=robo", f"cache_dir={tmp_path}"))
     assert "stand-in" in data.report[0]
 
 
 @pytest.mark.parametrize("name", ["hate", "mlma", "semeval", "hasoc", "crowd"])
 def test_every_document_of_the_real_files_is_in_one_part(name: str, shared_data: Path, tmp_path: Path) -> None:
-    data = TextDataModule.from_config(configuration(f"data={name}", f"data_dir={shared_data}", f"cache_dir={tmp_path}"))
+    data = TextDataModule.from_config(composed(f"data={name}", f"data_dir={shared_data}", f"cache_dir={tmp_path}"))
     assert sorted(np.concatenate(data.split)) == list(range(len(data.texts)))
     if name == "hate":
         assert data.max_length == 342

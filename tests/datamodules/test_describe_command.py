@@ -1,7 +1,8 @@
-"""`python -m datamodules`, run as a user runs it."""
+"""`python -m datamodules` describes a data set beside the paper's Table 2."""
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from conftest import PROJECT
 from text_data import lay_out
 
 from datamodules.__main__ import main
-from datamodules.texts.table2 import Size, published
+from datamodules.texts.corpus_size import CorpusSize, published_sizes
 
 NAMES = sorted(path.stem for path in (PROJECT / "conf" / "data").glob("*.yaml"))
 
@@ -25,34 +26,32 @@ TABLE_2 = {
 }
 
 
-def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "datamodules", *arguments]
-    environment = {"PYTHONPATH": str(PROJECT), "PATH": "", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+Describe = Callable[..., list[str]]
 
 
-def describe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
-    """The lines that the same command prints, without the seconds that another process takes."""
-    monkeypatch.setattr(sys, "argv", ["datamodules", *arguments])
-    main()
-    return capsys.readouterr().out.splitlines()
+@pytest.fixture
+def describe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Describe:
+    """Runs the command in this process and returns the lines that it prints."""
+
+    def run(*arguments: str) -> list[str]:
+        monkeypatch.setattr(sys, "argv", ["datamodules", *arguments])
+        main()
+        return capsys.readouterr().out.splitlines()
+
+    return run
 
 
-def test_without_a_name_it_lists_the_names(tmp_path: Path) -> None:
-    done = run(folder=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("usage: python -m datamodules NAME [KEY=VALUE ...]")
-    assert f"NAME: {' '.join(NAMES)}" in done.stdout
-    assert run("--help", folder=tmp_path).stdout == done.stdout
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("robo", "-h")])
+def test_without_a_name_it_prints_its_usage(arguments: tuple[str, ...], describe: Describe) -> None:
+    lines = describe(*arguments)
+    assert lines[0] == "usage: python -m datamodules NAME [KEY=VALUE ...]"
+    assert f"NAME: {' '.join(NAMES)}" in lines
 
 
-def test_a_data_set_beside_table_2(tmp_path: Path) -> None:
+def test_a_data_set_beside_table_2(describe: Describe, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lay_out(tmp_path)
-    done = run("hate", f"data_dir={tmp_path}", "n_folds=3", "preprocess.min_count=1", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    options = ("n_folds=3", "preprocess.min_count=1", f"cache_dir={tmp_path}")
+    lines = describe("hate", f"data_dir={tmp_path}", *options)
     assert [line.split() for line in lines[:5]] == [
         ["hate", "documents", "classes", "longest", "tokens"],
         ["raw", "paper", "1011", "3", "611", "6356"],
@@ -66,14 +65,12 @@ def test_a_data_set_beside_table_2(tmp_path: Path) -> None:
         ["3", "hate_speech"],
         ["3", "severe_hate_speech"],
     ]
-    (warning,) = done.stderr.splitlines()
+    (warning,) = caplog.messages
     assert "dataset.csv is not the pinned version" in warning
 
 
-def test_robo_needs_no_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    lines = describe(monkeypatch, capsys, "robo", f"data_dir={tmp_path}", f"cache_dir={tmp_path}")
+def test_robo_needs_no_data(describe: Describe, tmp_path: Path) -> None:
+    lines = describe("robo", f"data_dir={tmp_path}", f"cache_dir={tmp_path}")
     assert lines[2].split()[:4] == ["raw", "here", "525", "5"]
     assert any("stand-in" in line for line in lines)
 
@@ -95,36 +92,32 @@ def test_robo_needs_no_data(
         (["robo", "n_folds=200"], "n_folds=200 is more than the 110 documents of the largest class"),
     ],
 )
-def test_mistakes_are_one_line(
-    arguments: list[str],
-    says: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_mistakes_are_one_line(arguments: list[str], says: str, describe: Describe, tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as caught:
-        describe(monkeypatch, capsys, *arguments, f"data_dir={tmp_path}", f"cache_dir={tmp_path}")
+        describe(*arguments, f"data_dir={tmp_path}", f"cache_dir={tmp_path}")
     message = str(caught.value.code)
     assert message.startswith(f"Error: {says}")
     assert "\n" not in message
 
 
-def test_a_mistake_ends_with_exit_code_1(tmp_path: Path) -> None:
-    done = run("hat", folder=tmp_path)
+def test_a_mistake_ends_the_process_with_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "datamodules", "hat"]
+    environment = {"PYTHONPATH": str(PROJECT), "PATH": "", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"Error: there is no data set 'hat': choose {', '.join(NAMES)}.\n"
 
 
-def test_the_papers_numbers() -> None:
+def test_the_published_sizes_are_those_of_table_2() -> None:
     for name, (raw, processed) in TABLE_2.items():
-        assert published(name) == {
-            "raw": Size(*(int(number) for number in raw.split())),
-            "processed": Size(*(int(number) for number in processed.split())),
+        assert published_sizes(name) == {
+            "raw": CorpusSize(*(int(number) for number in raw.split())),
+            "processed": CorpusSize(*(int(number) for number in processed.split())),
         }
-    assert published("a set of one's own") == {}
+    assert published_sizes("a set of one's own") == {}
 
 
-REAL = {  # raw and processed here, of the files in shared/; AG has no official file there
+REAL = {  # raw and processed sizes of the files in shared/, which lacks the official file of AG
     "mlma": ("5647 48 24 12032", "5647 48 22 9970"),
     "semeval": ("6838 11 33 24161", "6838 11 22 15901"),
     "hasoc": ("5852 4 93 32582", "5852 4 77 20626"),
@@ -134,21 +127,13 @@ REAL = {  # raw and processed here, of the files in shared/; AG has no official 
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_the_real_files(
-    name: str,
-    shared_data: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    lines = describe(monkeypatch, capsys, name, f"data_dir={shared_data}", f"cache_dir={tmp_path}")
+def test_the_real_files(name: str, describe: Describe, shared_data: Path, tmp_path: Path) -> None:
+    lines = describe(name, f"data_dir={shared_data}", f"cache_dir={tmp_path}")
     assert (" ".join(lines[2].split()[2:]), " ".join(lines[4].split()[2:])) == REAL[name]
 
 
-def test_mlma_with_stop_words_is_the_file_of_table_2(
-    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mlma_with_stop_words_is_the_file_of_table_2(describe: Describe, shared_data: Path, tmp_path: Path) -> None:
     member = "data.corpus.member=en_dataset_with_stop_words.csv"
-    lines = describe(monkeypatch, capsys, "mlma", member, f"data_dir={shared_data}", f"cache_dir={tmp_path}")
+    lines = describe("mlma", member, f"data_dir={shared_data}", f"cache_dir={tmp_path}")
     assert lines[2].split()[2:] == ["5647", "48", "35", "14969"]
     assert lines[4].split()[4] == "23"

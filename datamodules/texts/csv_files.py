@@ -1,4 +1,4 @@
-"""Rows of the sources' CSV and TSV files, bare or in a zip archive, with the place of whatever is wrong."""
+"""Rows of CSV and TSV files, plain or inside a zip archive; errors name the file and the line."""
 
 import csv
 import io
@@ -13,17 +13,17 @@ from datamodules.errors import DataError
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: the file, the line on which it starts, and its fields by column."""
+    """One row: its file, the line it starts on, and its fields by column."""
 
     file: str
     line: int
     fields: dict[str, str]
 
     def text(self, *columns: str) -> str:
-        """The fields joined by a blank.
+        """Join the fields of `columns` with spaces.
 
         Raises:
-            DataError: all of them are blank.
+            DataError: all these fields are blank.
         """
         text = " ".join(self.fields[column] for column in columns)
         if not text.strip():
@@ -31,10 +31,10 @@ class Row:
         return text
 
     def choice(self, column: str, choices: Sequence[str]) -> int:
-        """Which of `choices` the field is.
+        """Index of the field's value in `choices`.
 
         Raises:
-            DataError: none of them.
+            DataError: the value is not one of `choices`.
         """
         field = self.fields[column]
         if field not in choices:
@@ -42,35 +42,35 @@ class Row:
         return choices.index(field)
 
     def error(self, reason: str) -> DataError:
-        """What is wrong with this row, and where."""
+        """An error that names this row's file and line."""
         return _error(self.file, self.line, reason)
 
 
 def csv_rows(path: Path, columns: Sequence[str], member: str | None = None, header: bool = True) -> Iterator[Row]:
-    """Rows of a comma-separated file whose fields may be quoted and then hold commas and line ends.
+    """Rows of a comma-separated file. Quoted fields may contain commas and line ends.
 
     Args:
         path: the file, UTF-8 with or without a byte order mark; or a zip archive that holds it.
-        columns: those needed; without a header, all of them in the file's order.
-        member: how the file's path inside the archive ends.
+        columns: the columns needed; if there is no header, all columns in the file's order.
+        member: the end of the file's path inside the archive.
         header: whether the first row names the columns.
 
     Raises:
-        DataError: with file, line and reason.
+        DataError: the file is broken; names file, line and reason.
     """
     return _rows(path, columns, member, header, ",", quoted=True)
 
 
 def tsv_rows(path: Path, columns: Sequence[str], member: str | None = None) -> Iterator[Row]:
-    """Rows of a tab-separated file with a header, where quotes are characters like others; see `csv_rows`."""
+    """Rows of a tab-separated file with a header, in which quotes have no special meaning; see `csv_rows`."""
     return _rows(path, columns, member, True, "\t", quoted=False)
 
 
 def read_member(path: Path, member: str) -> bytes:
-    """The content of the one file of a zip archive whose path ends in `member`; nothing is unpacked on disk.
+    """The content of the one file in a zip archive whose path ends in `member`. Nothing is unpacked to disk.
 
     Raises:
-        DataError: a damaged archive, no or several such members, or a path that leads out of the archive.
+        DataError: the archive is damaged, has no such file or several, or holds a path that leads out of it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -87,7 +87,7 @@ def read_member(path: Path, member: str) -> bytes:
 
 
 def _read(path: Path, member: str | None) -> tuple[str, str]:
-    """How to call the file in a message, and its text."""
+    """The file's name for error messages, and its text."""
     if member is not None and (path.suffix == ".zip" or zipfile.is_zipfile(path)):
         file, content = f"{path} ({member})", read_member(path, member)
     else:
@@ -110,14 +110,14 @@ def _rows(
         strict=True,
     )
     names = columns
-    start, rows = 1, 0  # the line on which the row to come starts, the rows so far
+    start, rows = 1, 0  # the line on which the next row starts; rows so far
     try:
         for fields in reader:
             if start == 1 and header:
                 names = fields
                 if missing := [column for column in columns if column not in names]:
                     raise _error(file, 1, f"no column {', '.join(missing)} in the header {','.join(names)!r}")
-            elif fields:  # a blank line has none
+            elif fields:  # a blank line has no fields
                 if len(fields) != len(names):
                     found = f"{len(fields)} fields instead of {len(names)}, separated by {delimiter!r}"
                     raise _error(file, start, found)
