@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error, root_mean_squared_error
 
-from datamodules.market.protocols import Fold
+from datamodules.market.fold import Fold
 from datamodules.market.windows import Floats
 
 

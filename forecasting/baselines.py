@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from datamodules.market.protocols import Fold
+from datamodules.market.fold import Fold
 from datamodules.market.windows import Floats
 
 LONGEST_MEMORY = 20  # days; the order of the autoregression is at most this

@@ -11,8 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from cells.errors import UserError
 from conf.configuration import CONF
-from datamodules.market.latest import latest
-from datamodules.market.market_datamodule import load
+from datamodules.market.last_window import last_window
+from datamodules.market.market_data import load_market_data
 from inference.saved_run import Trained
 
 SIGNIFICANT = 0.05
@@ -85,7 +85,8 @@ def next_close(run: Trained, data_dir: str | None, end: str | None) -> NextClose
     if config.control is not None:
         raise UserError(f"{run.folder.path} is a control experiment (control={config.control}) and forecasts nothing.")
     backtest, warning = _backtest(run)
-    now = latest(load(_here(config, data_dir, end)).panel, config.protocol, config.window, run.data["scalers"])
+    panel = load_market_data(_here(config, data_dir, end)).panel
+    now = last_window(panel, config.protocol, config.window, run.data["scalers"])
     with torch.no_grad():
         forecast = run.net(torch.from_numpy(now.inputs).float()).item()
     return NextClose(f"{now.day:%Y-%m-%d}", config.horizon, now.dollars(forecast), now.close, backtest, warning)

@@ -1,1 +1,1 @@
-"""Market series: read, joined, windowed and split without leaks."""
+"""Market series: read, checked, joined, cut into windows and split without leaks."""

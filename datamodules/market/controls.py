@@ -1,4 +1,4 @@
-"""Control experiments: what would the result be if sentiment said nothing, or if it knew tomorrow?"""
+"""Control experiments: the result if sentiment carried no information, and if it knew tomorrow's price."""
 
 from collections.abc import Callable
 
@@ -9,19 +9,19 @@ from datamodules.market.panel import SENTIMENT, Panel
 
 
 def shuffled(panel: Panel, horizon: int, seed: int) -> Panel:
-    """The sentiment of other days: same values, no connection with the day. A gain that stays is not its."""
+    """Give each day the sentiment of a random day. A gain that remains is not due to sentiment."""
     values = np.random.default_rng(seed).permutation(panel.features[SENTIMENT].to_numpy())
     return Panel(panel.features.assign(**{SENTIMENT: values}), panel.close)
 
 
 def leak(panel: Panel, horizon: int, seed: int) -> Panel:
-    """The sign of the change that is to be forecast, 0 where it is not known. A protocol that hides this is broken."""
+    """Replace sentiment by the sign of the change to forecast, 0 where it is unknown. Scores must show this leak."""
     change = (panel.close.shift(-horizon) - panel.close).fillna(0.0)
     return Panel(panel.features.assign(**{SENTIMENT: np.sign(change)}), panel.close)
 
 
 CONTROLS: dict[str, Callable[[Panel, int, int], Panel]] = {"shuffled": shuffled, "leak": leak}
-"""(panel, horizon, seed) -> a panel with another sentiment."""
+"""(panel, horizon, seed) -> the panel with its sentiment replaced."""
 
 
 ANNOUNCEMENTS = {
@@ -31,14 +31,14 @@ ANNOUNCEMENTS = {
         "scores are those of a leak, and no forecast."
     ),
 }
-"""What has to be said beside every result of a control experiment."""
+"""The warning that goes with every result of a control experiment."""
 
 
-def controlled(panel: Panel, control: str | None, horizon: int, seed: int) -> Panel:
-    """The panel of a control experiment; itself without one.
+def apply_control(panel: Panel, control: str | None, horizon: int, seed: int) -> Panel:
+    """The panel of a control experiment; unchanged if `control` is None.
 
     Raises:
-        DataError: an unknown control, or no sentiment to tamper with.
+        DataError: there is no such control, or the panel has no sentiment.
     """
     if control is None:
         return panel

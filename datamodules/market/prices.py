@@ -1,4 +1,4 @@
-"""Daily prices in Yahoo's layout: read, checked, cut to a span, and joined on the days on which all markets trade."""
+"""Daily prices in Yahoo's layout: read, checked, cut to a range of days, and joined over the markets."""
 
 import datetime
 import itertools
@@ -10,59 +10,59 @@ import numpy as np
 import pandas as pd
 
 from datamodules.errors import DataError
-from datamodules.market.layout import COLUMNS, MARKETS, ONE_DAY, PRICES, Span
+from datamodules.market.yahoo_layout import COLUMNS, MARKETS, ONE_DAY, PRICE_COLUMNS, DateRange
 
-SHOWN = 3  # faults or gaps named in one message
+SHOWN = 3  # faults or gaps listed in one message
 
 
-class Daily(NamedTuple):
-    """Checked prices.
+class DailyPrices(NamedTuple):
+    """Checked prices of one market.
 
     Attributes:
-        frame: `[days, 6]` float64, in dollars or index points, and traded volume; index of days, rising.
-        note: where they come from and what was found, in one line.
+        frame: `[days, 6]` float64, COLUMNS, prices in dollars or index points; index of days, in rising order.
+        note: a line for the user: the source of the prices, and what was dropped or missing.
     """
 
     frame: pd.DataFrame
     note: str
 
 
-def load(market: str, span: Span, data_dir: Path) -> Daily:
-    """Prices of one of MARKETS within a span.
+def load_prices(market: str, span: DateRange, data_dir: Path) -> DailyPrices:
+    """Read the prices of one of MARKETS, or download them from Yahoo.
 
-    `data_dir/market/BTC-USD.csv` is used as it is. Without it, Yahoo is asked, and its answer kept for the
-    next time as `data_dir/market/BTC-USD_START_END.csv`. That has only days that are over: END is yesterday at the
-    latest, so that the same span is asked for again tomorrow.
+    `data_dir/market/BTC-USD.csv` is used as it is. If it is missing, Yahoo's prices are downloaded and kept as
+    `data_dir/market/BTC-USD_START_END.csv`. This file has only days that are over: END is yesterday at the latest, so
+    that tomorrow the same range is downloaded again.
 
     Raises:
-        DataError: neither file nor network, a broken file, or no row within the span.
+        DataError: there is neither a file nor a network, the file is broken, or it has no row in the range.
     """
     symbol, longest_pause = MARKETS[market]
     name = symbol.removeprefix("^")
     path = data_dir / "market" / f"{name}.csv"
     if not path.exists():
-        over = _over(span)
+        over = _days_that_are_over(span)
         kept = path.with_name(f"{name}_{over.start}_{over.end}.csv")
         if not kept.exists():
             from datamodules.market import yahoo  # takes a second to import
 
-            yahoo.fetch(symbol, over, kept, by_hand=path)
+            yahoo.fetch_prices(symbol, over, kept, by_hand=path)
         path = kept
-    return check(read(path), span, path, longest_pause)
+    return check_prices(read_prices(path), span, path, longest_pause)
 
 
-def _over(span: Span) -> Span:
-    """The days of a span that are over in UTC, by which Bitcoin's days go; New York's markets have closed by then."""
+def _days_that_are_over(span: DateRange) -> DateRange:
+    """The part of a range before today in UTC: Bitcoin's days end at midnight UTC, New York's before."""
     yesterday = datetime.datetime.now(datetime.timezone.utc).date() - ONE_DAY
     if yesterday < span.start:
         raise DataError(f"start={span.start}: no day since then is over, choose an earlier one.")
     return span._replace(end=min(span.end, yesterday))
 
 
-def read(path: Path) -> pd.DataFrame:
-    """A CSV file with the columns Date, Open, High, Low, Close, Adj Close, Volume; # starts a comment.
+def read_prices(path: Path) -> pd.DataFrame:
+    """Read a CSV file with the columns Date, Open, High, Low, Close, Adj Close, Volume; # starts a comment.
 
-    Newer exports have no Adj Close; of the three series, which pay no dividend, it equals Close.
+    Newer exports have no Adj Close. It equals Close for the three markets, which pay no dividends.
 
     Raises:
         DataError: a column is missing, or a value is neither a number nor empty; names date and column.
@@ -79,7 +79,7 @@ def read(path: Path) -> pd.DataFrame:
             f"{path} has no column {' or '.join(missing)}: Yahoo's layout is Date,{','.join(COLUMNS)}, "
             f"this file's is {','.join(raw.columns)}."
         )
-    # Of dates with a time and a zone, only the day.
+    # A date may be followed by a time and a zone, which are ignored.
     days = pd.to_datetime(raw["Date"].str[:10], format="%Y-%m-%d", errors="coerce")
     _refuse(path, [f"{text} is no date (column Date)" for text in raw["Date"][days.isna()]])
     texts = raw[list(COLUMNS)].set_axis(days, axis=0)
@@ -88,32 +88,32 @@ def read(path: Path) -> pd.DataFrame:
     return frame
 
 
-def check(frame: pd.DataFrame, span: Span, path: Path, longest_pause: int) -> Daily:
-    """Cut to the span, drop rows without any price, refuse what prices cannot be, and note the gaps.
+def check_prices(frame: pd.DataFrame, span: DateRange, path: Path, longest_pause: int) -> DailyPrices:
+    """Cut prices to a range of days, drop rows without any price, refuse impossible values, and note the gaps.
 
     Args:
-        frame: as `read` gives it.
-        span: both ends included.
-        path: of the file, for messages.
-        longest_pause: days between two rows that are no gap.
+        frame: made by `read_prices`.
+        span: the range of days.
+        path: path of the file, for messages.
+        longest_pause: days between two rows that are not a gap.
 
     Raises:
-        DataError: a day twice, a row with only some of its values, a price of 0 or less, a negative volume, a
-            High below the Low, a Close outside of the two (each with date and column), or no row within the span.
+        DataError: a day twice, a row that lacks some of its values, a price of 0 or less, a negative volume, a High
+            below the Low, or a Close outside of the two (each with date and column); or no row in the range.
     """
     frame = frame.sort_index().loc[pd.Timestamp(span.start) : pd.Timestamp(span.end)]
     twice = frame.index[frame.index.duplicated()].unique()
-    _refuse(path, [f"{day:%Y-%m-%d} stands there twice (column Date)" for day in twice])
-    empty = frame[list(PRICES)].isna().all(axis=1)  # Yahoo has such rows for DX-Y.NYB on Sundays
+    _refuse(path, [f"{day:%Y-%m-%d} occurs twice (column Date)" for day in twice])
+    empty = frame[list(PRICE_COLUMNS)].isna().all(axis=1)  # Yahoo has such rows for DX-Y.NYB on Sundays
     frame = frame[~empty]
     if frame.empty:
         raise DataError(f"{path} has no prices from {span}: choose other values of start and end.")
     _refuse(path, list(_impossible(frame)))
-    return Daily(frame, _note(path, frame, int(empty.sum()), _gaps(frame.index, span, longest_pause)))
+    return DailyPrices(frame, _note(path, frame, int(empty.sum()), _gaps(frame.index, span, longest_pause)))
 
 
-def join(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One table of the days on which all markets trade, with columns such as "btc Close".
+def join_markets(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Join prices on the days on which all markets trade; columns are named such as "btc Close".
 
     Raises:
         DataError: there is no such day.
@@ -127,7 +127,7 @@ def join(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _impossible(frame: pd.DataFrame) -> Iterator[str]:
     yield from _where(frame.isna(), frame, "is a gap in a row that has other values")
-    prices = frame[list(PRICES)]
+    prices = frame[list(PRICE_COLUMNS)]
     yield from _where(prices <= 0, prices, "is no price")
     yield from _where(frame[["Volume"]] < 0, frame[["Volume"]], "is negative")
     for column, other in (("High", "Low"), ("High", "Close"), ("Close", "Low")):
@@ -136,7 +136,7 @@ def _impossible(frame: pd.DataFrame) -> Iterator[str]:
 
 
 def _where(wrong: pd.DataFrame, values: pd.DataFrame, what: str) -> list[str]:
-    """One phrase, with date and column, for each true cell of `wrong`, which has the shape of `values`."""
+    """A phrase with date and column for each cell of `values` that is true in `wrong`, a table of the same shape."""
     return [
         f"on {wrong.index[row]:%Y-%m-%d} {wrong.columns[column]} {values.iat[row, column]!s} {what}"
         for row, column in np.argwhere(wrong.to_numpy())
@@ -149,8 +149,8 @@ def _refuse(path: Path, faults: list[str]) -> None:
         raise DataError(f"{path}: {'; '.join(faults[:SHOWN])}{more}; correct these rows or remove them.")
 
 
-def _gaps(days: "pd.Index[pd.Timestamp]", span: Span, longest_pause: int) -> list[str]:
-    """Stretches of a span without a row that are longer than the market's usual pauses; those at its ends first."""
+def _gaps(days: "pd.Index[pd.Timestamp]", span: DateRange, longest_pause: int) -> list[str]:
+    """Phrases for the stretches without a row that are longer than `longest_pause`; those at the ends come first."""
     gaps = []
     if (days[0].date() - span.start + ONE_DAY).days > longest_pause:
         gaps.append(f"before {days[0]:%Y-%m-%d}")
@@ -166,11 +166,11 @@ def _note(path: Path, frame: pd.DataFrame, empty: int, gaps: list[str]) -> str:
     parts = [f"{path.name}: {len(days):,} days, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"]
     with open(path, encoding="utf-8") as file:
         comment = file.readline()
-    if comment.startswith("# "):  # as yahoo.fetch writes it, with the date of retrieval
+    if comment.startswith("# "):  # written by yahoo.fetch_prices, with the date of retrieval
         parts.append(comment.removeprefix("# ").strip())
     if empty:
         parts.append(f"{empty:,} rows without a price dropped")
     if gaps:
         more = f" and in {len(gaps) - SHOWN} more gaps" if len(gaps) > SHOWN else ""
-        parts.append(f"nothing {', '.join(gaps[:SHOWN])}{more}")
+        parts.append(f"no rows {', '.join(gaps[:SHOWN])}{more}")
     return ", ".join(parts) + "."

@@ -1,38 +1,38 @@
-"""Made-up markets for machines without a network: of the real ones they have the form and the volatility."""
+"""Made-up markets for machines without a network, with the layout and the volatility of the real ones."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from datamodules.market.layout import COLUMNS, Span
-from datamodules.market.prices import Daily
+from datamodules.market.prices import DailyPrices
+from datamodules.market.yahoo_layout import COLUMNS, DateRange
 
 SEED = 2014
 NOTE = "SYNTHETIC: these prices are made up; what is learnt from them says nothing about real markets."
 
 Random = np.random.Generator
 
-# First price and daily volatility, about those of the real series; only Bitcoin is traded at weekends.
+# First price, daily volatility (both about those of the real series) and trading days: every day, or working days.
 _MARKETS = {"btc": (457.0, 0.04, "D"), "usd": (84.7, 0.004, "B"), "sp500": (2011.0, 0.009, "B")}
 
 
-def prices(span: Span) -> dict[str, Daily]:
-    """The three markets of `layout.MARKETS`, always the same for the same span.
+def prices(span: DateRange) -> dict[str, DailyPrices]:
+    """The three markets of MARKETS; the same days always give the same prices.
 
     Log-returns are a GARCH(1, 1) process: r_t = s_t z_t with z_t normal and
-    s_t^2 = v (1 - a - b) + a r_(t-1)^2 + b s_(t-1)^2. Days of large changes follow each other, while the
-    direction of the next change cannot be known.
+    s_t^2 = v (1 - a - b) + a r_(t-1)^2 + b s_(t-1)^2. Days of large changes follow each other, but the
+    direction of the next change is random.
     """
     random = np.random.default_rng(SEED)
     markets = {}
     for market, (first, volatility, frequency) in _MARKETS.items():
         days = pd.date_range(span.start, span.end, freq=frequency, name="Date")
-        markets[market] = Daily(_candles(first, _returns(len(days), volatility, random), days, random), NOTE)
+        markets[market] = DailyPrices(_candles(first, _returns(len(days), volatility, random), days, random), NOTE)
     return markets
 
 
 def sentiment(btc: pd.DataFrame) -> pd.Series:
-    """A series like Reddit's: slow noise around 0.13, a little correlated with the day's return."""
+    """A series like Reddit's: slow noise around 0.13, slightly correlated with the day's return."""
     random = np.random.default_rng(SEED + 1)
     returns = np.log(btc["Close"]).diff().fillna(0.0).to_numpy()
     shocks = random.standard_normal(len(btc)) + 0.2 * returns / returns.std()
@@ -55,7 +55,7 @@ def _returns(days: int, volatility: float, random: Random) -> NDArray[np.float64
 
 
 def _candles(first: float, returns: NDArray[np.float64], days: pd.DatetimeIndex, random: Random) -> pd.DataFrame:
-    """Open, High, Low, Close, Adj Close and Volume of a market that opens where it closed."""
+    """Open, High, Low, Close, Adj Close and Volume of a market that opens at its previous close."""
     close = first * np.exp(np.cumsum(returns))
     opening = np.concatenate([[first], close[:-1]])
     up, down = np.exp(np.abs(random.standard_normal((2, len(days)))) * np.abs(returns).mean() / 2)

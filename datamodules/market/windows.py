@@ -1,4 +1,4 @@
-"""Windows over a table of days, and which of them are for training, validation and test."""
+"""Windows over a table of days, and their split into training, validation and test part."""
 
 from typing import NamedTuple
 
@@ -17,13 +17,13 @@ HELD_OUT = 0.2  # the paper's 80/20, of the rows
 class Samples(NamedTuple):
     """S = N - window - horizon + 1 samples of N rows, in the order of time.
 
-    Sample i sees the rows i to i + window - 1; its last row is its origin, where the forecast is made. It
-    forecasts the row `horizon` after its origin.
+    Sample i sees the rows i to i + window - 1. The last of them is its origin, the day on which the forecast is made;
+    it forecasts the row `horizon` rows after its origin.
 
     Attributes:
         inputs: `[S, window, F]`, a view of the table.
-        origins: `[S]`, row numbers.
-        targets: `[S]`, row numbers, origins + horizon.
+        origins: `[S]`, row number of each origin.
+        targets: `[S]`, row number of each forecast row: origins + horizon.
     """
 
     inputs: Floats
@@ -31,11 +31,11 @@ class Samples(NamedTuple):
     targets: NDArray[np.int64]
 
 
-def samples(table: Floats, window: int, horizon: int) -> Samples:
-    """All windows of a table `[N, F]`.
+def make_samples(table: Floats, window: int, horizon: int) -> Samples:
+    """Cut all windows of a table `[N, F]`.
 
     Raises:
-        DataError: window or horizon is below 1, or there are too few rows.
+        DataError: `window` or `horizon` is below 1, or there are too few rows.
     """
     for key, value in (("window", window), ("horizon", horizon)):
         if value < 1:
@@ -49,23 +49,23 @@ def samples(table: Floats, window: int, horizon: int) -> Samples:
 
 
 def paper_split(count: int, rows: int, horizon: int) -> Split:
-    """The paper's chronological 80/20: targets in the last fifth of the rows are validated, those before trained on.
+    """The paper's chronological 80/20 split: the last fifth of the rows is forecast, earlier rows train.
 
     The cut is a day, the same for all windows, so that Tables 1 to 3 are scored on the same 260 days of 1304. The
-    paper has no third part: validation and test are the same samples. With too few samples a part is empty.
+    paper has no third part: validation and test are the same samples. With too few samples, a part is empty.
     """
     held_out = np.arange(max(0, count - int(HELD_OUT * rows)), count)
     return Split(_before(held_out, horizon), held_out, held_out)
 
 
 def walk_forward_splits(count: int, horizon: int, n_folds: int) -> list[Split]:
-    """Expanding window: the later half of the samples in `n_folds` blocks, each forecast from all that came before.
+    """Expanding-window splits: the later half of the samples in `n_folds` test blocks, each with all earlier samples.
 
-    The last fifth of what came before is the validation part. Where the horizon leaves too few samples before a fold,
-    its parts are empty.
+    The last fifth of the earlier samples is the validation part, the rest the training part. If the horizon leaves too
+    few samples before a block, its parts are empty.
 
     Raises:
-        DataError: too few samples for so many folds.
+        DataError: there are too few samples for so many folds.
     """
     block = count // (2 * n_folds)
     if block < 1:
@@ -80,5 +80,5 @@ def walk_forward_splits(count: int, horizon: int, n_folds: int) -> list[Split]:
 
 
 def _before(later: NDArray[np.int64], horizon: int) -> NDArray[np.int64]:
-    """The samples whose target is known where the first of the later ones is forecast."""
+    """The samples whose targets are known on the day on which the first of `later` is forecast."""
     return np.arange(max(0, later[0] - (horizon - 1))) if len(later) else later

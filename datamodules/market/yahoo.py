@@ -1,4 +1,4 @@
-"""Daily prices from Yahoo Finance, by yfinance."""
+"""Downloading daily prices from Yahoo Finance with yfinance."""
 
 import atexit
 import datetime
@@ -15,29 +15,29 @@ import pandas as pd
 
 from datamodules.errors import DataError
 from datamodules.files import replacing
-from datamodules.market.layout import COLUMNS, ONE_DAY, Span
+from datamodules.market.yahoo_layout import COLUMNS, ONE_DAY, DateRange
 
 
-def fetch(symbol: str, span: Span, path: Path, by_hand: Path) -> None:
-    """Write the prices of a span in Yahoo's layout, below a comment with the date of retrieval.
+def fetch_prices(symbol: str, span: DateRange, path: Path, by_hand: Path) -> None:
+    """Download prices to a CSV file in Yahoo's layout, with the date of retrieval as a comment in its first line.
 
     Args:
         symbol: such as "^GSPC".
-        span: both ends included, and over.
-        path: the file, which appears whole or not at all.
-        by_hand: where a file from elsewhere would be used instead; for the error message.
+        span: days that are over.
+        path: the file to write; it appears whole or not at all.
+        by_hand: path at which a file from another source would be used; for the error message.
 
     Raises:
-        DataError: offline, refused or unknown there; says what else can be done.
+        DataError: offline, refused, or an unknown symbol; says what to do instead.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame, complaints = _ask(symbol, span)
-    except Exception as error:  # yfinance raises what its HTTP client, its parser and pandas raise
+        frame, complaints = _history(symbol, span)
+    except Exception as error:  # yfinance lets errors of its HTTP client, its parser and pandas through
         raise _failure(symbol, span, str(error) or type(error).__name__, by_hand) from error
     if not frame.empty:
-        frame = frame[pd.DatetimeIndex(frame.index).date <= span.end]  # Yahoo may add today so far
-    if frame.empty:  # yfinance's usual answer when it is offline or refused
+        frame = frame[pd.DatetimeIndex(frame.index).date <= span.end]  # Yahoo may add the unfinished day
+    if frame.empty:  # yfinance's usual result when it is offline or refused
         raise _failure(symbol, span, complaints[-1] if complaints else "an empty answer", by_hand)
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         file.write(f"# {symbol} from Yahoo Finance, retrieved {datetime.date.today()}\n")
@@ -45,20 +45,20 @@ def fetch(symbol: str, span: Span, path: Path, by_hand: Path) -> None:
 
 
 @functools.cache
-def _scratch() -> str:
-    """A folder for yfinance's notes on time zones. By itself it takes one in the user's home; it never changes it."""
+def _cache_folder() -> str:
+    """A temporary folder for yfinance's cache of time zones, which would otherwise be in the user's home."""
     folder = tempfile.mkdtemp(prefix="lstm-cs-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
-def _ask(symbol: str, span: Span) -> tuple[pd.DataFrame, list[str]]:
+def _history(symbol: str, span: DateRange) -> tuple[pd.DataFrame, list[str]]:
     import yfinance
 
-    yfinance.set_tz_cache_location(_scratch())
-    with _overheard() as complaints:
-        # Of a Ticker, not `yfinance.download`, whose columns have two levels. Unadjusted, as the paper's six
-        # columns are; the end is exclusive here.
+    yfinance.set_tz_cache_location(_cache_folder())
+    with _captured_log() as complaints:
+        # Not `yfinance.download`, whose columns have two levels. Prices are not adjusted, as in the paper; `end` is
+        # exclusive here.
         frame = yfinance.Ticker(symbol).history(
             start=str(span.start), end=str(span.end + ONE_DAY), auto_adjust=False, actions=False
         )
@@ -66,25 +66,25 @@ def _ask(symbol: str, span: Span) -> tuple[pd.DataFrame, list[str]]:
 
 
 @contextmanager
-def _overheard() -> Iterator[list[str]]:
-    """What yfinance would print, as a list; and none of its warnings, which are about its own code."""
-    said: list[str] = []
+def _captured_log() -> Iterator[list[str]]:
+    """Collect what yfinance logs instead of printing it, and silence deprecation warnings about its own code."""
+    messages: list[str] = []
 
-    def listen(record: logging.LogRecord) -> bool:
-        said.append(record.getMessage())
+    def collect(record: logging.LogRecord) -> bool:
+        messages.append(record.getMessage())
         return False
 
     logger = logging.getLogger("yfinance")
-    logger.addFilter(listen)
+    logger.addFilter(collect)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
-            yield said
+            yield messages
     finally:
-        logger.removeFilter(listen)
+        logger.removeFilter(collect)
 
 
-def _failure(symbol: str, span: Span, reason: str, by_hand: Path) -> DataError:
+def _failure(symbol: str, span: DateRange, reason: str, by_hand: Path) -> DataError:
     reason = " ".join(reason.split()).split(". See ")[0].rstrip(".")
     return DataError(
         f"Yahoo Finance gave no prices of {symbol} for {span} ({reason}): put {by_hand.name}, with columns "

@@ -1,1 +1,1 @@
-"""Files of tweets: read in pieces, scored by VADER and averaged by day."""
+"""Tweet files: read in chunks, scored, and averaged by day."""

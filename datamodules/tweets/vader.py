@@ -1,4 +1,4 @@
-"""NLTK's VADER (Hutto and Gilbert 2014), with the lexicon that its author's package `vaderSentiment` carries."""
+"""NLTK's VADER (Hutto and Gilbert 2014) with the lexicon from its author's package `vaderSentiment`."""
 
 from functools import cache
 from importlib.resources import files
@@ -6,25 +6,25 @@ from typing import Any
 
 
 def compound(text: str) -> float:
-    """The compound score of a text: -1 (most negative) to +1 (most positive), with four decimals."""
+    """The compound score of a text, from -1 (most negative) to +1 (most positive), with four decimals."""
     return float(analyser().polarity_scores(text)["compound"])
 
 
 @cache
 def analyser() -> Any:
-    """NLTK's analyser, a little quicker; one for each process, made when it is first needed."""
+    """NLTK's analyser, made faster; one for each process, created at the first call."""
     from nltk.sentiment.vader import SentimentIntensityAnalyzer, VaderConstants
 
     class Analyser(SentimentIntensityAnalyzer):
         def __init__(self, lexicon: str) -> None:
-            # In place of NLTK's own constructor, which reads from NLTK's data folders only: a download.
+            # Replaces NLTK's constructor, which reads from NLTK's data folders only and so needs a download.
             self.lexicon_file = lexicon
             self.lexicon = self.make_lex_dict()
             self.constants = VaderConstants()
 
         def polarity_scores(self, text: str) -> dict[str, float]:
-            # NLTK joins every mark with every word, to recognise words with a mark before or behind them, and spends
-            # most of its time on that. Marks that the text does not have need not be tried.
+            # NLTK joins every punctuation mark with every word, to recognise words next to a mark, and spends most of
+            # its time on that. Marks that the text does not contain can be left out.
             self.constants.PUNC_LIST = [mark for mark in VaderConstants.PUNC_LIST if mark in text]
             scores: dict[str, float] = super().polarity_scores(text)
             return scores

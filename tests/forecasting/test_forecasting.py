@@ -10,9 +10,9 @@ from scipy import stats
 from statsmodels.tsa.ar_model import AutoReg
 
 from conf.configuration import composed
+from datamodules.market.fold import Fold, make_fold
 from datamodules.market.market_datamodule import MarketDataModule
 from datamodules.market.panel import Panel
-from datamodules.market.protocols import Fold, make_fold
 from forecasting.accuracy import compare, diebold_mariano, errors
 from forecasting.baselines import BASELINES, autoregression, drift, persistence, ridge
 

@@ -9,7 +9,7 @@ from pandas.tseries.offsets import BDay
 from predicting import Predict, answers, assert_one_line_error, copied, predict, replaced
 
 from datamodules.market import synthetic
-from datamodules.market.layout import MARKETS, Span
+from datamodules.market.yahoo_layout import MARKETS, DateRange
 from inference.next_close import Backtest
 
 __all__ = ["predict"]
@@ -24,7 +24,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of each source and protocol; no test changes them."""
     folder = tmp_path_factory.mktemp("runs")
     (folder / "data" / "market").mkdir(parents=True)
-    for market, daily in synthetic.prices(Span.parse(*SPAN)).items():
+    for market, daily in synthetic.prices(DateRange.parse(*SPAN)).items():
         daily.frame.to_csv(folder / "data" / "market" / f"{MARKETS[market].symbol.removeprefix('^')}.csv")
     done = train_in(
         folder, "-m", "source=yahoo,synthetic", "protocol=paper,walk_forward", "features=btc_sent",

@@ -1,4 +1,4 @@
-"""Yahoo's layout of daily prices: the three series, their columns, and the span of days that is asked for."""
+"""The three markets at Yahoo, the columns of their daily prices, and the range of days to read."""
 
 import datetime
 from typing import NamedTuple
@@ -6,35 +6,40 @@ from typing import NamedTuple
 from datamodules.errors import DataError
 
 
-class Listing(NamedTuple):
-    """A series at Yahoo: its symbol, and how many days apart its rows may be before that is worth a word."""
+class Instrument(NamedTuple):
+    """A price series at Yahoo.
+
+    Attributes:
+        symbol: Yahoo's name of it.
+        longest_pause: days between two rows that are usual; a longer pause is reported as a gap.
+    """
 
     symbol: str
     longest_pause: int
 
 
-MARKETS = {"btc": Listing("BTC-USD", 1), "usd": Listing("DX-Y.NYB", 5), "sp500": Listing("^GSPC", 5)}
-"""The paper's three; Bitcoin is traded every day."""
+MARKETS = {"btc": Instrument("BTC-USD", 1), "usd": Instrument("DX-Y.NYB", 5), "sp500": Instrument("^GSPC", 5)}
+"""The paper's three markets. Bitcoin trades every day."""
 
-PRICES = ("Open", "High", "Low", "Close", "Adj Close")
-COLUMNS = (*PRICES, "Volume")
+PRICE_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close")
+COLUMNS = (*PRICE_COLUMNS, "Volume")
 """The paper's six features of a market, in Yahoo's order."""
 
 ONE_DAY = datetime.timedelta(days=1)
 
 
-class Span(NamedTuple):
+class DateRange(NamedTuple):
     """First and last day, both included."""
 
     start: datetime.date
     end: datetime.date
 
     @classmethod
-    def parse(cls, start: str, end: str) -> "Span":
-        """From dates such as 2014-09-18.
+    def parse(cls, start: str, end: str) -> "DateRange":
+        """Parse dates such as 2014-09-18.
 
         Raises:
-            DataError: not a date, or the end lies before the start.
+            DataError: one is not a date, or the end is before the start.
         """
         days = []
         for key, text in (("start", start), ("end", end)):

@@ -1,8 +1,8 @@
-"""The two Kaggle layouts of Bitcoin tweets: a file is cut into pieces of whole rows, and read a piece at a time.
+"""The two Kaggle layouts of Bitcoin tweets: files are cut into chunks of whole rows and read a chunk at a time.
 
-`mbsa.csv` and `tweets.csv` both have line breaks within texts, quoted or raw, and may have rows that break their own
-format: a reader that follows quotes through the file would lose the rest of it at the first stray one. Here each
-layout is a regular expression for one whole row; what lies between two matches is broken, and counted.
+Texts in `mbsa.csv` and `tweets.csv` contain line breaks, quoted or not, and some rows break their own format. A CSV
+reader would lose the rest of the file at the first stray quote. Here each layout is a regular expression for one whole
+row; lines between two matches are broken and are counted.
 """
 
 import re
@@ -12,18 +12,18 @@ from typing import BinaryIO, NamedTuple
 
 from datamodules.errors import DataError
 
-LONGEST_TEXT = 10_000  # characters; more is no tweet but many rows run together
+LONGEST_TEXT = 10_000  # characters; a longer text is not a tweet but several rows run together
 
 
-class Layout(NamedTuple):
-    """How a tweet file is written.
+class TweetLayout(NamedTuple):
+    """The format of a tweet file.
 
     Attributes:
-        header: its first line.
-        row: one whole row, from the start of a line, with the groups `day`, `quoted` or `plain` for the text,
-            and optionally `time`, `zone` and `tag`.
-        first, last: the first line of a row, and the last; between a match of `last` and one of `first` the
-            file can be cut.
+        header: the first line of the file.
+        row: matches one whole row from the start of a line; groups `day`, `quoted` or `plain` for the text, and
+            optionally `time`, `zone` and `tag`.
+        first, last: match the first and the last line of a row; the file can be cut between a line that matches
+            `last` and a line that matches `first`.
     """
 
     header: str
@@ -33,15 +33,15 @@ class Layout(NamedTuple):
 
 
 class Tweet(NamedTuple):
-    """One row: its day in UTC, its text, and its tag as -1, 0 or +1, if the layout has tags."""
+    """One row: its day in UTC, its text, and its tag as -1, 0 or +1; None if the layout has no tags."""
 
     day: date
     text: str
     tag: int | None
 
 
-class Piece(NamedTuple):
-    """Bytes of the file that hold whole rows: `start` included, `end` not."""
+class Chunk(NamedTuple):
+    """A byte range of the file that holds whole rows: `start` included, `end` excluded."""
 
     start: int
     end: int
@@ -50,9 +50,9 @@ class Piece(NamedTuple):
 TAGS = {"Positive": 1, "Neutral": 0, "Negative": -1}
 
 _QUOTED = r'"(?P<quoted>[^"]*(?:""[^"]*)*)"'
-_NUMBERED = r'"?\d+"?;[^;\n]*;[^;\n]*;'  # how a row of tweets.csv starts, whole or broken
+_NUMBERED = r'"?\d+"?;[^;\n]*;[^;\n]*;'  # start of a row of tweets.csv, whole or broken
 
-MBSA = Layout(
+MBSA = TweetLayout(
     header="Date,text,Sentiment",
     row=re.compile(
         rf'^(?P<day>\d{{4}}-\d\d-\d\d),(?:{_QUOTED}|(?P<plain>[^"\n][^\n]*)?),(?P<tag>{"|".join(TAGS)})\r?$',
@@ -61,7 +61,7 @@ MBSA = Layout(
     first=re.compile(rb"\d{4}-\d\d-\d\d,"),
     last=re.compile(rb".*,(Positive|Neutral|Negative)\r?\n"),
 )
-TWEETS = Layout(
+TWEETS = TweetLayout(
     header="id;user;fullname;url;timestamp;replies;likes;retweets;text",
     row=re.compile(
         r'^"?\d+"?;[^\n]*?;"?(?P<day>\d{4}-\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d)[.\d]*(?P<zone>[+-]\d\d)"?;'
@@ -73,11 +73,11 @@ TWEETS = Layout(
 )
 
 
-def layout_of(path: Path) -> Layout:
-    """Which of the two it is.
+def layout_of(path: Path) -> TweetLayout:
+    """The layout of a tweet file: MBSA or TWEETS.
 
     Raises:
-        DataError: the file is missing, or its first line is neither header.
+        DataError: the file is missing, or its first line is neither of their headers.
     """
     try:
         with open(path, "rb") as file:
@@ -88,15 +88,15 @@ def layout_of(path: Path) -> Layout:
         if header.replace('"', "") == layout.header:
             return layout
     raise DataError(
-        f"{path} is no tweet file that is known here: its first line is {header[:80]!r}, "
+        f"{path} is not a tweet file of a known layout: its first line is {header[:80]!r}, "
         f"not {MBSA.header} or {TWEETS.header}."
     )
 
 
-def pieces(path: Path, size: int) -> list[Piece]:
-    """Cut the file, without its header, into pieces of about `size` bytes, always at the same places.
+def chunks(path: Path, size: int) -> list[Chunk]:
+    """Cut a file, without its header, into chunks of about `size` bytes, always at the same places.
 
-    A stretch of `size` bytes without a place to cut at is cut where it is: it is broken anyhow.
+    A stretch of `size` bytes without the start of a row is broken, and is cut anywhere.
     """
     layout = layout_of(path)
     with open(path, "rb") as file:
@@ -106,14 +106,14 @@ def pieces(path: Path, size: int) -> list[Piece]:
         for offset in range(cuts[0] + size, end, size):
             cuts.append(_next_row(file, offset, offset + size, layout))
     cuts = sorted({cut for cut in cuts if cut < end})
-    return [Piece(*ends) for ends in zip(cuts, [*cuts[1:], end], strict=True)]
+    return [Chunk(*ends) for ends in zip(cuts, [*cuts[1:], end], strict=True)]
 
 
-def read(path: Path, piece: Piece) -> tuple[list[Tweet], int]:
-    """The tweets of a piece, and the number of lines that belong to none."""
+def read_chunk(path: Path, chunk: Chunk) -> tuple[list[Tweet], int]:
+    """The tweets of a chunk, and the number of broken lines, which belong to no tweet."""
     with open(path, "rb") as file:
-        file.seek(piece.start)
-        text = file.read(piece.end - piece.start).decode("utf-8", "replace")
+        file.seek(chunk.start)
+        text = file.read(chunk.end - chunk.start).decode("utf-8", "replace")
     tweets, broken, read_to = [], 0, 0
     for row in layout_of(path).row.finditer(text):
         broken += _lines(text[read_to : row.start()])
@@ -126,10 +126,10 @@ def read(path: Path, piece: Piece) -> tuple[list[Tweet], int]:
     return tweets, broken + _lines(text[read_to:])
 
 
-def _next_row(file: BinaryIO, offset: int, limit: int, layout: Layout) -> int:
-    """Where the first row starts that begins after `offset`; the end of the file, if it has no other."""
+def _next_row(file: BinaryIO, offset: int, limit: int, layout: TweetLayout) -> int:
+    """Start of the first row after `offset`, or the end of the file; `offset` itself if neither is before `limit`."""
     file.seek(offset)
-    before = file.readline(limit - offset)  # from somewhere within a line, which is enough for `last`
+    before = file.readline(limit - offset)  # possibly only the end of a line, which is enough for `last`
     while (start := file.tell()) < limit:
         line = file.readline(limit - offset)
         if not line or (layout.last.match(before) and layout.first.match(line)):

@@ -1,0 +1,115 @@
+"""One fold of a market: windows, their split, and scalers that are fitted to the training part alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from datamodules.errors import DataError
+from datamodules.market.panel import Panel
+from datamodules.market.protocols import PROTOCOLS, EvaluationProtocol
+from datamodules.market.windows import Floats, Samples, make_samples
+from datamodules.split import Split
+
+
+@dataclass(frozen=True)
+class Fold:
+    """S samples over N days, scaled by the training part; made by `make_fold`.
+
+    Attributes:
+        protocol: the evaluation protocol.
+        panel: unscaled features, and closes, as `protocol.prepare` leaves them.
+        samples: `inputs [S, window, F]` float64, scaled; `origins` and `targets`, row numbers in the panel.
+        split: the samples of the training, validation and test part.
+        input_scaler: scaler of the features.
+        target_scaler: scaler of the target.
+    """
+
+    protocol: EvaluationProtocol
+    panel: Panel
+    samples: Samples
+    split: Split
+    input_scaler: Any
+    target_scaler: Any
+
+    @property
+    def parts(self) -> dict[str, NDArray[np.int64]]:
+        """The samples of each part by its name; "test" is left out where it is the validation part."""
+        parts = self.split._asdict()
+        if np.array_equal(self.split.val, self.split.test):
+            del parts["test"]
+        return parts
+
+    @property
+    def days(self) -> pd.DatetimeIndex:
+        """The day that each sample forecasts, `[S]`."""
+        return pd.DatetimeIndex(self.panel.close.index[self.samples.targets])
+
+    @property
+    def close(self) -> Floats:
+        """The close on the day that is forecast, `[S]`, in dollars."""
+        return self.panel.close.to_numpy(float)[self.samples.targets]
+
+    @property
+    def last_close(self) -> Floats:
+        """The close on the day of the forecast, `[S]`, in dollars."""
+        return self.panel.close.to_numpy(float)[self.samples.origins]
+
+    @property
+    def targets(self) -> Floats:
+        """The numbers that a net learns to forecast, `[S]`, scaled."""
+        return self.scaled(self.close)
+
+    @property
+    def persistence(self) -> Floats:
+        """The forecast "the close will be the last close", `[S]`, in the units of `targets`."""
+        return self.scaled(self.last_close)
+
+    def dollars(self, forecasts: Floats, chosen: NDArray[np.int64]) -> Floats:
+        """Convert scaled forecasts of the samples `chosen` to closes in dollars; all `[n]`."""
+        unscaled = self.target_scaler.inverse_transform(np.asarray(forecasts, float).reshape(-1, 1))[:, 0]
+        return self.protocol.to_dollars(unscaled, self.last_close[chosen])
+
+    def scaled(self, close: Floats) -> Floats:
+        """Convert closes in dollars, one for each sample `[S]`, to scaled forecasts; the inverse of `dollars`."""
+        target = self.protocol.to_target(close, self.last_close)
+        return self.target_scaler.transform(target.reshape(-1, 1))[:, 0]
+
+
+def make_fold(panel: Panel, protocol: str, window: int, horizon: int, n_folds: int, fold: int) -> Fold:
+    """Cut windows, split them, and scale them with scalers fitted to the rows up to the last training target.
+
+    Args:
+        panel: made by `panel.assemble_panel`.
+        protocol: a name in PROTOCOLS.
+        window: rows that a sample sees.
+        horizon: rows, that is days on which all markets trade, from a sample's last row to the row it forecasts.
+        n_folds: number of folds; only for protocol="walk_forward".
+        fold: which of the folds, from 0; protocol="paper" has only one.
+
+    Raises:
+        DataError: there is no such protocol or fold, or there are too few days.
+    """
+    if protocol not in PROTOCOLS:
+        raise DataError(f"protocol={protocol}: choose {' or '.join(PROTOCOLS)}.")
+    chosen = PROTOCOLS[protocol]
+    panel = chosen.prepare(panel)
+    table, close = panel.features.to_numpy(float), panel.close.to_numpy(float)
+    raw = make_samples(table, window, horizon)
+    splits = chosen.splits(len(raw.targets), len(table), horizon, n_folds)
+    if not 0 <= fold < len(splits):
+        raise DataError(f"fold={fold}: protocol={protocol} has the folds 0 to {len(splits) - 1} here.")
+    split = splits[fold]
+    if not all(len(part) for part in split):
+        raise DataError(
+            f"window={window} with horizon={horizon} leaves too few of the {len(table):,} days for a training, a "
+            "validation and a test part: choose smaller ones, or an earlier start."
+        )
+
+    known = raw.targets[split.train[-1]] + 1  # rows that the training part may see
+    input_scaler = chosen.scaler().fit(table[:known])
+    inputs = input_scaler.transform(table)
+    target_scaler = chosen.scaler().fit(chosen.target_sample(close[:known], horizon).reshape(-1, 1))
+    return Fold(chosen, panel, make_samples(inputs, window, horizon), split, input_scaler, target_scaler)

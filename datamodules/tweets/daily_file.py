@@ -1,0 +1,153 @@
+"""The daily sentiment of a tweet file of any length, computed on all cores, in bounded memory, and resumable.
+
+Each chunk of the file is scored independently and its scores are kept on disk, so that the result does not depend on
+the number of processes, nor on how often the computation was interrupted.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from importlib.metadata import version
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from tqdm import tqdm
+
+from datamodules.errors import DataError
+from datamodules.files import replacing
+from datamodules.tweets.daily_means import average_by_day
+from datamodules.tweets.kaggle_layouts import MBSA, Chunk, chunks, layout_of, read_chunk
+from datamodules.tweets.tweet_scores import save_scores, score_by_tag, score_by_vader
+
+CHUNK_SIZE = 4 << 20  # bytes of the file: about 20,000 tweets, a few seconds
+MOST_PROCESSES = 12  # by default: each takes about 60 MB, and together they should stay below 1 GB
+RULES = 2  # increased whenever the same file would give different numbers
+
+
+def make_daily_file(
+    path: Path, by: str, cache_dir: Path, processes: int | None = None, chunk_size: int = CHUNK_SIZE
+) -> Path:
+    """Score a tweet file and write its daily means to a CSV file in the cache; return the path of that file.
+
+    Columns: date, and those of `average_by_day`; the first line is a comment with the numbers of tweets counted. With
+    by="vader", a text and its retweets ("RT @name: ...") count once a day, unless a retweet was shortened; with
+    by="tag", every row counts.
+
+    Args:
+        path: a file in one of the two Kaggle layouts.
+        by: "vader": compound scores; "tag": the file's own tags.
+        cache_dir: keeps the result, and while it is computed the scores of finished chunks: 16 bytes a tweet.
+        processes: number of processes; None: one for each core, up to MOST_PROCESSES.
+        chunk_size: bytes of the file that one process scores at a time.
+
+    Raises:
+        DataError: `by` is neither of these; the file is missing, of another layout, without tags or without a readable
+            row; a process was killed; or the disk is full.
+    """
+    if by not in ("vader", "tag"):
+        raise DataError(f"sentiment.by={by}: choose vader or tag.")
+    layout = layout_of(path)
+    if by == "tag" and layout is not MBSA:
+        raise DataError(f"{path} has no tags: use sentiment=vader, or a file with the columns {MBSA.header}.")
+    result = cache_dir / "sentiment" / f"{path.stem}_{by}_{_fingerprint(path, by, chunk_size)}.csv"
+    result.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(result.with_suffix(".lock")):  # several runs of a sweep may need the same file at once
+        if not result.exists():
+            folder = result.with_suffix("")
+            folder.mkdir(exist_ok=True)
+            _score(path, by, folder, processes or min(_cores(), MOST_PROCESSES), chunk_size)
+            _write(path, by, folder, result)
+            shutil.rmtree(folder)
+    return result
+
+
+def _fingerprint(path: Path, by: str, chunk_size: int) -> str:
+    """A hash of all that the result depends on; the tweet file, often gigabytes, enters by its size and time."""
+    stat = path.stat()
+    packages = [version("nltk"), version("vaderSentiment")] if by == "vader" else []
+    identity = [RULES, stat.st_size, stat.st_mtime_ns, chunk_size, *packages]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _score(path: Path, by: str, folder: Path, processes: int, chunk_size: int) -> None:
+    """Write the scores of every chunk to the folder, except those that are there already."""
+    targets = {chunk: folder / f"{chunk.start:015d}.npz" for chunk in chunks(path, chunk_size)}
+    missing = {chunk: target for chunk, target in targets.items() if not target.exists()}
+    if not missing:
+        return
+    size, left = (sum(chunk.end - chunk.start for chunk in some) for some in (targets, missing))
+    scored, began = 0, time.monotonic()
+    with (
+        tqdm(total=size, initial=size - left, unit="B", unit_scale=True, desc=path.name, disable=None) as bar,
+        _pool(min(processes, len(missing)), by) as pool,
+    ):
+        futures = {pool.submit(_score_chunk, path, chunk, by, to): chunk for chunk, to in missing.items()}
+        try:
+            for future in as_completed(futures):
+                scored += future.result()
+                bar.set_postfix_str(f"{scored / (time.monotonic() - began):,.0f} tweets/s", refresh=False)
+                bar.update(futures[future].end - futures[future].start)
+        except (
+            BrokenProcessPool,
+            OSError,
+        ) as error:  # a process was killed, perhaps for lack of memory, or the disk is full
+            raise DataError(
+                f"{path} could not be scored to its end ({error}): the same command goes on where it stopped."
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _pool(processes: int, by: str) -> ProcessPoolExecutor:
+    # A fork server imports NLTK once for all workers. Forking this process could hang, because torch has threads.
+    methods = multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    context.set_forkserver_preload([__name__, *(["nltk.sentiment.vader"] if by == "vader" else [])])
+    return ProcessPoolExecutor(processes, context, initializer=_follow_parent)
+
+
+def _follow_parent() -> None:
+    """Make this worker exit when its parent does, even if that is killed, and leave Ctrl-C to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _score_chunk(path: Path, chunk: Chunk, by: str, target: Path) -> int:
+    """Write the scores of a chunk to `target` and return the number of its tweets."""
+    tweets, broken = read_chunk(path, chunk)
+    scores = score_by_tag(tweets, chunk) if by == "tag" else score_by_vader(tweets)
+    save_scores(target, scores, broken)
+    return len(tweets)
+
+
+def _write(path: Path, by: str, folder: Path, result: Path) -> None:
+    table, broken = average_by_day(sorted(folder.glob("*.npz")))
+    if table.empty:
+        raise DataError(f"{path} has no readable tweet, but {broken:,} broken lines.")
+    tweets, duplicates = int(table["tweets"].sum()), int(table["duplicates"].sum())
+    with replacing(result) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        file.write(
+            f"# {path.name} by {by}: {tweets:,} tweets on {len(table):,} days, "
+            f"{duplicates:,} duplicates left out, {broken:,} broken lines skipped\n"
+        )
+        table.to_csv(file)
