@@ -5,7 +5,7 @@ import pandas as pd
 
 from analysis.results import ResultsError
 from analysis.table import Table
-from forecasting.accuracy import compare
+from forecasting.accuracy import compare_with_persistence
 
 RUN = ["features", "sentiment", "control", "window", "horizon", "source"]
 """What the forecasts of one row have in common with those of its baselines."""
@@ -59,5 +59,5 @@ def _scores(days: pd.DataFrame, forecast: str) -> dict[str, float]:
     truth, foretold = (
         np.log(days[column].to_numpy() / days["persistence"].to_numpy()) for column in ("truth", forecast)
     )
-    compared = compare(truth, foretold, np.zeros(len(days)), int(days["horizon"].iloc[0]))
+    compared = compare_with_persistence(truth, foretold, np.zeros(len(days)), int(days["horizon"].iloc[0]))
     return {"days": len(days), **compared._asdict()}

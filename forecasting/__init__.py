@@ -1,1 +1,1 @@
-"""What a forecast is worth: errors, baselines, tests against "tomorrow = today", weights of the features, Figure 7."""
+"""How good a forecast is and why: errors, baselines, tests against persistence, feature importance, Figure 7."""

@@ -1,4 +1,4 @@
-"""How far forecasts are off, and whether they are any better than "tomorrow = today"."""
+"""Errors of forecasts, and tests whether they are better than persistence ("tomorrow = today")."""
 
 import math
 from typing import NamedTuple
@@ -12,12 +12,13 @@ from datamodules.market.fold import Fold
 from datamodules.market.windows import Floats
 
 
-def errors(fold: Fold, forecasts: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:
+def forecast_errors(fold: Fold, forecasts: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:
     """Errors of scaled forecasts `[n]` of the samples `chosen [n]`.
 
-    rmse, mae            root-mean-square and mean absolute error, in the scaled units of the target
-    rmse_dollars, mae_dollars   of the closes they mean
-    mape                 mean absolute error as a percentage of the close
+    Returns:
+        rmse, mae: root-mean-square and mean absolute error, in the scaled units of the target.
+        rmse_dollars, mae_dollars: the same of the closes in dollars.
+        mape: mean absolute error as a percentage of the close.
     """
     closes, truth = fold.dollars(forecasts, chosen), fold.close[chosen]
     return {
@@ -30,15 +31,15 @@ def errors(fold: Fold, forecasts: Floats, chosen: NDArray[np.int64]) -> dict[str
 
 
 class Comparison(NamedTuple):
-    """Forecasts beside persistence.
+    """Forecasts compared with persistence.
 
     Attributes:
-        relative_rmse: their RMSE over that of persistence; below 1 is better.
+        relative_rmse: RMSE of the forecasts divided by that of persistence; below 1 is better.
         dm_p: two-sided p of `diebold_mariano`; nan for persistence itself.
-        direction: share of days on which they foretell whether the close will rise or fall, of those on which they
-            say so and it does; nan if there is none.
-        direction_p: probability of that share or a larger one by tossing a coin, on every horizon-th of these days:
-            what lies between shares steps with its neighbours, and is no toss of its own.
+        direction: share of days with the right direction, of the days on which the forecast says up or down and the
+            close does rise or fall; nan if there is no such day.
+        direction_p: probability that tossing a coin gives this share or a larger one, computed on every horizon-th
+            day, because targets in between overlap and are not independent.
     """
 
     relative_rmse: float
@@ -47,41 +48,41 @@ class Comparison(NamedTuple):
     direction_p: float
 
 
-def compare(truth: Floats, forecasts: Floats, persistence: Floats, horizon: int) -> Comparison:
+def compare_with_persistence(truth: Floats, forecasts: Floats, persistence: Floats, horizon: int) -> Comparison:
     """Compare forecasts with persistence, all `[n]` in the same units and in the order of time.
 
     Args:
-        truth: what came.
-        forecasts: what was foretold.
+        truth: the true values.
+        forecasts: the forecasts of these values.
         persistence: the forecast "the close will be the last close".
-        horizon: steps between a forecast and what it foretells.
+        horizon: steps from the day of a forecast to the day that it forecasts.
     """
     error, naive = forecasts - truth, persistence - truth
-    foretold, came = np.sign(forecasts - persistence), np.sign(truth - persistence)
-    said = (foretold != 0) & (came != 0)
-    right = foretold == came
-    tosses = right[::horizon][said[::horizon]]
+    predicted, actual = np.sign(forecasts - persistence), np.sign(truth - persistence)
+    counted = (predicted != 0) & (actual != 0)
+    right = predicted == actual
+    tosses = right[::horizon][counted[::horizon]]
     return Comparison(
         float(np.sqrt(np.mean(error**2) / np.mean(naive**2))),
         diebold_mariano(error, naive, horizon)[1],
-        float(right[said].mean()) if said.any() else math.nan,
-        _by_chance(int(tosses.sum()), len(tosses)),
+        float(right[counted].mean()) if counted.any() else math.nan,
+        _binomial_p(int(tosses.sum()), len(tosses)),
     )
 
 
-def _by_chance(hits: int, tosses: int) -> float:
+def _binomial_p(hits: int, tosses: int) -> float:
     return float(stats.binomtest(hits, tosses, alternative="greater").pvalue) if tosses else math.nan
 
 
 def diebold_mariano(errors: Floats, others: Floats, horizon: int) -> tuple[float, float]:
-    """Statistic and two-sided p of the hypothesis that two forecasts have the same mean squared error.
+    """Test the hypothesis that two forecasts have the same mean squared error; return statistic and two-sided p.
 
     With d_t = e_t^2 - e'_t^2 over n steps, its autocovariances g_k and horizon h (Diebold and Mariano 1995):
         S = mean(d) / sqrt((g_0 + 2 (g_1 + ... + g_(h-1))) / n),
-    corrected for small samples (Harvey, Leybourne and Newbold 1997, equation 9):
-        S* = S sqrt((n + 1 - 2h + h (h - 1) / n) / n), compared with Student's t of n - 1 degrees of freedom.
-    Negative S*: `errors` are the smaller ones. A sum of autocovariances that is not positive is replaced by g_0.
-    nan where the two have the same squared errors, or no more than `horizon` steps.
+    with the correction for small samples (Harvey, Leybourne and Newbold 1997, equation 9):
+        S* = S sqrt((n + 1 - 2h + h (h - 1) / n) / n), compared with Student's t with n - 1 degrees of freedom.
+    If S* is negative, `errors` are the smaller ones. If the sum g_0 + 2 (...) is not positive, g_0 replaces it. Both
+    results are nan if the two have the same squared errors, or if there are no more than `horizon` steps.
     """
     d = errors**2 - others**2
     n = len(d)

@@ -1,4 +1,4 @@
-"""Forecasts without a net, fitted on the training part of the same fold."""
+"""Forecasts without a net, fitted to the training part of the same fold."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from datamodules.market.fold import Fold
 from datamodules.market.windows import Floats
 
-LONGEST_MEMORY = 20  # days; the order of the autoregression is at most this
-PENALTIES = np.logspace(0, 6, 7)
-UNTRIED = 1.0  # the penalty where there are too few days to try them; scikit-learn's own
+HIGHEST_ORDER = 20  # days that the autoregression may look back
+RIDGE_PENALTIES = np.logspace(0, 6, 7)
+DEFAULT_PENALTY = 1.0  # scikit-learn's default, used if there are too few days to choose a penalty
 
 
 def persistence(fold: Fold) -> Floats:
@@ -24,15 +24,15 @@ def drift(fold: Fold) -> Floats:
 
 
 def autoregression(fold: Fold) -> Floats:
-    """AR(p) of the log-returns: r_t = a + b_1 r_(t-1) + ... + b_p r_(t-p), with p of the lowest BIC.
+    """AR(p) of the log-returns: r_t = a + b_1 r_(t-1) + ... + b_p r_(t-p), with the p of lowest BIC.
 
-    Order and coefficients are those of the training part. Farther horizons are reached step by step, each forecast
-    taken for the return that it foretells. Days before the first one count as average.
+    Order and coefficients are fitted to the training part. Longer horizons are forecast step by step, with each
+    forecast used as the return of its day. Days before the first one count as average.
     """
     from statsmodels.tsa.ar_model import ar_select_order  # takes a second to import
 
     known = _known_returns(fold)
-    chosen = ar_select_order(known, min(LONGEST_MEMORY, len(known) // 4), ic="bic")
+    chosen = ar_select_order(known, min(HIGHEST_ORDER, len(known) // 4), ic="bic")
     if not chosen.ar_lags:
         return drift(fold)
     constant, *weights = chosen.model.fit().params
@@ -48,19 +48,20 @@ def autoregression(fold: Fold) -> Floats:
 
 
 def ridge(fold: Fold) -> Floats:
-    """Linear in all days and features of the window, with the penalty that forecasts the training part best.
+    """Ridge regression on all days and features of the window.
 
-    It is chosen by forecasting later parts of the training part, five or as many as the horizon leaves room for, from
-    what was known before them. Where that is less than two, it is UNTRIED.
+    The penalty is chosen by time-series cross-validation: later parts of the training part, five or as many as the
+    horizon leaves room for, are forecast from the days before them. With room for fewer than two, the penalty is
+    DEFAULT_PENALTY.
     """
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
     rows = fold.samples.inputs.reshape(len(fold.samples.inputs), -1)
-    model, parts = Ridge(UNTRIED), _later_parts(len(fold.split.train), _horizon(fold))
+    model, parts = Ridge(DEFAULT_PENALTY), _later_parts(len(fold.split.train), _horizon(fold))
     if parts:
         later = TimeSeriesSplit(parts, gap=_horizon(fold) - 1)
-        model = GridSearchCV(model, {"alpha": PENALTIES}, scoring="neg_mean_squared_error", cv=later)
+        model = GridSearchCV(model, {"alpha": RIDGE_PENALTIES}, scoring="neg_mean_squared_error", cv=later)
     model.fit(rows[fold.split.train], fold.targets[fold.split.train])
     return fold.dollars(model.predict(rows), np.arange(len(rows)))
 
@@ -71,11 +72,11 @@ BASELINES: dict[str, Callable[[Fold], Floats]] = {
     "ar": autoregression,
     "ridge": ridge,
 }
-"""Fold -> the closes `[S]` in dollars that it forecasts for all samples."""
+"""Each forecasts the close of every sample of a fold, `[S]`, in dollars."""
 
 
 def _later_parts(samples: int, horizon: int) -> int:
-    """How many equal parts, 5 to 2 or none, can be cut off the end so that a sample before them knows its target."""
+    """How many equal parts, 5 to 2 or 0, can be cut off the end so that a sample with a known target precedes them."""
     sizes = {parts: samples // (parts + 1) for parts in (5, 4, 3, 2)}
     return next((n for n, size in sizes.items() if size and n * size < samples - (horizon - 1)), 0)
 
@@ -90,5 +91,5 @@ def _returns(fold: Fold) -> Floats:
 
 
 def _known_returns(fold: Fold) -> Floats:
-    """Those up to the last training target."""
+    """Log-returns up to the last training target."""
     return _returns(fold)[: fold.samples.targets[fold.split.train[-1]]]

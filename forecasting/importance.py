@@ -1,4 +1,4 @@
-"""What each feature counts for in a trained net: the paper's promised "feature weighting insight"."""
+"""Feature importance in a trained net: the "feature weighting insight" that the paper promises."""
 
 import numpy as np
 import torch
@@ -10,17 +10,17 @@ REPEATS = 10
 
 
 @torch.no_grad()
-def permutation(net: nn.Module, inputs: Tensor, targets: Tensor, seed: int) -> Floats:
-    """How much the RMSE rises when a feature is taken from other samples, `[F]`, in the units of the targets.
+def permutation_importance(net: nn.Module, inputs: Tensor, targets: Tensor, seed: int) -> Floats:
+    """The rise of the RMSE when a feature is shuffled over the samples, `[F]`, in the units of the targets.
 
-    A feature's whole window is exchanged at once, the mean over some shufflings is taken. A feature that repeats
-    another one may score low although the net uses it.
+    The whole window of a feature is shuffled at once; the result is the mean over REPEATS shufflings. A feature that
+    repeats another one may score low although the net uses it.
 
     Args:
         net: `[n, W, F] -> [n]`.
         inputs: `[n, W, F]`.
         targets: `[n]`.
-        seed: of the shufflings.
+        seed: seed of the shufflings.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -38,14 +38,14 @@ def permutation(net: nn.Module, inputs: Tensor, targets: Tensor, seed: int) -> F
 
 
 def integrated_gradients(net: nn.Module, inputs: Tensor, reference: Tensor) -> Tensor:
-    """How much of net(inputs) - net(reference) each value accounts for, `[n, W, F]`; they sum up to it.
+    """The contribution of each input value to net(inputs) - net(reference), `[n, W, F]`; they sum to the difference.
 
     Integrated gradients (Sundararajan, Taly and Yan 2017) along the straight line from the reference to the input.
 
     Args:
         net: `[n, W, F] -> [n]`.
         inputs: `[n, W, F]`.
-        reference: `[W, F]`, a window that says nothing, such as the mean one.
+        reference: `[W, F]`, a neutral window, such as the mean of all windows.
     """
     from captum.attr import IntegratedGradients
 

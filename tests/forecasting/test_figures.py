@@ -1,9 +1,9 @@
-"""The pictures that a run on the market leaves."""
+"""The figures of a run on the market."""
 
 import pandas as pd
 
 from analysis.report import palette
-from forecasting.figures import figure_7, weights
+from forecasting.figures import figure_7, importance_figure
 
 DAYS = pd.date_range("2020-01-01", periods=4)
 
@@ -13,9 +13,9 @@ def predictions() -> pd.DataFrame:
     return pd.DataFrame({"day": DAYS, "split": ["train", "train", "val", "val"], **columns})
 
 
-def test_figure_7_has_truth_both_parts_and_persistence_where_it_is_scored() -> None:
+def test_figure_7_shows_truth_both_parts_and_persistence_of_the_scored_part() -> None:
     whole, end = figure_7(predictions(), "a title").axes
-    for axes in (whole, end):  # there are only a few days
+    for axes in (whole, end):  # with only four days both show all
         assert {line.get_label(): list(line.get_ydata()) for line in axes.lines} == {
             "truth": [1, 2, 3, 4],
             "fitted (training)": [1.5, 2.5],
@@ -32,16 +32,16 @@ def test_figure_7_enlarges_the_last_days() -> None:
     assert list(end.lines[0].get_ydata()) == many["truth"].tolist()[-60:]
 
 
-def test_colours_are_those_that_everybody_tells_apart() -> None:
-    """Okabe and Ito's, of which the report has the palette."""
+def test_colours_are_those_of_the_report() -> None:
+    """Both use Okabe and Ito's palette."""
     every = pd.concat([predictions(), predictions().assign(split="test")], ignore_index=True)
     colours = {str(line.get_color()).upper() for line in figure_7(every, "a title").axes[0].lines}
     assert colours == {palette.BLUE.upper(), palette.ORANGE, palette.GREEN.upper(), palette.VERMILLION, "BLACK"}
 
 
-def test_weights_are_bars_by_feature() -> None:
+def test_importance_has_a_bar_for_each_feature_and_measure() -> None:
     table = pd.DataFrame({"feature": ["a", "b"], "permutation": [0.1, -0.2], "integrated_gradients": [0.3, 0.4]})
-    figure = weights(table, "a title")
+    figure = importance_figure(table, "a title")
     left, right = figure.axes
     assert figure.get_suptitle() == "a title"
     assert [bar.get_width() for bar in left.patches] == [0.1, -0.2]

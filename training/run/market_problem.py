@@ -14,9 +14,9 @@ from torch import nn
 from datamodules.market.market_datamodule import MarketDataModule
 from datamodules.market.windows import Floats
 from forecasting import figures
-from forecasting.accuracy import compare, errors
+from forecasting.accuracy import compare_with_persistence, forecast_errors
 from forecasting.baselines import BASELINES
-from forecasting.importance import integrated_gradients, permutation
+from forecasting.importance import integrated_gradients, permutation_importance
 from training.run.forecast import Forecast
 from training.run.problem import Problem, Results
 from training.run.states import States
@@ -87,17 +87,19 @@ class MarketProblem(Problem):
             {name: table.assign(source=self.source) for name, table in tables.items()},
             {
                 "figure7": figures.figure_7(predictions, self.title),
-                "importance": figures.weights(importance, self.title),
+                "importance": figures.importance_figure(importance, self.title),
             },
         )
 
     def _errors(self, forecasts: Floats, rows: NDArray[np.int64]) -> dict[str, float]:
-        return errors(self.fold, forecasts, rows)
+        return forecast_errors(self.fold, forecasts, rows)
 
     def _scores(self, forecasts: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:
         """Of scaled forecasts `[S]`, over some of the samples."""
-        compared = compare(self.fold.targets[chosen], forecasts[chosen], self.fold.persistence[chosen], self.horizon)
-        return {**errors(self.fold, forecasts[chosen], chosen), **compared._asdict()}
+        compared = compare_with_persistence(
+            self.fold.targets[chosen], forecasts[chosen], self.fold.persistence[chosen], self.horizon
+        )
+        return {**forecast_errors(self.fold, forecasts[chosen], chosen), **compared._asdict()}
 
     def _predictions(self, forecasts: dict[str, Floats]) -> pd.DataFrame:
         """A row for each sample of a part: the day that is forecast, and closes in dollars."""
@@ -117,7 +119,7 @@ class MarketProblem(Problem):
         return pd.DataFrame(
             {
                 "feature": self.fold.panel.features.columns,
-                "permutation": permutation(net, inputs, targets, self.data.seed),
+                "permutation": permutation_importance(net, inputs, targets, self.data.seed),
                 "integrated_gradients": parts.sum(1).abs().mean(0).numpy(),  # days of a window belong together
             }
         )
