@@ -5,8 +5,10 @@ import logging
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,6 +117,10 @@ def _captured() -> Iterator[tuple[io.StringIO, io.StringIO]]:
         yield output, errors
 
 
+def _print_warning(message: Any, category: Any, filename: str, lineno: int, *_: object) -> None:
+    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+
+
 @contextlib.contextmanager
 def _as_a_process(folder: Path, *argv: str) -> Iterator[None]:
     """Begin with the state that a process begins with, and leave none of it behind."""
@@ -130,7 +136,12 @@ def _as_a_process(folder: Path, *argv: str) -> Iterator[None]:
     worker._disk_full.clear()
     job_lines._print_once.cache_clear()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.resetwarnings()
+            for ignored in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", ignored)  # as Python does
+            warnings.showwarning = _print_warning
+            yield
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
