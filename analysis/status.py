@@ -22,7 +22,7 @@ def status(runs: Path) -> str:
     for study in studies:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.since))
         lines.append(f"{study.command}  ({study.host}, pid {study.pid}, since {since})")
-        lines.append(f"  {progress.standing(study.folders, study.since)}")
+        lines.append(f"  {progress.progress_of(study.folders, study.since)}")
     if len(studies) > 1:
         lines.append(f"all  {_total(studies)}")
     return "\n".join(lines)
@@ -45,19 +45,19 @@ def follow(runs: Path) -> str:
             return ""
 
 
-def _line(standing: progress.Standing) -> str:
-    return f"{progress.REPLACE if sys.stdout.isatty() else ''}{standing}"
+def _line(total: progress.Progress) -> str:
+    return f"{progress.REWRITE_LINE if sys.stdout.isatty() else ''}{total}"
 
 
-def _total(studies: list[progress.Study]) -> progress.Standing:
+def _total(studies: list[progress.StudyRecord]) -> progress.Progress:
     folders = dict.fromkeys(folder for study in studies for folder in study.folders)
-    return progress.standing(folders, min(study.since for study in studies))
+    return progress.progress_of(folders, min(study.since for study in studies))
 
 
-def _studies(runs: Path) -> list[progress.Study]:
+def _studies(runs: Path) -> list[progress.StudyRecord]:
     paths = sorted((runs / progress.STUDIES).glob("*.json"))
     if not paths:
         raise ResultsError(
             f"{runs} holds no study; give the runs_dir of one (python train.py -m ... or experiment=...), usually runs."
         )
-    return sorted(map(progress.read, paths), key=lambda study: study.since)
+    return sorted(map(progress.read_record, paths), key=lambda study: study.since)

@@ -1,7 +1,7 @@
-"""Hydra looks for plugins in folders of this name only; the launcher is `training.studies.ray_launcher`."""
+"""Hydra looks for plugins in packages of this name only; this launcher is `training.studies.ray_launcher`."""
 
 from training.studies import ray_launcher
 
 
 class RayLauncher(ray_launcher.RayLauncher):
-    """hydra/launcher=ray."""
+    """The launcher of hydra/launcher=ray."""

@@ -1,7 +1,7 @@
-"""Hydra looks for plugins in folders of this name only; the sweeper is `training.studies.sweeper`."""
+"""Hydra looks for plugins in packages of this name only; this sweeper is `training.studies.sweeper`."""
 
 from training.studies import sweeper
 
 
 class StudySweeper(sweeper.StudySweeper):
-    """hydra/sweeper=study."""
+    """The sweeper of hydra/sweeper=study, which conf/config.yaml sets."""

@@ -1,9 +1,14 @@
+import contextlib
 import functools
+import io
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +18,37 @@ os.environ["OMP_NUM_THREADS"] = "1"
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
-Command = Callable[..., subprocess.CompletedProcess[str]]
+Done = subprocess.CompletedProcess[str]
+Command = Callable[..., Done]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "train" in getattr(item, "fixturenames", ()):
+            item.add_marker("processes")
+
+
+class Unmarked:
+    """Refuses to start Python processes in tests that are not marked `processes`, so that the mark can be trusted."""
+
+    test = ""
+
+    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self.test and event == "subprocess.Popen" and arguments[0] == sys.executable:
+            raise AssertionError(f"{self.test} starts a process: mark it with pytest.mark.processes")
+
+
+unmarked = Unmarked()
+sys.addaudithook(unmarked)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    unmarked.test = "" if item.get_closest_marker("processes") else item.nodeid
+    try:
+        return (yield)
+    finally:
+        unmarked.test = ""
 
 
 @pytest.fixture
@@ -24,7 +59,7 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
-def train_in(folder: Path, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+def train_in(folder: Path, *arguments: str, timeout: float = 240) -> Done:
     """Run `python train.py ...` in `folder` as a user does."""
     command = [sys.executable, str(PROJECT / "train.py"), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)
@@ -34,3 +69,85 @@ def train_in(folder: Path, *arguments: str, timeout: float = 240) -> subprocess.
 def train(tmp_path: Path) -> Command:
     """`train_in` an empty folder."""
     return functools.partial(train_in, tmp_path)
+
+
+def train_here_in(folder: Path, *arguments: str) -> Done:
+    """Run train.py in `folder` within this process: the same, but for the seconds that a process takes to import."""
+    import train
+
+    code = 0
+    with _as_a_process(folder, "train.py", *arguments), _captured() as (output, errors):
+        try:
+            train.main()
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else 1
+            if not isinstance(error.code, int):
+                print(error.code, file=sys.stderr)  # as Python does
+    return Done(arguments, code, output.getvalue(), errors.getvalue())
+
+
+@pytest.fixture
+def train_here(tmp_path: Path) -> Command:
+    """`train_here_in` an empty folder."""
+    return functools.partial(train_here_in, tmp_path)
+
+
+@pytest.fixture
+def refused(train_here: Command) -> Callable[..., str]:
+    """Run train.py with a mistake, and return the one line that it answers with."""
+
+    def run(*arguments: str) -> str:
+        return one_line_error(train_here(*arguments))
+
+    return run
+
+
+def one_line_error(done: Done) -> str:
+    """The error of a command that failed, which is a single line."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stderr.startswith("Error: "), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+@contextlib.contextmanager
+def _captured() -> Iterator[tuple[io.StringIO, io.StringIO]]:
+    output, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        yield output, errors
+
+
+def _print_warning(message: Any, category: Any, filename: str, lineno: int, *_: object) -> None:
+    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+
+
+@contextlib.contextmanager
+def _as_a_process(folder: Path, *argv: str) -> Iterator[None]:
+    """Begin with the state that a process begins with, and leave none of it behind."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+
+    from training.studies import job_lines, worker
+
+    before = os.getcwd(), dict(os.environ), sys.argv, logging.root.handlers[:], logging.root.level
+    os.chdir(folder)
+    sys.argv = list(argv)
+    GlobalHydra.instance().clear()
+    worker._disk_full.clear()
+    job_lines._print_once.cache_clear()
+    try:
+        with warnings.catch_warnings():
+            warnings.resetwarnings()
+            for ignored in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", ignored)  # as Python does
+            warnings.showwarning = _print_warning
+            yield
+    finally:
+        GlobalHydra.instance().clear()
+        HydraConfig.instance().cfg = None
+        os.chdir(before[0])
+        os.environ.clear()
+        os.environ.update(before[1])
+        sys.argv = before[2]
+        logging.root.handlers[:] = before[3]
+        logging.root.setLevel(before[4])

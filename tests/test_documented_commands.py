@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pytest
 from conftest import PROJECT
+from datamodules.market.layout import MARKETS, Span
 from documented import PAGES, Block, blocks, commands
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -24,7 +25,6 @@ from text_data import lay_out
 
 from conf.configuration import CONF, check, composed
 from datamodules.market import synthetic
-from datamodules.market.layout import MARKETS, Span
 
 
 class Runs(NamedTuple):

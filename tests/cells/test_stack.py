@@ -135,7 +135,7 @@ def market_nets(kind: str) -> list[nn.Module]:
 @pytest.mark.parametrize("kind", ["text", "lstm", "cnn_lstm"])
 def test_a_stack_of_nets_has_each_nets_outputs_and_gradients(kind: str) -> None:
     alone = [net.double() for net in (text_nets() if kind == "text" else market_nets(kind))]
-    together = nets.stacked(alone)
+    together = nets.stack_nets(alone)
     if kind == "text":
         inputs: tuple[Tensor, ...] = (torch.randint(1, 9, (K, B, T)), LENGTHS)
     else:
@@ -155,7 +155,7 @@ def test_a_stack_of_nets_has_each_nets_outputs_and_gradients(kind: str) -> None:
 
 def test_the_weights_of_one_net_come_back_as_they_were() -> None:
     alone = text_nets()
-    together = nets.stacked(alone)
+    together = nets.stack_nets(alone)
     for k, net in enumerate(alone):
         back = nets.weights_of(together, k, net)
         assert back.keys() == net.state_dict().keys()
@@ -163,7 +163,7 @@ def test_the_weights_of_one_net_come_back_as_they_were() -> None:
 
 
 def test_a_stack_trains_what_its_nets_train() -> None:
-    alone, together = text_nets()[0], nets.stacked(text_nets())
+    alone, together = text_nets()[0], nets.stack_nets(text_nets())
     frozen = {name for name, weight in alone.named_parameters() if not weight.requires_grad}
     assert {name for name, weight in together.named_parameters() if not weight.requires_grad} == frozen != set()
 
@@ -171,6 +171,6 @@ def test_a_stack_trains_what_its_nets_train() -> None:
 def test_what_has_no_stack_says_why() -> None:
     sizes = {"vocabulary": 9, "classes": 3, "max_length": 7}
     net = Transformer(**sizes, embedding=4, heads=2, feedforward=4, dropout=0.0, bilstm=False, hidden=4)
-    assert "MultiheadAttention has no stacked form" in nets.why_not(net)
-    assert "not trained by descent" in nets.why_not(TfIdf(9, 3))
-    assert not nets.why_not(text_nets()[0])
+    assert "MultiheadAttention has no stacked form" in nets.obstacle(net)
+    assert "not trained by gradient descent" in nets.obstacle(TfIdf(9, 3))
+    assert not nets.obstacle(text_nets()[0])

@@ -1,4 +1,4 @@
-"""What a user can put right."""
+"""Errors of a run that a user can put right."""
 
 import errno
 from pathlib import Path
@@ -8,23 +8,23 @@ from training.run.leases import Holder
 
 
 class HeldError(UserError):
-    """Another process makes the run.
+    """Another process holds the run's lease.
 
     Args:
-        folder: of the run.
-        holder: of its lease, if known.
+        folder: the run's.
+        holder: the process, if known.
     """
 
     def __init__(self, folder: Path, holder: Holder | None):
         who = holder or "another process"
-        super().__init__(f"{folder} is being made by {who}; the same command again shows what became of it.")
+        super().__init__(f"{folder} is being trained by {who}; give the same command again to see what became of it.")
 
 
 class DiskFullError(UserError):
-    """No run can go on.
+    """The disk is full, so no run can go on.
 
     Args:
-        folder: on the disk.
+        folder: a folder on that disk.
     """
 
     def __init__(self, folder: Path):
@@ -34,12 +34,12 @@ class DiskFullError(UserError):
         )
 
 
-def is_full(error: BaseException | None) -> bool:
-    """Whether the reason is a disk, or a quota of it, without room."""
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, says that a disk or a quota is full."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
-        if isinstance(error, RuntimeError) and "unexpected pos" in str(error):  # what torch.save says of it
+        if isinstance(error, RuntimeError) and "unexpected pos" in str(error):  # torch.save's words for it
             return True
         error = error.__cause__ or error.__context__
     return False

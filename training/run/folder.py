@@ -12,8 +12,8 @@ from yaml import YAMLError
 from cells.errors import UserError
 from conf.configuration import alteration_of, is_market, kind
 from datamodules.files import replacing
-from training.run.errors import DiskFullError, HeldError, is_full
-from training.run.leases import Claim, holder
+from training.run.errors import DiskFullError, HeldError, is_disk_full
+from training.run.leases import Lease, holder
 from training.run.record import fingerprint, identity
 
 CONFIG, MARK, FAILED = "config.yaml", "finished", "failed"
@@ -44,7 +44,7 @@ class RunFolder:
         self.identity = identity
         self.is_over = False
         self.failure = ""
-        self._claim: Claim | None = None
+        self._claim: Lease | None = None
 
     @classmethod
     def of(cls, config: DictConfig) -> "RunFolder":
@@ -117,7 +117,7 @@ class RunFolder:
         self._refuse_another_configuration()
         if self._claim is not None:
             return
-        claim = Claim(self.path)
+        claim = Lease(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not claim.take():
@@ -126,7 +126,7 @@ class RunFolder:
             write_atomically(self._config, OmegaConf.to_yaml(self.identity))
         except OSError as error:
             self.release()
-            if is_full(error):
+            if is_disk_full(error):
                 raise DiskFullError(self.path) from error
             raise UserError(f"{self.path} cannot be written ({error.strerror}); choose runs_dir=...") from error
 

@@ -1,15 +1,14 @@
-"""Who makes which run: a lease on its folder, which passes to somebody else when its holder is gone.
+"""Leases: who trains which run. A lease passes to somebody else when its holder dies.
 
-A lease is the file `running` in the run's folder. It names its holder, who touches it every few seconds as long as the
-process lives. One whose holder is dead is taken over: at once on the holder's own machine, on another one after nobody
-touched it for `DURATION` seconds on the clock of the one who waits, so machines need not agree on the time (with
-filelock before 4.2, which Python 3.10 has, they do). There is no flock. What is relied on: the file system that the
-machines share creates a file for one of them only (O_EXCL), renames whole files, and shows a changed file to who opens
-it. Local disks, NFS from version 3 on, Lustre, GPFS and the like do.
+A lease is the file `running` in the run's folder. It names its holder, which touches it every few seconds while the
+process lives. The lease of a dead holder is taken over: on the holder's own machine at once, on another machine after
+nobody has touched it for `DURATION` seconds by the clock of whoever waits. So machines need not agree on the time,
+except on Python 3.10, whose filelock is older than 4.2. There is no flock. We rely on three things: the file
+system that the machines share creates a file for only one of them (O_EXCL), renames whole files, and shows a changed
+file to whoever opens it. Local disks, NFS from version 3 on, Lustre, GPFS and the like all do.
 
-A process that stands still for so long that it loses its lease can go on one day. It finds that out before it marks
-the run finished. Until then it can only have written what the new holder writes as well: a run is a function of its
-configuration.
+A process that hangs long enough to lose its lease may wake up later. It notices before it marks the run finished. What
+it has written until then is what the new holder writes too, because a run is a function of its configuration.
 """
 
 import os
@@ -22,20 +21,24 @@ from typing import NamedTuple
 import psutil
 from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
-MARKER = "running"
+LEASE_FILE = "running"
+"""The name of a lease in the run's folder."""
 
 DURATION = float(os.environ.get("LSTM_CS_LEASE", "60"))
-"""Seconds after which a lease that nobody touched is free. All processes of a study need the same."""
+"""Seconds after which an untouched lease is free. All processes of a study need the same value."""
 
 HEARTBEAT = DURATION / 6
-"""Seconds between touches."""
+"""Seconds between two touches."""
 
-SURE = DURATION + 2 * HEARTBEAT
-"""Seconds after which it is known whether a holder lives."""
+PATIENCE = DURATION + 2 * HEARTBEAT
+"""Seconds of watching after which it is certain whether a holder lives."""
+
+POLL = 1.0
+"""Seconds between two looks at leases that are waited for, or one heartbeat if that is less."""
 
 
 class Holder(NamedTuple):
-    """The process that makes a run."""
+    """The process that has a lease."""
 
     host: str
     pid: int
@@ -44,59 +47,60 @@ class Holder(NamedTuple):
         return f"{self.host} (pid {self.pid})"
 
 
-class Claim:
-    """A run's lease, not yet taken.
+class Lease:
+    """The lease on a run; not yet taken.
 
     Args:
-        folder: of the run, which exists.
+        folder: the run's, which exists.
     """
 
     def __init__(self, folder: Path):
-        self._lease = SoftFileLease(folder / MARKER, lease_duration=DURATION, heartbeat_interval=HEARTBEAT)
+        self._file = SoftFileLease(folder / LEASE_FILE, lease_duration=DURATION, heartbeat_interval=HEARTBEAT)
 
     def take(self) -> bool:
-        """Whether the lease is ours now.
+        """Try to take the lease, and return whether it is ours now.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        owner = self._lease.owner
+        owner = self._file.owner
         if owner is not None and _is_dead(owner.hostname, owner.pid):
-            self._lease.force_break()  # filelock does so too, but takes a zombie for a living process
+            self._file.force_break()  # filelock would too, but takes a zombie for a living process
         try:
-            self._lease.acquire(timeout=0.1, poll_interval=0.05)  # a dead holder's takes two looks
+            self._file.acquire(timeout=0.1, poll_interval=0.05)  # it takes two looks to take over from a dead holder
         except (Timeout, LeaseSettingsMismatch):
             return False
         return True
 
     @property
     def is_ours(self) -> bool:
-        """Whether nobody took over the lease."""
-        return self._lease.compromise is None and self._lease.is_lock_held_by_us
+        """Whether we took the lease and nobody has taken it over."""
+        return self._file.compromise is None and self._file.is_lock_held_by_us
 
     def release(self) -> None:
-        """Give the lease back; the file is gone then, unless it is somebody else's by now."""
-        self._lease.release()
+        """Give the lease back. This removes the file, unless somebody else has the lease by now."""
+        self._file.release()
 
 
 def holder(folder: Path) -> Holder | None:
-    """Who makes the run, as far as one look can tell; None: nobody who is known to live.
+    """Who is training the run, as far as one look can tell; None if nobody is known to.
 
-    By this machine's clock: one that is more than `DURATION` ahead takes a living holder for a dead one.
+    The age of a lease is taken by this machine's clock: if that is more than `DURATION` ahead, a living holder looks
+    dead.
     """
-    marker = folder / MARKER
+    file = folder / LEASE_FILE
     try:
-        age = time.time() - marker.stat().st_mtime
-        owner = SoftFileLease(marker, lease_duration=DURATION, heartbeat_interval=HEARTBEAT).owner
+        age = time.time() - file.stat().st_mtime
+        owner = SoftFileLease(file, lease_duration=DURATION, heartbeat_interval=HEARTBEAT).owner
     except FileNotFoundError:
         return None
-    if owner is None or age > SURE or _is_dead(owner.hostname, owner.pid):
+    if owner is None or age > PATIENCE or _is_dead(owner.hostname, owner.pid):
         return None
     return Holder(owner.hostname.partition("?")[0], owner.pid)
 
 
 def _is_dead(host: str, pid: int) -> bool:
-    """Whether a process is known to be; one of another machine, or of another container, never is."""
+    """Whether a process is known to be dead; never true for one on another machine or in another container."""
     if host != socket.gethostname():
         return False
     try:
@@ -105,43 +109,43 @@ def _is_dead(host: str, pid: int) -> bool:
         return True
 
 
-class Look(NamedTuple):
-    """What became of leases.
+class LeaseStates(NamedTuple):
+    """The state of some leases.
 
     Attributes:
         held: folders whose lease somebody has.
-        cut_off: folders whose holder died.
+        abandoned: folders whose holder died.
     """
 
     held: set[Path]
-    cut_off: set[Path]
+    abandoned: set[Path]
 
 
-class Wait:
-    """Looks for leases that become free; remembers from look to look when each was touched last."""
+class LeaseWatcher:
+    """Watches leases until they become free; remembers from look to look when each was last touched."""
 
     def __init__(self) -> None:
-        self._claims: dict[Path, Claim] = {}
+        self._leases: dict[Path, Lease] = {}
 
-    def look(self, folders: Iterable[Path]) -> Look:
-        """At the leases of these folders. Those of the dead are gone afterwards."""
-        begun = {folder for folder in folders if (folder / MARKER).exists()}
-        cut_off = {folder for folder in begun if self._is_free(folder)}
-        return Look(begun - cut_off, cut_off)
+    def look(self, folders: Iterable[Path]) -> LeaseStates:
+        """The states of the leases on these folders. Leases of dead holders are removed."""
+        leased = {folder for folder in folders if (folder / LEASE_FILE).exists()}
+        abandoned = {folder for folder in leased if self._is_free(folder)}
+        return LeaseStates(leased - abandoned, abandoned)
 
-    def until_one_is_free(self, folders: set[Path]) -> bool:
-        """Wait until a lease was given back, or left by a dead holder; False: all holders live."""
-        end = time.monotonic() + SURE
+    def wait_for_one(self, folders: set[Path]) -> bool:
+        """Wait until one of these leases is given back or its holder is dead; False if all holders live."""
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            if not all((folder / MARKER).exists() for folder in folders) or self.look(folders).cut_off:
+            if not all((folder / LEASE_FILE).exists() for folder in folders) or self.look(folders).abandoned:
                 return True
-            time.sleep(min(1.0, HEARTBEAT))
+            time.sleep(min(POLL, HEARTBEAT))
         return False
 
     def _is_free(self, folder: Path) -> bool:
-        if folder not in self._claims:
-            self._claims[folder] = Claim(folder)
-        free = self._claims[folder].take()
+        if folder not in self._leases:
+            self._leases[folder] = Lease(folder)
+        free = self._leases[folder].take()
         if free:
-            self._claims[folder].release()
+            self._leases[folder].release()
         return free

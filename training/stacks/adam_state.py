@@ -1,4 +1,4 @@
-"""What Adam remembers of each net of a stack."""
+"""Adam's state of a stack, split into its nets' states and put together from them."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Moments = dict[str, Tensor]
-"""Of one weight of one net: `step` (a number), `exp_avg` and `exp_avg_sq` (shaped as the weight)."""
+AdamState = dict[str, Tensor]
+"""Adam's state of one weight: `step` (a number), and `exp_avg` and `exp_avg_sq` with the weight's shape."""
 
 
-def of_net(stack: nn.Module, optimizer: torch.optim.Optimizer, k: int, net: nn.Module) -> dict[str, Moments]:
-    """Of each trained weight of net k, with the shapes that `net` has, on the CPU."""
+def state_of_net(stack: nn.Module, optimizer: torch.optim.Optimizer, k: int, net: nn.Module) -> dict[str, AdamState]:
+    """Adam's state of each trained weight of net k, in the shapes of `net`, on the CPU."""
     rows = {name: len(weight) for name, weight in net.named_parameters()}
     found = {}
     for name, weight in stack.named_parameters():
@@ -21,11 +21,16 @@ def of_net(stack: nn.Module, optimizer: torch.optim.Optimizer, k: int, net: nn.M
     return found
 
 
-def together(nets: Sequence[Moments], weight: Tensor) -> Moments:
-    """Of one weight of a stack `[K, ..]`, from those of its K nets, which have made equally many steps."""
-    found = {"step": nets[0]["step"]}
-    for key in nets[0].keys() - found.keys():
-        room = weight.size(1)  # a smaller vocabulary has fewer rows
-        padded = [F.pad(of[key], (0, 0) * (of[key].dim() - 1) + (0, room - len(of[key]))) for of in nets]
+def state_of_stack(states: Sequence[AdamState], weight: Tensor) -> AdamState:
+    """Adam's state of a stack's weight `[K, ..]`.
+
+    Args:
+        states: the states of that weight in each of the K nets, which have made equally many steps.
+        weight: the stack's.
+    """
+    found = {"step": states[0]["step"]}
+    for key in states[0].keys() - found.keys():
+        rows = weight.size(1)  # a net with a smaller vocabulary has fewer
+        padded = [F.pad(own[key], (0, 0) * (own[key].dim() - 1) + (0, rows - len(own[key]))) for own in states]
         found[key] = torch.stack(padded).to(weight)
     return found

@@ -1,4 +1,4 @@
-"""Batches of several data modules side by side."""
+"""Batches of a stack: a batch of each of its nets, side by side."""
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
@@ -12,14 +12,14 @@ from training.stacks.tasks import StackedBatch
 
 
 class StackedBatches:
-    """A batch of each of K parts at a time, in the order that each has of its own; where one ends first, it is empty.
+    """The batches of K nets side by side, each net's in its own order; where a net's batches end first, its are empty.
 
     Args:
-        parts: of the K models; what is taken out of this list takes no part any more.
-        first_epoch: which epoch is the first.
+        parts: the batches of each net; a net that is removed from this list takes no further part.
+        first_epoch: the number of the first epoch.
     """
 
-    batch_sampler = None  # where there is a sampler, Lightning asks for this as well
+    batch_sampler = None  # Lightning asks for this wherever there is a sampler
 
     def __init__(self, parts: Sequence[Batches[Any]], first_epoch: int = 0):
         self.parts = list(parts)
@@ -28,11 +28,11 @@ class StackedBatches:
 
     @property
     def sampler(self) -> "StackedBatches":
-        """What Lightning calls `set_epoch` on before each epoch."""
+        """The object on which Lightning calls `set_epoch` before each epoch."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose orders come next, counted from the first."""
+        """Choose the epoch whose order comes next, counted from `first_epoch`."""
         for part in self.parts:
             part.set_epoch(self.first_epoch + epoch)
 
@@ -45,7 +45,7 @@ class StackedBatches:
 
 
 def side_by_side(batches: Sequence[Any]) -> StackedBatch:
-    """Named tuples of tensors as one, padded with zeros; None is an empty one."""
+    """Join batches, which are named tuples of tensors, with a leading K and padded with zeros; None is an empty one."""
     first = next(batch for batch in batches if batch is not None)
     columns = zip(*((None,) * len(first) if batch is None else batch for batch in batches), strict=True)
     samples = torch.tensor([0 if batch is None else len(batch.targets) for batch in batches])
@@ -53,7 +53,7 @@ def side_by_side(batches: Sequence[Any]) -> StackedBatch:
 
 
 def _padded(tensors: Sequence[Tensor | None]) -> Tensor:
-    """Stacked, each in the corner of its place."""
+    """Stack tensors of different sizes, each from the first index on in every dimension, zero elsewhere."""
     there = [(k, tensor) for k, tensor in enumerate(tensors) if tensor is not None]
     shape = [max(sizes) for sizes in zip(*(tensor.shape for _, tensor in there), strict=True)]
     result = there[0][1].new_zeros(len(tensors), *shape)

@@ -8,21 +8,21 @@ import torch
 from torch import nn
 
 from cells import LSTM
-from training.stacks.member import StackedRun
+from training.stacks.stacked_run import StackedRun
 
 log = logging.getLogger("lstm-cs")
 
 SHARE = 0.5
-"""Of the memory that is free: what is estimated leaves out what libraries keep for themselves."""
+"""The part of the free memory to use: the estimate leaves out what libraries keep for themselves."""
 
 COPIES = 5
-"""Of a net's weights: they, their gradient, two moments of Adam, and those of the best epoch."""
+"""Copies of a net's weights in memory: the weights, their gradient, Adam's two averages, and the best epoch's."""
 
 
-def affordable(runs: Sequence[StackedRun]) -> list[Sequence[StackedRun]]:
-    """The runs in as many stacks as the memory asks for, of about equal size."""
+def split_by_memory(runs: Sequence[StackedRun]) -> list[Sequence[StackedRun]]:
+    """Split runs into as few stacks as fit into the memory, of about equal size."""
     each = max(_bytes(run) for run in runs)
-    most = max(1, int(SHARE * _free() / each))
+    most = max(1, int(SHARE * _free_bytes() / each))
     stacks = -(-len(runs) // most)
     size = -(-len(runs) // stacks)
     log.info("%d nets of about %.0f MB each in %d stack%s.", len(runs), each / 1e6, stacks, "s" if stacks > 1 else "")
@@ -30,14 +30,17 @@ def affordable(runs: Sequence[StackedRun]) -> list[Sequence[StackedRun]]:
 
 
 def _bytes(run: StackedRun) -> int:
-    """Of one net while it is trained on a batch of the longest samples."""
+    """The memory that a net takes while it is trained on a batch of the longest samples."""
     weights = sum(p.numel() * p.element_size() for p in run.net.parameters())
-    return COPIES * weights + run.config.batch_size * run.problem.longest * _each_step(run.net)
+    return COPIES * weights + run.config.batch_size * run.problem.longest * _bytes_per_step(run.net)
 
 
-def _each_step(net: nn.Module) -> int:
-    """Bytes for a step of a sample, with gradients: of each LSTM its input I and what it is made of, I again; of each
-    of D directions 4 H gates, c and h."""
+def _bytes_per_step(net: nn.Module) -> int:
+    """The memory for one step of one sample.
+
+    Each LSTM keeps its input, I numbers, what that was made of, I again, and for each of D directions 4 H gates, c and
+    h; and as much again for their gradients.
+    """
     total = 0
     for part in net.modules():
         if isinstance(part, LSTM):
@@ -47,8 +50,8 @@ def _each_step(net: nn.Module) -> int:
     return total
 
 
-def _free() -> int:
-    """Of the memory that the nets will be in, those of other processes not counted."""
+def _free_bytes() -> int:
+    """The free memory of the device that the nets will be on, other processes considered."""
     if torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
         return free

@@ -1,4 +1,4 @@
-"""K nets of one kind as one net: the same code, with parts whose weights and inputs have a leading K."""
+"""K nets of one kind as one net: the same code with stacked parts, whose weights and inputs have a leading K."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from models.dropout import SpatialDropout, StackedSpatialDropout
 
 
 class StackedEmbedding(nn.Module):
-    """`nn.Embedding` of K nets: tokens `[K, N]` to `[K, N, E]`. Smaller vocabularies are padded."""
+    """K `nn.Embedding`: tokens `[K, N]` to vectors `[K, N, E]`. Smaller vocabularies are padded with zeros."""
 
     def __init__(self, modules: Sequence[nn.Embedding]):
         super().__init__()
@@ -23,26 +23,26 @@ class StackedEmbedding(nn.Module):
         self.weight = nn.Parameter(torch.stack(padded))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """The vectors of the words."""
+        """Look up the vectors of the tokens."""
         nets, words, _ = self.weight.shape
         first = torch.arange(nets, device=tokens.device).unsqueeze(1) * words
         return F.embedding(tokens + first, self.weight.flatten(0, 1))
 
 
 class StackedLinear(nn.Module):
-    """`nn.Linear` of K nets: `[K, B, I]` to `[K, B, O]`."""
+    """K `nn.Linear`: `[K, B, I]` to `[K, B, O]`."""
 
     def __init__(self, modules: Sequence[nn.Linear]):
         super().__init__()
         self.weight, self.bias = _weight_and_bias(modules)
 
     def forward(self, x: Tensor) -> Tensor:
-        """W x + b of each net."""
+        """Compute W x + b for each net."""
         return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.mT)
 
 
 class StackedConv1d(nn.Module):
-    """`nn.Conv1d` of K nets, as one convolution in K groups: `[K, B, C, T]` to `[K, B, O, T]`."""
+    """K `nn.Conv1d` as one convolution in K groups: `[K, B, C, T]` to `[K, B, O, T]`."""
 
     def __init__(self, modules: Sequence[nn.Conv1d]):
         super().__init__()
@@ -50,11 +50,11 @@ class StackedConv1d(nn.Module):
         self.padding = modules[0].padding
 
     def forward(self, x: Tensor) -> Tensor:
-        """The convolution of each net."""
-        side_by_side = x.transpose(0, 1).flatten(1, 2)
+        """Convolve each net's input with its own kernels."""
+        channels = x.transpose(0, 1).flatten(1, 2)
         weight, bias = self.weight.flatten(0, 1), self.bias.flatten()
-        together = F.conv1d(side_by_side, weight, bias, padding=self.padding, groups=x.size(0))
-        return together.unflatten(1, (x.size(0), -1)).transpose(0, 1)
+        result = F.conv1d(channels, weight, bias, padding=self.padding, groups=x.size(0))
+        return result.unflatten(1, (x.size(0), -1)).transpose(0, 1)
 
 
 PARTS: Mapping[type[nn.Module], Callable[[Sequence[Any]], nn.Module]] = {
@@ -64,30 +64,33 @@ PARTS: Mapping[type[nn.Module], Callable[[Sequence[Any]], nn.Module]] = {
     nn.Conv1d: StackedConv1d,
     SpatialDropout: StackedSpatialDropout,
 }
-"""What stands in a stack for each part of a net."""
+"""The stacked form of each part of a net."""
 
 
-def why_not(net: nn.Module) -> str:
-    """Why there is no stack of nets like this one; empty if there is."""
+def obstacle(net: nn.Module) -> str:
+    """Why nets like this one cannot be stacked, in a few words; empty if they can."""
     if hasattr(net, "fit"):
-        return "it is not trained by descent"
+        return "it is not trained by gradient descent"
     for part in net.modules():
         if type(part) not in PARTS and next(part.parameters(recurse=False), None) is not None:
             return f"its {type(part).__name__} has no stacked form, see training/stacks/nets.py"
     return ""
 
 
-def stacked(nets: Sequence[nn.Module]) -> nn.Module:
-    """K nets as one, which takes and returns tensors with a leading K. The weights are copied; see `why_not`."""
-    together = copy.deepcopy(nets[0])
+def stack_nets(nets: Sequence[nn.Module]) -> nn.Module:
+    """Make one net of K nets that have no `obstacle`.
+
+    It takes and returns tensors with a leading K. The weights are copied.
+    """
+    stack = copy.deepcopy(nets[0])
     for name, part in nets[0].named_modules():
         if type(part) in PARTS:
-            together.set_submodule(name, PARTS[type(part)]([net.get_submodule(name) for net in nets]))
-    return together
+            stack.set_submodule(name, PARTS[type(part)]([net.get_submodule(name) for net in nets]))
+    return stack
 
 
 def weights_of(stack: nn.Module, k: int, net: nn.Module) -> dict[str, Tensor]:
-    """The `state_dict` of net k of a stack, with the shapes that `net` has; views of the stack's own tensors."""
+    """The `state_dict` of net k of a stack, in the shapes of `net`: views of the stack's own tensors."""
     rows = {name: value.size(0) for name, value in net.state_dict().items()}
     return {name: value[k, : rows[name]] for name, value in stack.state_dict().items()}
 

@@ -1,7 +1,7 @@
-"""K nets that are trained as one, each for itself: the tasks of `training.run` with a leading K.
+"""The tasks of a stack: those of `training.run` with a leading K.
 
-The loss of a stack is the sum of its nets' losses, so that each gets the gradient of its own; Adam works on each number
-for itself. So every net learns what it would alone.
+A stack's loss is the sum of its nets' losses, so each net gets the gradient of its own loss; and Adam treats each
+number by itself. So every net learns what it would learn alone.
 """
 
 from abc import abstractmethod
@@ -21,11 +21,11 @@ from training.run.forecast import Errors, Forecast
 
 
 class StackedBatch(NamedTuple):
-    """A batch of each net, padded with zeros.
+    """A batch of each of K nets, padded with zeros.
 
     Attributes:
-        samples: `[K]` int64, how many each net has.
-        own: fields of a text or market batch with a leading K, such as `tokens [K, B, T]`.
+        samples: `[K]` int64, the number of each net's samples.
+        own: a text or market batch whose fields have a leading K, such as `tokens [K, B, T]`.
     """
 
     samples: Tensor
@@ -33,22 +33,22 @@ class StackedBatch(NamedTuple):
 
     @property
     def real(self) -> Tensor:
-        """`[K, B]`, where there is a sample."""
+        """`[K, B]`: true where there is a sample, false where there is padding."""
         rows = torch.arange(self.own.targets.size(1), device=self.samples.device)
         return rows < self.samples.unsqueeze(1)
 
 
 class StackedTask(pl.LightningModule):
-    """What classifying and forecasting share.
+    """The part that classifying and forecasting share.
 
     Args:
-        net: of `training.stacks.nets`.
-        lr: learning rate of Adam.
-        clip: each net's gradient has at most this norm; None: any.
+        net: made by `stack_nets`.
+        lr: Adam's learning rate.
+        clip: the largest norm of each net's gradient; None: any.
 
     Attributes:
-        scores: of each net in the last epoch, by name, `train/loss` and `val/loss` among them.
-        diverged: of each net, the first loss of the epoch that was NaN or infinite, else 0.
+        scores: each net's scores in the last epoch, by name, with `train/loss` and `val/loss`.
+        diverged: `[K]` or a single 0: each net's first loss of the epoch that was NaN or infinite, else 0.
     """
 
     def __init__(self, net: nn.Module, lr: float, clip: float | None):
@@ -63,57 +63,57 @@ class StackedTask(pl.LightningModule):
 
     @abstractmethod
     def outputs(self, batch: StackedBatch) -> Tensor:
-        """What the nets make of a batch, `[K, B, ...]`."""
+        """The nets' outputs for a batch, `[K, B, ...]`."""
 
     @abstractmethod
     def losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
         """The loss of each sample, `[K, B]`."""
 
     @abstractmethod
-    def validated(self) -> list[dict[str, float]]:
-        """The scores of each net on the validation part that it has just seen, but for the loss."""
+    def validation_scores(self) -> list[dict[str, float]]:
+        """Each net's scores on the validation part just seen, the loss aside."""
 
-    def chosen(self, places: Sequence[int]) -> None:
-        """Go on with the nets at these places of the stack."""
+    def keep_nets(self, places: Sequence[int]) -> None:
+        """Go on with the nets at these places of the stack alone."""
 
     def seed(self, seeds: Sequence[int]) -> None:
-        """Begin the random numbers of an epoch: those of each net are its own."""
+        """Seed each net's random numbers for an epoch."""
         for part in self.net.modules():
             if isinstance(part, StackedSpatialDropout):
                 part.seed(seeds, self.device)
 
     def on_train_epoch_start(self) -> None:
-        """No net has diverged in this epoch."""
+        """Note that no net has diverged in this epoch yet."""
         self.diverged = torch.zeros((), device=self.device)
 
     def training_step(self, batch: StackedBatch, _: int) -> Tensor:
-        """The sum of the nets' mean losses."""
+        """Return the sum of the nets' mean losses."""
         losses = self._means(self.outputs(batch), batch)
         self.train_loss.update(losses.detach(), batch.samples)
         return losses.sum()
 
     def validation_step(self, batch: StackedBatch, _: int) -> None:
-        """Keep the loss of each net."""
+        """Note each net's loss and outputs."""
         outputs = self.outputs(batch)
         self.val_loss.update(self._means(outputs, batch), batch.samples)
-        self.keep(outputs, batch)
+        self.collect(outputs, batch)
 
     @abstractmethod
-    def keep(self, outputs: Tensor, batch: StackedBatch) -> None:
-        """Keep what `validated` needs."""
+    def collect(self, outputs: Tensor, batch: StackedBatch) -> None:
+        """Keep what `validation_scores` needs."""
 
     def on_validation_epoch_end(self) -> None:
-        """Make the scores of the epoch that is about to end."""
+        """Compute the scores of the epoch that is about to end."""
         losses = zip(self.train_loss.compute().tolist(), self.val_loss.compute().tolist(), strict=True)
         found = ({"train/loss": train, "val/loss": val} for train, val in losses)
-        self.scores = [loss | of_net for loss, of_net in zip(found, self.validated(), strict=True)]
+        self.scores = [loss | of_net for loss, of_net in zip(found, self.validation_scores(), strict=True)]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam over what is trained."""
+        """Adam over all weights that are trained."""
         return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr)
 
     def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:
-        """Scale the gradient of each net down to the norm that it may have."""
+        """Scale each net's gradient down to the largest norm allowed."""
         if self.clip is None:
             return
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
@@ -123,7 +123,7 @@ class StackedTask(pl.LightningModule):
             gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
 
     def _means(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
-        """The mean loss of each net over its samples, `[K]`; 0 where it has none."""
+        """Each net's mean loss over its samples, `[K]`; 0 if it has none."""
         losses = self.losses(outputs, batch).masked_fill(~batch.real, 0.0)
         means = losses.sum(1) / batch.samples.clamp(min=1)
         found = means.detach()
@@ -135,8 +135,8 @@ class StackedClassification(StackedTask):
     """`Classification` of K nets.
 
     Args:
+        net, lr, clip: see `StackedTask`.
         loss: "sigmoid" or "softmax".
-        others: of `StackedTask`.
     """
 
     def __init__(self, net: nn.Module, lr: float, clip: float | None, loss: str):
@@ -149,26 +149,26 @@ class StackedClassification(StackedTask):
         return self.net(batch.own.tokens, batch.own.lengths)
 
     def losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
-        """Cross-entropy of each document, binary ones averaged over the classes."""
+        """The cross-entropy of each document; with `sigmoid`, the mean of the classes' binary cross-entropies."""
         targets = batch.own.targets.to(outputs.dtype)
         if self.loss == "sigmoid":
             return F.binary_cross_entropy_with_logits(outputs, targets, reduction="none").mean(2)
         return F.cross_entropy(outputs.flatten(0, 1), targets.flatten(0, 1), reduction="none").view(batch.real.shape)
 
-    def keep(self, outputs: Tensor, batch: StackedBatch) -> None:
-        """Keep logits and truth."""
+    def collect(self, outputs: Tensor, batch: StackedBatch) -> None:
+        """Keep the logits and the true classes."""
         self._seen.append((outputs, batch.own.targets, batch.real))
 
-    def validated(self) -> list[dict[str, float]]:
-        """What `Scores` computes of a net alone."""
+    def validation_scores(self) -> list[dict[str, float]]:
+        """The scores that `Scores` computes for a net alone."""
         logits, targets, real = (torch.cat(column, 1) for column in zip(*self._seen, strict=True))
         self._seen = []
         classes = logits.size(2)
         predicted = decide(logits.flatten(0, 1), self.loss).view(logits.shape)
         truth = targets.long().masked_fill(~real.unsqueeze(2), -1)
-        # The nets stand where the metrics have samples, the documents where these have dimensions of their own.
+        # For the metrics, the nets are the samples, and the documents are a further dimension of each sample.
         cells = (predicted.transpose(1, 2), truth.transpose(1, 2), classes)
-        # Of a single sample the metrics lose the dimension: then its mean is the mean over all.
+        # For a single sample the metrics drop that dimension; then its mean is the mean over everything.
         average_over: Any = "samplewise" if len(logits) > 1 else "global"
         how: Any = {"multidim_average": average_over, "ignore_index": -1, "validate_args": False}
         found = {"accuracy": multilabel_accuracy(*cells, average="micro", **how)}
@@ -184,8 +184,8 @@ class StackedForecast(StackedTask):
     """`Forecast` of K nets.
 
     Args:
-        errors: of each net.
-        others: of `StackedTask`.
+        net, lr, clip: see `StackedTask`.
+        errors: computes each net's errors.
     """
 
     def __init__(self, net: nn.Module, lr: float, clip: float | None, errors: Sequence[Errors]):
@@ -198,19 +198,19 @@ class StackedForecast(StackedTask):
         return self.net(batch.own.inputs)
 
     def losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
-        """Squared errors."""
+        """The squared error of each forecast."""
         return F.mse_loss(outputs, batch.own.targets.to(outputs.dtype), reduction="none")
 
-    def keep(self, outputs: Tensor, batch: StackedBatch) -> None:
-        """Keep the forecasts, and of which days they are."""
+    def collect(self, outputs: Tensor, batch: StackedBatch) -> None:
+        """Keep the forecasts and their days."""
         self._seen.append((outputs, batch.own.rows, batch.real))
 
-    def chosen(self, places: Sequence[int]) -> None:
-        """Keep their errors."""
+    def keep_nets(self, places: Sequence[int]) -> None:
+        """Keep the `errors` of these nets alone."""
         self.errors = [self.errors[k] for k in places]
 
-    def validated(self) -> list[dict[str, float]]:
-        """The errors of each net."""
+    def validation_scores(self) -> list[dict[str, float]]:
+        """Each net's errors, by name."""
         forecasts, rows, real = (torch.cat(column, 1).cpu() for column in zip(*self._seen, strict=True))
         self._seen = []
         own = zip(self.errors, forecasts.double(), rows, real, strict=True)
@@ -219,15 +219,15 @@ class StackedForecast(StackedTask):
 
 
 def _by_net(values: dict[str, Tensor]) -> list[dict[str, float]]:
-    """`[K]` of each name, as a dictionary for each net."""
+    """Turn `[K]` numbers for each name into a dictionary for each net."""
     return [dict(zip(values, of_net, strict=True)) for of_net in torch.stack(list(values.values()), 1).tolist()]
 
 
 def stacked_task(net: nn.Module, tasks: Sequence[pl.LightningModule], clip: float | None) -> StackedTask:
-    """The task of a stack of nets, from those that its nets have alone.
+    """The task of a stack, made from its nets' own tasks.
 
     Args:
-        net: of `training.stacks.nets`.
+        net: made by `stack_nets`.
         tasks: of the K nets, all of one kind and with one learning rate.
         clip: see `StackedTask`.
     """

@@ -1,4 +1,4 @@
-"""Several runs of one configuration, differing in seed and fold, trained as one net: see `training.stacks.nets`."""
+"""Trains runs of one configuration that differ in seed and fold as one net, see `training.stacks.nets`."""
 
 import functools
 import logging
@@ -14,55 +14,59 @@ from omegaconf import DictConfig
 from conf.command_line import report
 from training.run import build
 from training.run.epoch_lines import quiet
-from training.run.errors import HeldError, is_full
+from training.run.errors import HeldError, is_disk_full
 from training.run.fit import fit as fit_alone
 from training.run.folder import Member
 from training.run.resume import keyboard_interrupts, seed_of_epoch
 from training.run.threads import Threads
-from training.stacks import adam_state, memory
+from training.stacks.adam_state import state_of_net, state_of_stack
 from training.stacks.batches import StackedBatches
-from training.stacks.member import StackedRun
-from training.stacks.nets import stacked, weights_of, why_not
+from training.stacks.memory import split_by_memory
+from training.stacks.nets import obstacle, stack_nets, weights_of
+from training.stacks.stacked_run import StackedRun
 from training.stacks.tasks import stacked_task
 
 log = logging.getLogger("lstm-cs")
 
+SAVE_INTERVAL = 60.0
+"""Seconds between two checkpoints: a stack of large nets takes seconds to write one."""
+
 
 def fit(members: Sequence[Member]) -> None:
-    """Train runs as one, or as several stacks if the memory is too small, or if their epochs have not the same length.
+    """Train runs as one stack, or as several if the memory is too small or their epochs differ in length.
 
-    A run is finished or failed as soon as its own training ends; the others go on.
+    A run is finished, or has failed, as soon as its own training ends; the other runs go on.
 
     Args:
-        members: the runs. One that nothing goes with, or whose net has a part that cannot be stacked, is trained alone.
+        members: the runs. A run that shares no stack with another, or whose net cannot be stacked, is trained alone.
     """
-    runs = _runs(members)
+    runs = _loaded(members)
     if not runs:
         return
-    if reason := why_not(runs[0].net):
+    if reason := obstacle(runs[0].net):
         log.info("model=%s is trained one by one: %s.", runs[0].config.model.name, reason)
-        _one_by_one([Member(run.config, run.folder) for run in runs])
+        _fit_one_by_one(runs)
         return
-    for stack in _in_step(runs):
-        for part in memory.affordable(stack):
-            if len(part) == 1 and not part[0].epochs:
-                _one_by_one([Member(part[0].config, part[0].folder)])
+    for group in _in_step(runs):
+        for stack in split_by_memory(group):
+            if len(stack) == 1 and not stack[0].epochs:
+                _fit_one_by_one(stack)
             else:
-                _Stack(part).fit()
+                Stack(stack).fit()
 
 
-def _one_by_one(members: Sequence[Member]) -> None:
-    for member in members:
+def _fit_one_by_one(runs: Sequence[StackedRun]) -> None:
+    for run in runs:
         try:
-            fit_alone(*member)
+            fit_alone(run.config, run.folder)
         except Exception as error:
-            if is_full(error) or isinstance(error, HeldError):
+            if is_disk_full(error) or isinstance(error, HeldError):
                 raise
-            member.folder.fail(report(error))
+            run.folder.fail(report(error))
 
 
-def _runs(members: Sequence[Member]) -> list[StackedRun]:
-    """With their data, which runs of one fold share, and their initial nets. One that can have neither fails."""
+def _loaded(members: Sequence[Member]) -> list[StackedRun]:
+    """The runs with their data, which runs of one fold share, and initial nets. A run that cannot have them fails."""
     problems: dict[int, Any] = {}
     runs = []
     for config, folder in members:
@@ -72,7 +76,7 @@ def _runs(members: Sequence[Member]) -> list[StackedRun]:
             run = StackedRun(config, folder, problems[config.fold].with_seed(config.seed))
             folder.claim()
         except Exception as error:
-            if is_full(error) or isinstance(error, HeldError):
+            if is_disk_full(error) or isinstance(error, HeldError):
                 raise
             folder.fail(report(error))
         else:
@@ -81,23 +85,38 @@ def _runs(members: Sequence[Member]) -> list[StackedRun]:
 
 
 def _in_step(runs: Sequence[StackedRun]) -> list[list[StackedRun]]:
-    """One step of Adam is one for every net of a stack: they begin with the same one and end their epochs together."""
+    """Group runs that can share Adam's steps: they begin at the same epoch, and their epochs are equally long."""
     groups: dict[tuple[int, int], list[StackedRun]] = {}
     for run in runs:
         groups.setdefault((run.steps, run.epochs), []).append(run)
     return list(groups.values())
 
 
-class _Stack:
+class Stack(Callback):
     """Runs that are trained as one.
 
+    During the training it keeps each run's scores and best epoch, and drops the runs whose training has ended.
+
     Args:
-        runs: with equally many steps in an epoch.
+        runs: whose nets are stacked, in this order. They have equally many steps in an epoch, and equally many epochs
+            behind them.
+
+    Attributes:
+        first_epoch: the number of the first epoch to train; above 0 after an interruption.
     """
 
     def __init__(self, runs: Sequence[StackedRun]):
-        self.config: DictConfig = runs[0].config
-        self.members = _Members(runs)
+        self.runs = list(runs)
+        first = runs[0]
+        self.config: DictConfig = first.config
+        self.first_epoch = first.epochs
+        net = stack_nets([run.net for run in runs])
+        tasks = [run.problem.task(run.net, run.config.lr) for run in runs]
+        self.task = stacked_task(net, tasks, first.config.clip)
+        self.train = StackedBatches([run.problem.data.train_dataloader() for run in runs], self.first_epoch)
+        self.validation = StackedBatches([run.problem.data.val_dataloader() for run in runs])
+        self.epoch_began = 0.0
+        self.saved = time.monotonic()
 
     def fit(self) -> None:
         """Train all of them."""
@@ -105,8 +124,8 @@ class _Stack:
         trainer = pl.Trainer(
             accelerator="auto",
             devices=1,
-            max_epochs=self.config.epochs - self.members.first_epoch,
-            callbacks=[Threads(self.config.threads), self.members],
+            max_epochs=self.config.epochs - self.first_epoch,
+            callbacks=[Threads(self.config.threads), self],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -114,89 +133,49 @@ class _Stack:
             num_sanity_val_steps=0,
             inference_mode=False,  # TorchScript modules that ran with gradients fail under inference_mode
         )
-        train, validation = self.members.train, self.members.validation
         with keyboard_interrupts():
-            trainer.fit(self.members.task, train, validation)
-
-
-def _end(run: StackedRun) -> None:
-    """Let a run end, whatever it meets: the others go on."""
-    try:
-        run.finish()
-    except HeldError:
-        pass  # somebody else has it now, and writes the same
-    except Exception as error:
-        if is_full(error):
-            raise
-        run.folder.fail(report(error))
-
-
-SECONDS = 60.0
-"""Between two times that what has been trained so far is written: a stack of large nets takes seconds for it."""
-
-
-class _Members(Callback):
-    """Keeps each run's scores and best epoch, and lets go of those whose training has ended.
-
-    Args:
-        runs: whose nets the stack consists of, in its order.
-
-    Attributes:
-        first_epoch: with which the stack begins; later than 0 where it goes on after an interruption.
-    """
-
-    def __init__(self, runs: Sequence[StackedRun]):
-        self.runs = list(runs)
-        first = runs[0]
-        self.first_epoch = first.epochs
-        net = stacked([run.net for run in runs])
-        tasks = [run.problem.task(run.net, run.config.lr) for run in runs]
-        self.task = stacked_task(net, tasks, first.config.clip)
-        self.train = StackedBatches([run.problem.data.train_dataloader() for run in runs], self.first_epoch)
-        self.validation = StackedBatches([run.problem.data.val_dataloader() for run in runs])
-        self.since = 0.0
-        self.saved = time.monotonic()
+            trainer.fit(self.task, self.train, self.validation)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Go on where the runs stopped."""
+        """Restore Adam's state after an interruption."""
         if self.first_epoch:
             (optimizer,) = trainer.optimizers
             for name, weight in self.task.net.named_parameters():
                 if weight.requires_grad:
-                    optimizer.state[weight] = adam_state.together([run.moments[name] for run in self.runs], weight)
+                    optimizer.state[weight] = state_of_stack([run.adam_state[name] for run in self.runs], weight)
             for run in self.runs:
-                run.moments = {}
+                run.adam_state = {}
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Seed what is random in each net."""
-        self.since = time.perf_counter()
+        """Seed each net's random numbers."""
+        self.epoch_began = time.perf_counter()
         self.task.seed([seed_of_epoch(run.config.seed, run.epochs) for run in self.runs])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note the epoch of every run, and end those that are done."""
-        seconds = (time.perf_counter() - self.since) / len(self.runs)
+        """Note the epoch of every run, finish those whose last it was, and go on with the others."""
+        seconds = (time.perf_counter() - self.epoch_began) / len(self.runs)
         diverged = self.task.diverged.expand(len(self.runs)).tolist()
         for k, (run, scores, loss) in enumerate(zip(self.runs, self.task.scores, diverged, strict=True)):
-            run.epoch_is_over(scores, loss, seconds, functools.partial(self._weights, k))
+            run.end_epoch(scores, loss, seconds, functools.partial(self._weights, k))
         going_on = [k for k, run in enumerate(self.runs) if not run.is_over]
         for run in self.runs:
             if run.is_over:
-                _end(run)
+                _finish(run)
         self._keep(going_on, trainer)
-        if going_on and time.monotonic() - self.saved > SECONDS:
+        if going_on and time.monotonic() - self.saved > SAVE_INTERVAL:
             self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:
         (optimizer,) = trainer.optimizers
         for k, run in enumerate(self.runs):
-            run.save(self._weights(k), adam_state.of_net(self.task.net, optimizer, k, run.net))
+            run.save(self._weights(k), state_of_net(self.task.net, optimizer, k, run.net))
         self.saved = time.monotonic()
 
     def _weights(self, k: int) -> dict[str, torch.Tensor]:
         return {name: value.cpu().clone() for name, value in weights_of(self.task.net, k, self.runs[k].net).items()}
 
     def _keep(self, places: Sequence[int], trainer: pl.Trainer) -> None:
-        """Let the stack consist of these nets."""
+        """Keep the runs at these places alone, with their nets, Adam's state and batches; without any, stop."""
         if len(places) == len(self.runs):
             return
         if not places:
@@ -211,4 +190,16 @@ class _Members(Callback):
             state = optimizer.state.get(weight, {})
             state.update({name: value[chosen] for name, value in state.items() if value.dim()})
             weight.data, weight.grad = weight.data[chosen], None
-        self.task.chosen(places)
+        self.task.keep_nets(places)
+
+
+def _finish(run: StackedRun) -> None:
+    """Finish a run; an error there is its own, and the other runs go on."""
+    try:
+        run.finish()
+    except HeldError:
+        pass  # another process has taken the run over, and writes the same
+    except Exception as error:
+        if is_disk_full(error):
+            raise
+        run.folder.fail(report(error))

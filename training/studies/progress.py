@@ -1,4 +1,4 @@
-"""How far a study is, as seen from any machine that sees its runs."""
+"""The progress of a study, as seen from any machine that sees its runs."""
 
 import hashlib
 import json
@@ -14,33 +14,33 @@ from threading import Event, Thread
 from typing import NamedTuple
 
 from cells.errors import UserError
-from training.run.errors import DiskFullError, is_full
+from training.run.errors import DiskFullError, is_disk_full
 from training.run.folder import FAILED, MARK, write_atomically
 from training.run.leases import holder
 from training.studies.stack_key import MULTIRUN
 
 STUDIES = ".studies"
-"""Below runs_dir: a file for each study."""
+"""The folder below runs_dir that has a file for each study."""
 
-RECENT = 1800.0
-"""Seconds: the rate is that of the runs finished in them."""
+RATE_WINDOW = 1800.0
+"""Seconds: the rate counts the runs that finished within them."""
 
-REPLACE = "\r\033[K"
-"""Begins a line in place of the terminal's last one."""
+REWRITE_LINE = "\r\033[K"
+"""At the start of a line: it replaces the terminal's last one."""
 
-EVERY = 2.0
-"""Seconds between two looks."""
+REFRESH = 2.0
+"""Seconds between two updates of the progress line."""
 
-SELDOM = 60.0
-"""Seconds between two lines where a line cannot be replaced."""
+LOG_INTERVAL = 60.0
+"""Seconds between two progress lines in a file, where none can be replaced."""
 
 
-class Study(NamedTuple):
-    """What is known of a command that makes many runs.
+class StudyRecord(NamedTuple):
+    """The record of a command that makes many runs.
 
     Attributes:
-        command: as it was given.
-        host, pid, since: of the process that made it last.
+        command: as it was typed.
+        host, pid, since: of the process that gave it last.
         folders: of all its runs.
     """
 
@@ -51,8 +51,8 @@ class Study(NamedTuple):
     folders: list[Path]
 
 
-class Standing(NamedTuple):
-    """How many runs of a study are in which state, and how many finished a minute lately; 0: none."""
+class Progress(NamedTuple):
+    """How many runs of a study are in which state, and the runs finished per minute lately, 0 if none."""
 
     total: int
     done: int
@@ -64,12 +64,14 @@ class Standing(NamedTuple):
         waiting = self.total - self.done - self.running - self.failed
         counts = f"{self.done} done, {self.running} running, {self.failed} failed, {waiting} waiting"
         left = self.running + waiting
-        speed = f"; {self.rate:.1f} a minute, {remaining(60 * left / self.rate)}" if self.rate and self.running else ""
+        speed = f"; {self.rate:.1f} a minute, {time_left(60 * left / self.rate)}" if self.rate and self.running else ""
         return f"{self.total} run{'s' if self.total > 1 else ''}: {counts}{speed}"
 
 
-def record(runs_dir: Path, folders: Sequence[Path]) -> Path:
-    """Write down what a study consists of, for other processes and machines to see; the same runs, the same file.
+def write_record(runs_dir: Path, folders: Sequence[Path]) -> Path:
+    """Write a study's record for other processes and machines to read, and return its path.
+
+    The same runs have the same path.
 
     Raises:
         UserError: the folder cannot be written.
@@ -87,51 +89,51 @@ def record(runs_dir: Path, folders: Sequence[Path]) -> Path:
     try:
         write_atomically(path, json.dumps(about))
     except OSError as error:
-        if is_full(error):
+        if is_disk_full(error):
             raise DiskFullError(runs_dir) from error
         raise UserError(f"{runs_dir} cannot be written ({error.strerror}); choose runs_dir=...") from error
     return path
 
 
-def read(path: Path) -> Study:
-    """What `record` wrote."""
+def read_record(path: Path) -> StudyRecord:
+    """The record that `write_record` wrote."""
     about = json.loads(path.read_text(encoding="utf-8"))
     folders = [path.parent.parent / below for below in about.pop("runs")]
-    return Study(**about, folders=folders)
+    return StudyRecord(**about, folders=folders)
 
 
-def standing(folders: Iterable[Path], since: float) -> Standing:
-    """Of runs.
+def progress_of(folders: Iterable[Path], since: float) -> Progress:
+    """The progress of runs.
 
     Args:
         folders: of the runs.
-        since: when they were begun; the rate counts nothing older.
+        since: when the study began, in seconds since 1970; the rate counts nothing older.
     """
     now = time.time()
-    begin = max(since, now - RECENT)
+    begin = max(since, now - RATE_WINDOW)
     total = done = running = failed = recent = 0
     for folder in folders:
         total += 1
-        finished = _written(folder / MARK)
+        finished = _modified(folder / MARK)
         done += finished > 0
         recent += finished > begin
         if not finished and holder(folder) is not None:
             running += 1
         elif not finished and (folder / FAILED).exists():
             failed += 1
-    return Standing(total, done, running, failed, 60 * recent / max(now - begin, 1.0))
+    return Progress(total, done, running, failed, 60 * recent / max(now - begin, 1.0))
 
 
-def _written(path: Path) -> float:
-    """When; 0: never."""
+def _modified(path: Path) -> float:
+    """When a file was written, in seconds since 1970; 0 if there is none."""
     try:
         return path.stat().st_mtime
     except OSError:
         return 0.0
 
 
-def remaining(seconds: float) -> str:
-    """In words, no more exact than an estimate is."""
+def time_left(seconds: float) -> str:
+    """An estimated time in words, no more exact than the estimate."""
     minutes = round(seconds / 60)
     if minutes < 1:
         return "less than a minute left"
@@ -142,24 +144,28 @@ def remaining(seconds: float) -> str:
 
 
 @contextmanager
-def shown(line: Callable[[], str]) -> Iterator[None]:
-    """One line in the terminal that is kept up to date while the block runs; in a file, one now and then."""
+def progress_line(line: Callable[[], str]) -> Iterator[None]:
+    """Keep a line on the terminal up to date while the block runs; in a file, write it now and then.
+
+    Args:
+        line: makes the line.
+    """
     over = Event()
-    thread = Thread(target=_show, args=(line, over), daemon=True)
+    thread = Thread(target=_refresh, args=(line, over), daemon=True)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
-        print(REPLACE if sys.stdout.isatty() else "", end="", flush=True)
+        print(REWRITE_LINE if sys.stdout.isatty() else "", end="", flush=True)
 
 
-def _show(line: Callable[[], str], over: Event) -> None:
+def _refresh(line: Callable[[], str], over: Event) -> None:
     last = time.monotonic()
-    while not over.wait(EVERY):
+    while not over.wait(REFRESH):
         if sys.stdout.isatty():
-            print(REPLACE + line(), end="", flush=True)
-        elif time.monotonic() - last > SELDOM:
+            print(REWRITE_LINE + line(), end="", flush=True)
+        elif time.monotonic() - last > LOG_INTERVAL:
             last = time.monotonic()
             print(line(), flush=True)

@@ -1,4 +1,4 @@
-"""Hydra's answer to hydra/launcher=ray."""
+"""Hydra's launcher for Ray: hydra/launcher=ray."""
 
 import importlib.util
 import os
@@ -18,38 +18,38 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cells.errors import UserError
 from conf.command_line import not_installed
-from training.studies.launchers import CODE, PROJECT
+from training.studies.launchers import PROJECT, ROOMS
 
-BROUGHT = ("train.py", *CODE)
-"""What workers get of the project."""
+SHIPPED = ("train.py", *ROOMS)
+"""The parts of the project that workers get."""
 
-TOKEN = Path.home() / ".ray" / "auth_token"
-"""Where Ray keeps the password of the clusters that this machine starts, once there is one."""
+TOKEN_FILE = Path.home() / ".ray" / "auth_token"
+"""The password of clusters started on this machine; Ray writes it with the first one."""
 
-LAST = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
-"""Where ray start leaves the cluster's address, and ray stop removes it."""
+CLUSTER_FILE = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
+"""The address of the cluster that this machine belongs to: `ray start` writes it, `ray stop` removes it."""
 
-PATIENCE = 5.0
-"""Seconds in which a cluster answers."""
+CONNECT_TIMEOUT = 5.0
+"""Seconds within which a cluster answers."""
 
 
-class Work(NamedTuple):
-    """What all jobs have in common."""
+class JobContext(NamedTuple):
+    """What a study's jobs have in common."""
 
     context: HydraContext
     task: TaskFunction
     singletons: Mapping[Any, Any]
 
 
-class LostError(Exception):
-    """Jobs did not come to an end."""
+class JobsLostError(Exception):
+    """Jobs did not end, because their worker or machine did."""
 
 
 class RayLauncher(Launcher):
     """Hands each job to a worker of a Ray cluster, together with this project's code.
 
-    Its settings have the names of those of hydra-ray-launcher. That one needs cloudpickle 2 where joblib 1.6 needs 3,
-    cannot join a cluster that runs already, and gives up all jobs when one worker dies.
+    The settings are named as in hydra-ray-launcher. We do not use that package: it needs cloudpickle 2, where joblib
+    1.6 needs 3; it cannot join a running cluster; and it gives up all jobs when one worker dies.
 
     Args:
         ray: arguments of ray.init (`init`) and of ray.remote (`remote`), see conf/hydra/launcher/ray.yaml.
@@ -60,72 +60,72 @@ class RayLauncher(Launcher):
         self.remote: Any = OmegaConf.to_container(ray.remote, resolve=True)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take what Hydra composed.
+        """Take over what Hydra composed.
 
         Raises:
-            UserError: Ray is not installed, or there is no cluster where one is said to be.
+            UserError: Ray is not installed, or no cluster answers at the address given.
         """
         self.context, self.task, self.config = hydra_context, task_function, config
         if importlib.util.find_spec("ray") is None:
             raise UserError(not_installed("ray"))
-        _refuse_silence(self.init["address"] or os.environ.get("RAY_ADDRESS") or _last_cluster())
+        _check_address(self.init["address"] or os.environ.get("RAY_ADDRESS") or _last_cluster())
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run the jobs.
+        """Run jobs and return their results, in their order.
 
         Raises:
-            UserError: there is no cluster, or no machine of it can do the work.
-            LostError: workers were killed, or machines left. All other jobs have come to their end.
+            UserError: there is no cluster, or none of its machines can do the work.
+            JobsLostError: workers were killed, or machines left. All other jobs have ended.
         """
         setup_globals()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         ray = _connected(self.init)
-        work = ray.put(Work(self.context, self.task, Singleton.get_state()))
+        shared = ray.put(JobContext(self.context, self.task, Singleton.get_state()))
         numbered = enumerate(job_overrides, initial_job_idx)
-        jobs = [self._started(ray, work, overrides, number) for number, overrides in numbered]
+        jobs = [self._start(ray, shared, overrides, number) for number, overrides in numbered]
         results = [_result(ray, job) for job in jobs]
         returned = [result for result in results if isinstance(result, JobReturn)]
         if len(returned) < len(jobs):
-            (*_, last) = (result for result in results if isinstance(result, LostError))
-            raise LostError(f"{len(jobs) - len(returned)} of {len(jobs)} jobs were lost, the last one because {last}")
+            (*_, last) = (result for result in results if isinstance(result, JobsLostError))
+            raise JobsLostError(f"{len(jobs) - len(returned)} of {len(jobs)} jobs were lost, the last because {last}")
         return returned
 
-    def _started(self, ray: ModuleType, work: Any, overrides: Sequence[str], number: int) -> Any:
+    def _start(self, ray: ModuleType, shared: Any, overrides: Sequence[str], number: int) -> Any:
         config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
         with open_dict(config):
             config.hydra.job.id, config.hydra.job.num = f"ray_{number}", number
-        # a job that is lost is made again by the next round of the sweeper, which knows what is finished
+        # No retries by Ray: the sweeper launches a lost job again, and knows what is finished by then.
         needs = {"max_retries": 0, **self.remote, "num_cpus": self.remote["num_cpus"] or config.threads or 1}
-        _refuse_too_large(ray, needs)
-        return ray.remote(**needs)(job).remote(work, config)
+        _check_size(ray, needs)
+        return ray.remote(**needs)(job).remote(shared, config)
 
 
-def job(work: Work, config: DictConfig) -> JobReturn:
-    """What a worker does."""
+def job(shared: JobContext, config: DictConfig) -> JobReturn:
+    """Do one job; runs in a Ray worker."""
     setup_globals()
-    Singleton.set_state(work.singletons)
+    Singleton.set_state(shared.singletons)
     HydraConfig.instance().set_config(config)
     result = run_job(
-        task_function=work.task,
+        task_function=shared.task,
         config=config,
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
-        hydra_context=work.context,
+        hydra_context=shared.context,
     )
-    result.cfg = result.hydra_cfg = None  # large, and nobody asks for them
+    result.cfg = result.hydra_cfg = None  # they are large, and nobody needs them
     return result
 
 
 def _connected(arguments: Mapping[str, Any]) -> ModuleType:
-    """Ray, as part of a cluster."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers that it is used
+    """The module ray, connected to a cluster."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # do not report to Ray's makers
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the first error is enough
-    if TOKEN.exists():
-        os.environ.setdefault("RAY_AUTH_MODE", "token")  # as ray start --head does
+    if TOKEN_FILE.exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `ray start --head` does
     import ray  # reads these variables
 
     if not ray.is_initialized():
-        others = [f"/{path.name}" for path in PROJECT.iterdir() if path.name not in BROUGHT]
+        others = [f"/{path.name}" for path in PROJECT.iterdir() if path.name not in SHIPPED]
         code = {"working_dir": str(PROJECT), "excludes": others}
         try:
             ray.init(**{**arguments, "runtime_env": {**code, **arguments.get("runtime_env", {})}})
@@ -135,20 +135,20 @@ def _connected(arguments: Mapping[str, Any]) -> ModuleType:
 
 
 def _last_cluster() -> str:
-    """Address of the cluster that this machine belongs to, or did when it was cut off; empty: none."""
+    """The address of the cluster that this machine belongs to, or was cut off from; empty if there is none."""
     try:
-        return LAST.read_text().strip()
+        return CLUSTER_FILE.read_text().strip()
     except OSError:
         return ""
 
 
-def _refuse_silence(address: str) -> None:
-    """Ray would wait for minutes for somebody to answer there."""
+def _check_address(address: str) -> None:
+    """Refuse an address at which nobody answers, where Ray would wait for minutes."""
     named = re.fullmatch(r"(.+):(\d+)", address)
     if named is None:
-        return  # auto, say, or none
+        return  # none, or a word such as auto
     try:
-        socket.create_connection((named[1], int(named[2])), PATIENCE).close()
+        socket.create_connection((named[1], int(named[2])), CONNECT_TIMEOUT).close()
     except OSError as error:
         raise UserError(
             f"no Ray cluster answers at {address} ({error.strerror or error}); "
@@ -156,30 +156,30 @@ def _refuse_silence(address: str) -> None:
         ) from error
 
 
-def _refuse_too_large(ray: ModuleType, needs: Mapping[str, Any]) -> None:
-    """Ray would wait for ever for a machine that is large enough."""
+def _check_size(ray: ModuleType, needs: Mapping[str, Any]) -> None:
+    """Refuse needs that no machine meets, where Ray would wait for ever for a larger one."""
     for name, resource in (("num_cpus", "CPU"), ("num_gpus", "GPU")):
         most = max(node["Resources"].get(resource, 0) for node in ray.nodes() if node["Alive"])
         if needs.get(name, 0) > most:
             raise UserError(
-                f"a run is to have {needs[name]:g} {resource}s, no machine of the cluster has more than {most:g}."
+                f"a run needs {needs[name]:g} {resource}s, but no machine of the cluster has more than {most:g}."
             )
 
 
-def _result(ray: ModuleType, job: Any) -> JobReturn | LostError:
-    """Of a job, whatever becomes of its worker."""
+def _result(ray: ModuleType, job: Any) -> JobReturn | JobsLostError:
+    """The result of a job once it has ended, or why it was lost."""
     try:
         result: JobReturn = ray.get(job)
     except (ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError):
-        return LostError("its machine left the cluster")
+        return JobsLostError("its machine left the cluster")
     except ray.exceptions.OutOfMemoryError:
-        return LostError("its machine had no memory left")
+        return JobsLostError("its machine had no memory left")
     except ray.exceptions.WorkerCrashedError:
-        return LostError("its worker was killed")
+        return JobsLostError("its worker was killed")
     except ray.exceptions.RayError as error:
         machine = re.search(r"ip=([^,)\s]+)", str(error))
         where = machine[1] if machine else "a machine of the cluster"
         raise UserError(
-            f"{where} cannot make runs ({str(error).splitlines()[-1]}); is lstm-cs installed there?"
+            f"{where} cannot train runs ({str(error).splitlines()[-1]}); is lstm-cs installed there?"
         ) from error
     return result

@@ -1,138 +1,113 @@
-"""Rounds of a study: launch what is left, look what became of it, launch the rest again."""
+"""Retries of a study: launch what is to do, look at what became of it, and launch the rest again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from cells.errors import UserError
 from conf.command_line import message
 from training.run.folder import FAILED, MARK
-from training.run.leases import Wait
-from training.studies.study import Planned, stacked
-from training.studies.worker import Outcome
+from training.run.leases import LeaseWatcher
+from training.studies.outcome import RunOutcome, StudyOutcome
+from training.studies.study_plan import PlannedRun, in_stacks
 
-FRUITLESS = 3
-"""Rounds without a new result after which no more are begun."""
+MAX_FRUITLESS = 3
+"""Rounds in a row without a new result or error, after which the study gives up."""
 
-Launch = Callable[[list[list[Planned]]], list[list[Outcome]]]
-"""Makes jobs, which are stacks of runs, and returns the outcomes of each. Raises if a worker died."""
-
-
-@dataclass
-class Tally:
-    """What became of a study's runs.
-
-    Attributes:
-        left: runs without a result yet.
-        finished: how many there are by now that were to be made.
-        failures: of the failed ones, run and error.
-        deaths: how often the launcher gave up because of a worker.
-        cut_off: runs that a dead worker had begun.
-        reason: what the launcher said last.
-        full: why there is nothing to be made any more.
-    """
-
-    left: list[Planned]
-    finished: int = 0
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    deaths: int = 0
-    cut_off: set[Path] = field(default_factory=set)
-    reason: str = ""
-    full: str = ""
-
-    @property
-    def over(self) -> int:
-        """How many runs have a result or an error."""
-        return self.finished + len(self.failures)
+Launch = Callable[[list[list[PlannedRun]]], list[list[RunOutcome]]]
+"""Launches jobs, each a stack of runs, and returns the outcomes of each job. Raises if a worker died."""
 
 
-class Rounds:
-    """Makes runs, whatever becomes of the workers.
+class Retries:
+    """Launches runs until each has a result or an error, whatever becomes of the workers.
 
-    A run that is neither finished nor failed is launched again, until there have been three rounds without a new
-    result. In a round after such a one each run that a dead worker had begun is launched alone: if it is what its
-    worker died of, it takes no other with it.
+    A run that has neither is launched again, until three rounds have brought nothing new. After a round that brought
+    nothing, each run that was interrupted by its worker's death is launched alone: if it is what kills workers, it
+    interrupts no other run.
 
     Args:
         todo: the runs.
-        launch: makes them.
-        stack: how many at most are trained as one.
+        launch: launches jobs.
+        stack: the largest number of runs trained as one.
         at_once: how many jobs are launched at a time; None: all.
-        apart: whether a worker can die alone.
+        separate: whether a worker can die without this process.
+
+    Attributes:
+        outcome: of the study so far.
     """
 
-    def __init__(self, todo: Sequence[Planned], launch: Launch, stack: int, at_once: int | None, apart: bool):
-        self.launch, self.stack, self.at_once, self.apart = launch, stack, at_once, apart
-        self.tally = Tally(list(todo))
-        self._wait = Wait()
-        self._failed_before = {run.path: _failed(run.path) for run in todo if run.path}
+    def __init__(self, todo: Sequence[PlannedRun], launch: Launch, stack: int, at_once: int | None, separate: bool):
+        self.launch, self.stack, self.at_once, self.separate = launch, stack, at_once, separate
+        self.outcome = StudyOutcome(list(todo))
+        self._leases = LeaseWatcher()
+        self._failed_before = {run.path: _failure_time(run.path) for run in todo if run.path}
 
-    def make(self) -> Tally:
-        """Make them."""
-        tally, fruitless = self.tally, 0
-        while tally.left and not tally.full and fruitless < FRUITLESS:
-            look = self._wait.look(run.path for run in tally.left if run.path)
-            if tally.deaths:
-                tally.cut_off |= look.cut_off
-            free = [run for run in tally.left if run.path not in look.held]
-            before = tally.over
+    def run(self) -> StudyOutcome:
+        """Launch rounds until nothing is left to do, and return the outcome."""
+        outcome, fruitless = self.outcome, 0
+        while outcome.pending and not outcome.disk_full and fruitless < MAX_FRUITLESS:
+            leases = self._leases.look(run.path for run in outcome.pending if run.path)
+            if outcome.deaths:
+                outcome.interrupted |= leases.abandoned
+            free = [run for run in outcome.pending if run.path not in leases.held]
+            before = outcome.over
             if free:
                 self._round(free, bool(fruitless))
-            elif not self._wait.until_one_is_free(look.held):
+            elif not self._leases.wait_for_one(leases.held):
                 break
             self._settle({})
-            fruitless = 0 if tally.over > before or not free else fruitless + 1
-        return tally
+            fruitless = 0 if outcome.over > before or not free else fruitless + 1
+        return outcome
 
-    def _round(self, free: list[Planned], singly: bool) -> None:
-        begun = [run for run in free if run.path in self.tally.cut_off]
-        fresh = [run for run in free if run.path not in self.tally.cut_off]
-        launches = [*self._launches(fresh, self.stack, self.at_once)]
-        launches += self._launches(begun, 1, 1) if singly else self._launches(begun, self.stack, self.at_once)
-        for jobs in launches:
-            if not self.tally.full:
+    def _round(self, free: list[PlannedRun], singly: bool) -> None:
+        interrupted = [run for run in free if run.path in self.outcome.interrupted]
+        fresh = [run for run in free if run.path not in self.outcome.interrupted]
+        batches = self._batches(fresh, self.stack, self.at_once)
+        batches += self._batches(interrupted, *((1, 1) if singly else (self.stack, self.at_once)))
+        for jobs in batches:
+            if not self.outcome.disk_full:
                 self._launch(jobs)
 
     @staticmethod
-    def _launches(runs: list[Planned], stack: int, at_once: int | None) -> list[list[list[Planned]]]:
-        stacks = stacked(runs, stack)
-        size = at_once or max(1, len(stacks))
-        return [stacks[k : k + size] for k in range(0, len(stacks), size)]
+    def _batches(runs: list[PlannedRun], stack: int, at_once: int | None) -> list[list[list[PlannedRun]]]:
+        """Jobs, in the batches that are launched one after the other."""
+        jobs = in_stacks(runs, stack)
+        size = at_once or max(1, len(jobs))
+        return [jobs[k : k + size] for k in range(0, len(jobs), size)]
 
-    def _launch(self, jobs: list[list[Planned]]) -> None:
+    def _launch(self, jobs: list[list[PlannedRun]]) -> None:
         try:
             returned = self.launch(jobs)
         except Exception as error:
-            if not self.apart or isinstance(error, UserError):
+            if not self.separate or isinstance(error, UserError):
                 raise
-            self.tally.deaths += 1
-            self.tally.reason = message(error)
+            self.outcome.deaths += 1
+            self.outcome.launcher_error = message(error)
             return
-        outcomes: dict[tuple[str, ...], Outcome] = {}
-        for stack, of_stack in zip(jobs, returned, strict=True):
-            outcomes |= {run.overrides: outcome for run, outcome in zip(stack, of_stack, strict=True)}
-        self.tally.full = next((outcome.error for outcome in outcomes.values() if outcome.state == "full"), "")
+        outcomes: dict[tuple[str, ...], RunOutcome] = {}
+        for job, of_job in zip(jobs, returned, strict=True):
+            outcomes |= {run.overrides: outcome for run, outcome in zip(job, of_job, strict=True)}
+        self.outcome.disk_full = next((outcome.error for outcome in outcomes.values() if outcome.state == "full"), "")
         self._settle(outcomes)
 
-    def _settle(self, outcomes: dict[tuple[str, ...], Outcome]) -> None:
-        """Count the runs that are over: as their workers say, and as other processes left them."""
-        left = []
-        for run in self.tally.left:
+    def _settle(self, outcomes: dict[tuple[str, ...], RunOutcome]) -> None:
+        """Count the runs that are over, whether their workers say so or other processes left a result or an error."""
+        pending = []
+        for run in self.outcome.pending:
             outcome = outcomes.get(run.overrides)
             if outcome is not None and outcome.state == "failed":
-                self.tally.failures.append((outcome.run, outcome.error))
+                self.outcome.failures.append((outcome.run, outcome.error))
             elif run.path is not None and (run.path / MARK).exists():
-                self.tally.finished += 1
-            elif run.path is not None and outcome is None and _failed(run.path) != self._failed_before[run.path]:
+                self.outcome.finished += 1
+            elif run.path is not None and outcome is None and _failure_time(run.path) != self._failed_before[run.path]:
                 report = (run.path / FAILED).read_text(encoding="utf-8")
-                self.tally.failures.append((str(run.path), report.partition("\n")[0]))
+                self.outcome.failures.append((str(run.path), report.partition("\n")[0]))
             else:
-                left.append(run)
-        self.tally.left = left
+                pending.append(run)
+        self.outcome.pending = pending
 
 
-def _failed(path: Path) -> int:
-    """When a run failed last, in nanoseconds; 0: never, or it was begun again."""
+def _failure_time(path: Path) -> int:
+    """When a run last failed, in nanoseconds since 1970; 0: never, or it was begun again since."""
     try:
         return (path / FAILED).stat().st_mtime_ns
     except OSError:

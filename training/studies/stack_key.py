@@ -1,6 +1,7 @@
-"""Which runs are trained as one: `stack=100`, or `stack.seeds=10 stack.folds=10`.
+"""The keys `stack`, `stack.seeds` and `stack.folds`, which train several runs as one.
 
-Only runs that differ in seed and fold alone can be; what they have in common is composed, read and compiled once.
+Only runs that differ in nothing but seed and fold can be trained as one; the rest of their configuration is composed,
+and their data read, once.
 """
 
 import math
@@ -8,30 +9,31 @@ from collections.abc import Mapping, Sequence
 
 from cells.errors import UserError
 
-KEYS = ("stack", "stack.seeds", "stack.folds")
+STACK_KEYS = ("stack", "stack.seeds", "stack.folds")
 
 MULTIRUN = "hydra.mode=MULTIRUN"
-"""What they imply: -m, as an override."""
+"""The option -m, as an override; implied by the keys above."""
 
 Values = Mapping[str, list[str]]
-"""What a command varies: the values of each key, as overrides such as "cell=C1"."""
+"""The values of each key that a command varies, as overrides such as "cell=C1"."""
 
 
-def asked(given: Values, n_folds: int) -> tuple[int, Values]:
-    """How many runs at most are trained as one, and which seeds and folds that adds to a command.
+def expand_stack(given: Values, n_folds: int) -> tuple[int, Values]:
+    """The largest number of runs trained as one, and the seeds and folds that this adds to a command.
 
     `stack.seeds=10` stands for ten seeds from `seed=` on, `stack.folds=10` for ten folds from `fold=` on. `stack=K`
-    stands, where the command names neither, for the first K folds of seed 0 if there are so many, else for all folds of
-    as many seeds as K runs take: `stack=15` is 20 runs, in stacks of at most 15.
+    alone limits the size of a stack. If the command names neither seed nor fold, it also stands for the first K folds
+    of seed 0, or, if there are fewer than K folds, for all folds of as many seeds as K runs need: with ten folds,
+    `stack=15` is 20 runs in stacks of at most 15.
 
     Args:
-        given: on the command line, and by an experiment.
-        n_folds: how many folds there are, if the command does not say.
+        given: on the command line and in the experiment.
+        n_folds: the number of folds, unless the command sets it.
 
     Raises:
-        UserError: a number is none, or below 1, or there are not so many folds, or both forms are given.
+        UserError: a value is no whole number, is too small or too large, or both forms are given.
     """
-    numbers = {key: _number(given[key]) for key in KEYS if key in given}
+    numbers = {key: _number(given[key]) for key in STACK_KEYS if key in given}
     if len(given.get("n_folds", [])) == 1:
         n_folds = _number(given["n_folds"])
     if "features" in given and "protocol=walk_forward" not in given.get("protocol", []):
@@ -71,9 +73,9 @@ def _all_folds(given: Values, size: int, n_folds: int) -> Values:
     }
 
 
-def several_if_stacked(arguments: list[str]) -> None:
-    """Let `stack=` mean -m as well: it names several runs."""
+def imply_multirun(arguments: list[str]) -> None:
+    """Add -m to a command line that has one of `STACK_KEYS`, because they stand for several runs."""
     for place, argument in enumerate(arguments):
-        if argument.partition("=")[0] in KEYS:
-            arguments.insert(place, MULTIRUN)  # here, because overrides stand together
+        if argument.partition("=")[0] in STACK_KEYS:
+            arguments.insert(place, MULTIRUN)  # here, because Hydra wants all overrides in one place
             return

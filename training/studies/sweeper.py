@@ -1,4 +1,4 @@
-"""Hydra's answer to -m and experiment=. Hydra looks for plugins in folders of this name, and nowhere else."""
+"""Hydra's sweeper for -m and experiment=: does all runs of a study that are not finished."""
 
 import socket
 import time
@@ -14,38 +14,29 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from training.studies import launchers, progress
-from training.studies.outcome import announce, end
-from training.studies.retries import Rounds
-from training.studies.study import Plan, Planned, Study, plan
-from training.studies.worker import Outcome
-
-Place = Mapping[str, str | int | float]
-"""What a job is told of its study, see conf/hydra/sweeper/study.yaml."""
+from training.studies.grid import Grid
+from training.studies.job import Job
+from training.studies.outcome import RunOutcome, announce, conclude
+from training.studies.retries import Retries
+from training.studies.study_plan import PlannedRun, StudyPlan, plan_study
 
 
 class StudySweeper(Sweeper):
-    """Makes all combinations of what an experiment and the command line vary, but for the finished ones.
+    """Does every combination of the values that an experiment and the command line vary, except finished runs.
 
-    Hydra's own sweeper composes each run twice, which takes a sixth of a second, before train.py sees that it is
-    finished. Here runs that differ in seed and fold only are composed once, and finished ones are not launched.
+    Hydra's own sweeper composes each run twice, for a sixth of a second, before train.py sees that it is finished.
+    This one composes runs that differ in seed and fold alone only once, and does not launch finished ones.
 
     Args:
-        params: of an experiment, see conf/hydra/sweeper/study.yaml.
-        one_of: likewise.
-        place, together: for the jobs, which read them from their configuration.
+        params, one_of: an experiment's, see conf/hydra/sweeper/study.yaml.
+        job: not for the sweeper; jobs read it from their configuration, see `Job`.
     """
 
-    def __init__(
-        self,
-        params: Mapping[str, Any],
-        one_of: Sequence[Mapping[str, Any]],
-        place: Mapping[str, Any],
-        together: Sequence[Sequence[int]],
-    ):
+    def __init__(self, params: Mapping[str, Any], one_of: Sequence[Mapping[str, Any]], job: Mapping[str, Any]):
         self.params, self.one_of = params, one_of
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take what Hydra composed."""
+        """Take over what Hydra composed."""
         self.loader, self.given = hydra_context.config_loader, config
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
@@ -54,64 +45,62 @@ class StudySweeper(Sweeper):
         self.workers = launchers.workers(config.hydra.launcher)
 
     def sweep(self, arguments: list[str]) -> None:
-        """Make the runs.
+        """Do the study's runs.
 
         Raises:
-            UserError: some of them failed, and have been listed; or the command line makes no sense.
+            UserError: the command line makes no sense, or runs failed, which have been listed.
         """
         parser = OverridesParser.create(config_loader=self.loader)
-        study = Study.read(self.params, self.one_of, arguments, parser, self.given.n_folds)
-        planned = plan(study.runs(), self._compose, parser)
-        announce(planned)
-        if not planned.todo:
+        grid = Grid.read(self.params, self.one_of, arguments, parser, self.given.n_folds)
+        plan = plan_study(grid.runs(), self._compose, parser)
+        announce(plan)
+        if not plan.todo:
             return
-        record = progress.record(Path(self.given.runs_dir), planned.folders)
-        place: Place = {
-            "finished": len(planned.finished),
-            "total": len(planned.finished) + len(planned.todo),
-            "since": time.time(),
-            "study": str(record),
-            "host": socket.gethostname(),
-            "version": launchers.version(),
-        }
-        self._make(planned, study.stack, place)
+        study = Job(
+            first=1,
+            replicates=[],
+            finished=len(plan.finished),
+            total=plan.total,
+            since=time.time(),
+            record=str(progress.write_record(Path(self.given.runs_dir), plan.folders)),
+            host=socket.gethostname(),
+            version=launchers.program_version(),
+        )
+        self._run(plan, grid.stack, study)
 
-    def _make(self, planned: Plan, stack: int, place: Place) -> None:
-        def launch(stacks: list[list[Planned]]) -> list[list[Outcome]]:
-            number = len(planned.finished) + rounds.tally.over + 1
+    def _run(self, plan: StudyPlan, stack: int, study: Job) -> None:
+        """Launch the runs to do, as jobs like `study`."""
+
+        def launch(stacks: list[list[PlannedRun]]) -> list[list[RunOutcome]]:
+            first = len(plan.finished) + retries.outcome.over + 1
             jobs = []
-            for members in stacks:
-                jobs.append([*self._overrides(members), _told({"number": number, **place})])
-                number += len(members)
+            for runs in stacks:
+                jobs.append(self._overrides(runs, study._replace(first=first)))
+                first += len(runs)
             return [job.return_value for job in self.launch(jobs, initial_job_idx=0)]
 
         def line() -> str:
-            return str(progress.standing(planned.folders, float(place["since"])))
+            return str(progress.progress_of(plan.folders, study.since))
 
-        rounds = Rounds(planned.todo, launch, stack, self.workers.at_once, self.workers.apart)
-        if self.workers.apart:
-            launchers.let_workers_import()
-        # A stack's runs are heard of when all of them are over.
-        with nullcontext() if self.workers.heard and stack == 1 else progress.shown(line):
-            tally = rounds.make()
-        end(planned, tally, in_full=self.workers.apart)
+        retries = Retries(plan.todo, launch, stack, self.workers.at_once, self.workers.separate)
+        if self.workers.separate:
+            launchers.export_python_path()
+        # A stack prints its lines only when all of its runs are over.
+        with nullcontext() if self.workers.share_terminal and stack == 1 else progress.progress_line(line):
+            outcome = retries.run()
+        conclude(plan, outcome, in_full=self.workers.separate)
 
-    def _overrides(self, members: Sequence[Planned]) -> list[str]:
-        """Of the job that makes these runs."""
-        one = members[0]
-        there = launchers.surroundings(one.config, self.workers.threads) if self.workers.apart else ()
-        if len(members) == 1:
-            return [*one.overrides, *there]
-        return [*one.heavy, *there, f"hydra.sweeper.together={[[run.seed, run.fold] for run in members]}"]
+    def _overrides(self, runs: Sequence[PlannedRun], job: Job) -> list[str]:
+        """The command line of the job that does these runs."""
+        first = runs[0]
+        surroundings = launchers.worker_overrides(first.config, self.workers.threads) if self.workers.separate else ()
+        if len(runs) == 1:
+            return [*first.overrides, *surroundings, job.override]
+        replicates = [[run.seed, run.fold] for run in runs]
+        return [*first.shared, *surroundings, job._replace(replicates=replicates).override]
 
     def _compose(self, overrides: list[str]) -> DictConfig:
         config: DictConfig = self.loader.load_sweep_config(self.given, overrides)
         with open_dict(config):
-            del config["hydra"]  # as in the configuration that the run gets
+            del config["hydra"]  # a run's configuration has none either
         return config
-
-
-def _told(place: Place) -> str:
-    """The override that tells a job its place in the study."""
-    values = [f"{key}: {launchers.quoted(value) if isinstance(value, str) else value}" for key, value in place.items()]
-    return f"hydra.sweeper.place={{{', '.join(values)}}}"

@@ -1,108 +1,85 @@
-"""What becomes of a job's runs: found finished, made, or failed, which stops no other run of the same command."""
+"""The worker: does the runs of one job, except finished ones. A run that fails stops no other run of the command."""
 
-import csv
-import functools
 import logging
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from cells.alterations import Alteration
 from conf.command_line import MISTAKES, TRACEBACKS_WANTED, message, one_of_several, report
 from conf.configuration import check
 from training.run import startup
-from training.run.errors import DiskFullError, HeldError, is_full
+from training.run.errors import DiskFullError, HeldError, is_disk_full
 from training.run.folder import FAILED, Member, RunFolder
-from training.run.leases import Wait, holder
-from training.studies.launchers import check_place
-from training.studies.progress import REPLACE, remaining
+from training.run.leases import LeaseWatcher, holder
+from training.studies.job import Job
+from training.studies.job_lines import print_outcome, print_start, run_name
+from training.studies.outcome import RunOutcome
 
 log = logging.getLogger("lstm-cs")
 
-SCORES = ("macro_f1", "rmse")
-"""What the line of a run shows; each kind of run has one of them."""
-
-_full: list[DiskFullError] = []
-"""Why this process makes no more runs."""
+_disk_full: list[DiskFullError] = []
+"""Why this process begins no more runs."""
 
 
-class Outcome(NamedTuple):
-    """What became of a run.
+def work(config: DictConfig) -> list[RunOutcome]:
+    """Do the runs of one job of the command line.
 
-    Attributes:
-        run: its name.
-        state: "elsewhere": another process makes it; "full": it was not made or not finished for want of disk space.
-        error: why there is no result, in one line.
-    """
-
-    run: str
-    state: Literal["finished", "failed", "elsewhere", "full"]
-    error: str = ""
-
-
-def work(config: DictConfig) -> list[Outcome]:
-    """Make the runs of one job of the command line, but for the finished ones.
-
-    The error of a single run is the command's. That of one among several is shown and returned, and the others go on.
-    A run's folder keeps the error if it is there by then: among several it is made first, for a single run when the
-    training begins.
+    The error of a command's only run is the command's error, and there are no outcomes. In a study the error is
+    printed and returned, and the other runs go on. A run's folder keeps the error once the folder exists: in a study
+    from the start, for a single run from the beginning of its training.
 
     Args:
         config: of the job.
     """
     if one_of_several():
-        return _several(config)
+        return _work_in_study(config)
     try:
-        _alone(config)
+        _work_alone(config)
     except MISTAKES as error:
         if TRACEBACKS_WANTED:
             raise
-        sys.exit(f"Error: {message(error)}")  # raised further, Hydra would print a line of its own first
+        sys.exit(f"Error: {message(error)}")  # Hydra would print a line of its own before an exception
     return []
 
 
-def _alone(config: DictConfig) -> None:
-    (member,) = _members(config)
+def _work_alone(config: DictConfig) -> None:
+    (member,) = _members(config, [])
     folder = member.folder
     if not folder.is_finished() and (there := holder(folder.path)) is not None:
-        log.info("%s is being made by %s; waiting whether that still lives.", folder.path, there)
-        if not Wait().until_one_is_free({folder.path}):
+        log.info("%s is being trained by %s; waiting to see whether that process is alive.", folder.path, there)
+        if not LeaseWatcher().wait_for_one({folder.path}):
             raise HeldError(folder.path, there)
     if folder.is_finished():
         log.info("%s is finished; nothing to do.", folder.path)
     else:
-        _make([member])
+        _train([member])
 
 
-def _members(config: DictConfig) -> list[Member]:
-    """The runs that a job's configuration stands for."""
-    hydra = HydraConfig.get()
-    check(config, hydra.overrides.task)
-    together = hydra.sweeper.get("together") or [[config.seed, config.fold]]
+def _members(config: DictConfig, replicates: Sequence[Sequence[int]]) -> list[Member]:
+    """The runs of a job: one for each [seed, fold] of `replicates`, or the run of `config` if there are none."""
+    check(config, HydraConfig.get().overrides.task)
     members = []
-    for seed, fold in together:
-        one = config.copy()
-        one.seed, one.fold = seed, fold
-        check(one)
-        members.append(Member(one, RunFolder.of(one)))
+    for seed, fold in replicates or [[config.seed, config.fold]]:
+        own = config.copy()
+        own.seed, own.fold = seed, fold
+        check(own)
+        members.append(Member(own, RunFolder.of(own)))
     return members
 
 
-def _make(members: Sequence[Member]) -> None:
-    """Make runs; those that an error leaves without a result have failed, unless it is the disk's."""
+def _train(members: Sequence[Member]) -> None:
+    """Train runs. Those that an error leaves without a result have failed, unless the disk is full."""
     try:
         with _disk_errors_once():
             _fit(members)
     except HeldError:
         raise
     except Exception as error:
-        if is_full(error):
+        if is_disk_full(error):
             raise DiskFullError(members[0].folder.path) from error
         for member in members:
             if not member.folder.is_over:
@@ -114,7 +91,7 @@ def _make(members: Sequence[Member]) -> None:
 
 
 def _fit(members: Sequence[Member]) -> None:
-    # Torch and Lightning take seconds to import: only after everything that can be refused was refused.
+    # Torch and Lightning take seconds to import: first everything that can be refused is refused.
     log.info("Loading torch and Lightning ...")
     startup.import_lightning()
     if len(members) > 1 or members[0].folder.stack_checkpoint.exists():
@@ -129,137 +106,83 @@ def _fit(members: Sequence[Member]) -> None:
 
 @contextmanager
 def _disk_errors_once() -> Iterator[None]:
-    """TensorBoard's thread prints that the disk is full, with a traceback, and then raises it where it is seen."""
+    """Keep TensorBoard's thread from printing that the disk is full: it raises the same error in the main thread."""
     before = threading.excepthook
-    threading.excepthook = lambda given: None if is_full(given.exc_value) else before(given)
+    threading.excepthook = lambda given: None if is_disk_full(given.exc_value) else before(given)
     try:
         yield
     finally:
         threading.excepthook = before
 
 
-def _several(config: DictConfig) -> list[Outcome]:
+def _work_in_study(config: DictConfig) -> list[RunOutcome]:
+    job = Job.current()
     try:
-        check_place(HydraConfig.get().sweeper.place)
-        members = _members(config)
+        job.check_machine()
+        members = _members(config, job.replicates)
     except MISTAKES as error:
-        outcome = Outcome(" ".join(HydraConfig.get().overrides.task), "failed", message(error))
-        _say(0, outcome)
-        return [outcome] * max(1, len(HydraConfig.get().sweeper.together))
-    taken = [_taken(member) for member in members]
-    mine = [member for member, outcome in zip(members, taken, strict=True) if outcome is None]
-    ended_by = _tried(mine) if mine else None
-    outcomes = [outcome or _outcome(member, ended_by) for member, outcome in zip(members, taken, strict=True)]
+        outcome = RunOutcome(" ".join(HydraConfig.get().overrides.task), "failed", message(error))
+        print_outcome(0, outcome)
+        return [outcome] * max(1, len(job.replicates))
+    refused = [_claim(member.folder) for member in members]
+    mine = [member for member, outcome in zip(members, refused, strict=True) if outcome is None]
+    ended_by = _train_in_study(mine) if mine else None
+    outcomes = [outcome or _outcome(member.folder, ended_by) for member, outcome in zip(members, refused, strict=True)]
     for k, (member, outcome) in enumerate(zip(members, outcomes, strict=True)):
-        _say(k, outcome, _result(member) if outcome.state == "finished" else "")
+        print_outcome(k, outcome, member)
     return outcomes
 
 
-def _taken(member: Member) -> Outcome | None:
-    """What keeps a run from being made here, or None: it is claimed."""
-    folder, name = member.folder, _name(member.folder)
+def _claim(folder: RunFolder) -> RunOutcome | None:
+    """Claim a run for this process; an outcome means that it is not to be trained here."""
     try:
-        if _full:
-            raise _full[0]
+        if _disk_full:
+            raise _disk_full[0]
         if not folder.is_finished():
             folder.claim()
-        if folder.is_finished():  # by another command, since this one began
+        if folder.is_finished():  # maybe by another command since this one began
             folder.release()
-            return Outcome(name, "finished")
+            return RunOutcome(run_name(folder), "finished")
     except MISTAKES as error:
         return _without_result(folder, error)
     return None
 
 
-def _tried(members: Sequence[Member]) -> Exception | None:
-    """Make runs; the error that ended it."""
-    if sys.stdout.isatty():
-        more = f" and {len(members) - 1} more" if len(members) > 1 else ""
-        print(f"{REPLACE}{_place(0)} {_name(members[0].folder)}{more} ...", end="", flush=True)
+def _train_in_study(members: Sequence[Member]) -> Exception | None:
+    """Train runs, and return the error that ended it."""
+    print_start(members)
     try:
         with _quiet():
-            _make(members)
+            _train(members)
     except Exception as error:
         if isinstance(error, DiskFullError):
-            _full.append(error)
+            _disk_full.append(error)
         return error
     return None
 
 
-def _outcome(member: Member, error: Exception | None) -> Outcome:
-    """Of a run that was tried."""
-    folder = member.folder
+def _outcome(folder: RunFolder, error: Exception | None) -> RunOutcome:
+    """The outcome of a run after its training, which `error` may have ended."""
     if folder.is_finished():
-        return Outcome(_name(folder), "finished")
+        return RunOutcome(run_name(folder), "finished")
     if error is None:
-        return Outcome(_name(folder), "failed", folder.failure or "it ended without a result")
+        return RunOutcome(run_name(folder), "failed", folder.failure or "it ended without a result")
     return _without_result(folder, error)
 
 
-def _without_result(folder: RunFolder, error: Exception) -> Outcome:
-    name, text = _name(folder), folder.failure or message(error)
+def _without_result(folder: RunFolder, error: Exception) -> RunOutcome:
+    name, text = run_name(folder), folder.failure or message(error)
     if isinstance(error, HeldError) and not folder.is_over:
-        return Outcome(name, "elsewhere", text)
+        return RunOutcome(name, "elsewhere", text)
     if isinstance(error, DiskFullError) and not folder.is_over:
-        return Outcome(name, "full", text)
+        return RunOutcome(name, "full", text)
     kept = "" if isinstance(error, MISTAKES) else f" (traceback in {folder.path / FAILED})"
-    return Outcome(name, "failed", f"{text}{kept}")
-
-
-def _name(folder: RunFolder) -> str:
-    run = folder.identity
-    learnt_from = run["features" if "features" in run else "data"]["name"]
-    window = f" window {run['window']}" if "window" in run else ""
-    cell = Alteration(**run["cell"]).name
-    return f"{learnt_from} {run['model']['name']} {cell}{window} seed {run['seed']} fold {run['fold']}"
-
-
-def _result(member: Member) -> str:
-    """Of a finished run; what has to be known of its data is said once."""
-    with open(member.folder.path / "metrics.csv", newline="", encoding="utf-8") as file:
-        *_, row = csv.DictReader(file)
-    for note in (row.get("warning"), member.config.get("data", {}).get("note")):
-        if note:
-            _say_once(note)
-    score = next(score for score in SCORES if score in row)
-    return f"{score} {float(row[score]):.3f}, {float(row['seconds']):.1f} s"
-
-
-@functools.cache
-def _say_once(line: str) -> None:
-    _print(line)
-
-
-def _say(k: int, outcome: Outcome, result: str = "") -> None:
-    """The line of the job's run number `k`."""
-    says = {
-        "finished": f"{outcome.run}: {result}",
-        "failed": f"{outcome.run} FAILED: {outcome.error.rstrip('.')}",
-        "elsewhere": f"{outcome.run}: left to another process",
-        "full": f"{outcome.run}: not made, the disk is full",
-    }
-    _print(f"{_place(k)} {says[outcome.state]}{_time_left(k)}")
-
-
-def _print(line: str) -> None:
-    print((REPLACE if sys.stdout.isatty() else "") + line, flush=True)
-
-
-def _place(k: int) -> str:
-    place = HydraConfig.get().sweeper.place
-    return f"[{place.number + k}/{place.total}]"
-
-
-def _time_left(k: int) -> str:
-    """At the speed of this command's runs so far."""
-    place = HydraConfig.get().sweeper.place
-    done, left = place.number + k - place.finished, place.total - place.number - k
-    return f"; {remaining((time.time() - place.since) / done * left)}" if left else ""
+    return RunOutcome(name, "failed", f"{text}{kept}")
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """A run among others has one line; TensorBoard shows its epochs."""
+    """A run of a study prints one line; its epochs are in TensorBoard."""
     log.setLevel(logging.WARNING)
     try:
         yield

@@ -17,9 +17,9 @@ TEXTS = {"vocabulary": 10, "classes": 3, "max_length": 6}
 MARKET = {"features": 6}
 
 
-def test_each_leaves_what_a_run_leaves_on_the_same_documents(train: Command, tmp_path: Path) -> None:
+def test_each_leaves_what_a_run_leaves_on_the_same_documents(train_here: Command, tmp_path: Path) -> None:
     command = ("-m", "model=transformer,tfidf", "data=robo", "epochs=2", "patience=null", "test_epoch=last")
-    done = train(*command)
+    done = train_here(*command)
     assert (done.returncode, done.stderr) == (0, "")
 
     runs = {path.parts[-4]: path.parent for path in tmp_path.rglob("metrics.csv")}
@@ -37,7 +37,7 @@ def test_each_leaves_what_a_run_leaves_on_the_same_documents(train: Command, tmp
     (words,) = weights["net.idf"]
     assert weights == {"net.idf": (words,), "net.dense.weight": (5, words), "net.dense.bias": (5,)}
     assert set(rows["parameters"]) == {5 * words + 5}
-    assert "All 2 runs are finished" in train(*command).stdout
+    assert "All 2 runs are finished" in train_here(*command).stdout
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Who makes a run, when several processes or machines want to."""
+"""Who trains a run, when several processes or machines want to."""
 
 import os
 import re
@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,76 +17,91 @@ from cells.errors import UserError
 from training.run import leases
 from training.run.errors import HeldError
 from training.run.folder import RunFolder
-from training.run.leases import MARKER, Claim, Wait, holder
+from training.run.leases import LEASE_FILE, Lease, LeaseStates, LeaseWatcher, holder
 
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
-from training.claims import Claim
-claim = Claim(Path(sys.argv[1]))
-print(claim.take(), flush=True)
-time.sleep(60)
+from training.run import leases
+leases.HEARTBEAT = 0.1
+lease = leases.Lease(Path(sys.argv[1]))
+print(lease.take(), flush=True)
+sys.stdin.read()
 """
 
 
-@pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in (("DURATION", 0.9), ("HEARTBEAT", 0.15), ("SURE", 1.5)):
-        monkeypatch.setattr(leases, name, seconds)
-    monkeypatch.setenv("LSTM_CS_LEASE", "0.9")
+@contextmanager
+def elsewhere(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that has the lease until the end of the block."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)],
+        env={**os.environ, "LSTM_CS_LEASE": str(leases.DURATION)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True\n"
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def elsewhere(folder: Path) -> "subprocess.Popen[str]":
-    """Another process that has the lease."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "True\n"
-    return process
-
-
-def on_another_machine(folder: Path) -> None:
-    """What is left of a lease of a process there, which died."""
-    lease = SoftFileLease(folder / MARKER, lease_duration=leases.DURATION)
+def left_by_another_machine(folder: Path) -> None:
+    """Leave the lease of a process that died on another machine."""
+    lease = SoftFileLease(folder / LEASE_FILE, lease_duration=leases.DURATION)
     lease.acquire()
-    text = (folder / MARKER).read_text()
+    text = (folder / LEASE_FILE).read_text()
     lease.release()
-    (folder / MARKER).write_text(re.sub("^host=.*$", "host=far-away", text, flags=re.MULTILINE))
+    (folder / LEASE_FILE).write_text(re.sub("^host=.*$", "host=far-away", text, flags=re.MULTILINE))
 
 
-def test_one_process_has_a_lease_until_it_gives_it_back(tmp_path: Path) -> None:
+@pytest.mark.processes
+def test_a_process_has_a_lease_as_long_as_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The holder touches its lease every 0.1 s: only if it stood still for 4 s would the lease be free.
+    for name, seconds in (("DURATION", 4.0), ("HEARTBEAT", 0.1), ("PATIENCE", 5.0)):
+        monkeypatch.setattr(leases, name, seconds)
     with elsewhere(tmp_path) as process:
         assert holder(tmp_path) == (os.uname().nodename, process.pid)
-        time.sleep(2 * leases.DURATION)  # it touches it
-        assert not Claim(tmp_path).take()
-        assert Wait().look([tmp_path]) == ({tmp_path}, set())
-        assert not Wait().until_one_is_free({tmp_path})
+        assert not Lease(tmp_path).take()
+        assert LeaseWatcher().look([tmp_path]) == LeaseStates(held={tmp_path}, abandoned=set())
+        assert not LeaseWatcher().wait_for_one({tmp_path})
         process.send_signal(signal.SIGKILL)
-    assert holder(tmp_path) is None
-    claim = Claim(tmp_path)
-    assert claim.take()  # at once: the process is dead
-    assert claim.is_ours
-    claim.release()
+        process.wait()
+        assert holder(tmp_path) is None
+        lease = Lease(tmp_path)
+        assert lease.take()  # at once: the process is dead
+    assert lease.is_ours
+    lease.release()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lease_of_another_machine_is_free_when_nobody_touched_it_for_long_enough(tmp_path: Path) -> None:
-    on_another_machine(tmp_path)
-    assert not Claim(tmp_path).take()
+def test_a_lease_of_another_machine_is_free_when_nobody_touched_it_for_its_duration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "DURATION", 0.6)
+    monkeypatch.setattr(leases, "HEARTBEAT", 0.1)
     begin = time.monotonic()
-    assert Wait().until_one_is_free({tmp_path})
+    left_by_another_machine(tmp_path)
+    assert LeaseWatcher().wait_for_one({tmp_path})
     assert time.monotonic() - begin > 0.5 * leases.DURATION
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_fresh_lease_of_another_machine_is_held(tmp_path: Path) -> None:
+    left_by_another_machine(tmp_path)
+    assert not Lease(tmp_path).take()
+    assert holder(tmp_path) is not None
+
+
+@pytest.mark.processes
 def test_a_run_that_was_taken_over_is_not_finished_by_its_first_holder(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run", {"seed": 0})
     run.claim()
-    (run.path / MARKER).unlink()  # as if it had stood still for too long
+    (run.path / LEASE_FILE).unlink()  # as if it had stood still for too long
     with elsewhere(run.path) as process:
-        with pytest.raises(HeldError, match=rf"is being made by \S+ \(pid {process.pid}\)"):
+        with pytest.raises(HeldError, match=rf"is being trained by \S+ \(pid {process.pid}\)"):
             run.finish()
         run.fail("not ours to say")
-        process.kill()
     assert not {"finished", "failed"} & {path.name for path in run.path.iterdir()}
 
 

@@ -1,14 +1,16 @@
-"""The command line, run as a user runs it."""
+"""The command line, as a user runs it: each kind of behaviour once in a process of its own, the rest in this one."""
 
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import PROJECT, Command
+from conftest import PROJECT, Command, one_line_error, train_here_in
+from interrupting import interrupted
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from text_data import lay_out
@@ -25,15 +27,9 @@ def scores(run: Path) -> pd.DataFrame:
     return pd.read_csv(run / "metrics.csv").drop(columns="seconds")
 
 
-def assert_one_line_error(done: subprocess.CompletedProcess[str], *says: str) -> None:
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stderr.startswith("Error: "), done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
-    for text in says:
-        assert text in done.stderr
-
-
-def test_a_run_leaves_everything_behind_and_is_not_repeated(train: Command, tmp_path: Path) -> None:
+def test_a_run_leaves_everything_behind_and_is_not_repeated(
+    train: Command, train_here: Command, tmp_path: Path
+) -> None:
     command = ("cell=C1", "epochs=2", *SMALL)
     done = train(*command)
     assert done.returncode == 0, done.stderr
@@ -62,14 +58,14 @@ def test_a_run_leaves_everything_behind_and_is_not_repeated(train: Command, tmp_
     assert max(written, key=lambda name: written[name]) == "finished"
 
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    again = train(*command)
+    again = train_here(*command)
     assert again.returncode == 0
     assert "is finished" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
-def test_tensorboard_shows_scores_states_gates_confusions_and_texts(train: Command, tmp_path: Path) -> None:
-    assert train("cell=H2", "epochs=2", *SMALL).returncode == 0
+def test_tensorboard_shows_scores_states_gates_confusions_and_texts(train_here: Command, tmp_path: Path) -> None:
+    assert train_here("cell=H2", "epochs=2", *SMALL).returncode == 0
     events = EventAccumulator(str(only_run(tmp_path)))
     events.Reload()
     tags = events.Tags()
@@ -83,44 +79,46 @@ def test_tensorboard_shows_scores_states_gates_confusions_and_texts(train: Comma
     assert len(events.Scalars("test/macro_f1")) == 1
 
 
-def test_a_sweep_is_skipped_when_it_is_repeated(train: Command, tmp_path: Path) -> None:
+def test_a_sweep_is_skipped_when_it_is_repeated(train_here: Command, tmp_path: Path) -> None:
     command = ("-m", "cell=baseline,C1", "seed=0,1", "epochs=1", *SMALL)
-    done = train(*command)
+    done = train_here(*command)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(list(tmp_path.rglob("finished"))) == 4
-    again = train(*command)
+    again = train_here(*command)
     assert again.stdout == "All 4 runs are finished; nothing to do.\n"
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_run_resumes_to_the_same_numbers(train: Command, tmp_path: Path, how: signal.Signals) -> None:
-    # so large a learning rate that most epochs are no better than the best so far
-    command = ("cell=C4", "epochs=9", "model.dropout=0.5", *SMALL, "lr=0.2")
-    assert train(*command, "runs_dir=whole").returncode == 0
+# so large a learning rate that most epochs are no better than the best so far
+LONG = ("cell=C4", "epochs=9", "model.dropout=0.5", *SMALL, "lr=0.2")
 
-    interrupted = [sys.executable, PROJECT / "train.py", *command, "runs_dir=broken"]
-    with subprocess.Popen(
-        interrupted, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("epoch   6"):  # so the end of epoch 5 is safe
-                process.send_signal(how)
-                break
-        output, errors = process.communicate()
-    broken = only_run(tmp_path / "broken")
-    assert not (broken / "finished").exists(), output
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert train_here_in(folder, *LONG).returncode == 0
+    return only_run(folder)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_run_resumes_to_the_same_numbers(
+    train_here: Command, whole: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    stopped = interrupted(tmp_path, how, *LONG, "runs_dir=broken", epoch=6)
+    assert "epoch   5" in stopped.stdout
+    assert not (only_run(tmp_path / "broken") / "finished").exists()
     if how == signal.SIGINT:
-        assert process.returncode == 130
-        assert "Traceback" not in errors
-        assert "goes on" in errors
+        assert "Traceback" not in stopped.stderr
+        assert "goes on" in stopped.stderr
 
     (tmp_path / "broken").rename(tmp_path / "moved")
-    resumed = train(*command, "runs_dir=moved")
+    resumed = train_here(*LONG, "runs_dir=moved")
     assert resumed.returncode == 0, resumed.stderr
     assert "resuming" in resumed.stdout
     assert "epoch   5" not in resumed.stdout
-    whole, moved = only_run(tmp_path / "whole"), only_run(tmp_path / "moved")
+    assert "epoch   6" in resumed.stdout
+    moved = only_run(tmp_path / "moved")
     pd.testing.assert_frame_equal(scores(moved), scores(whole), check_exact=True)
     assert (moved / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
@@ -131,15 +129,16 @@ def test_an_interrupted_run_resumes_to_the_same_numbers(train: Command, tmp_path
         assert steps == [7 * (epoch + 1) - 1 for epoch in range(9)], name  # 419 documents are 7 batches
 
 
-def test_a_run_killed_after_it_had_stopped_early_trains_no_more(train: Command, tmp_path: Path) -> None:
+@pytest.mark.processes
+def test_a_run_killed_after_it_had_stopped_early_trains_no_more(train_here: Command, tmp_path: Path) -> None:
     command = ("epochs=30", "cell=C1", *SMALL, "lr=0.2", "patience=2")
-    assert train(*command, "runs_dir=whole").returncode == 0
-    interrupted = [sys.executable, "-c", KILLED_BEFORE_ITS_TEST, *command, "runs_dir=broken"]
-    killed = subprocess.run(interrupted, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    resumed = train(*command, "runs_dir=broken")
+    assert train_here(*command, "runs_dir=whole").returncode == 0
+    killed = [sys.executable, "-c", KILLED_BEFORE_ITS_TEST, *command, "runs_dir=broken"]
+    done = subprocess.run(killed, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    resumed = train_here(*command, "runs_dir=broken")
     assert resumed.returncode == 0, resumed.stderr
-    assert "epoch  " in killed.stdout
+    assert "epoch  " in done.stdout
     assert "train/loss" not in resumed.stdout
     pd.testing.assert_frame_equal(
         scores(only_run(tmp_path / "broken")), scores(only_run(tmp_path / "whole")), check_exact=True
@@ -155,8 +154,8 @@ runpy.run_path({str(PROJECT / "train.py")!r}, run_name="__main__")
 """
 
 
-def test_a_formula_of_the_users_own(train: Command, tmp_path: Path) -> None:
-    done = train("cell.current='c * relu(o)'", "cell.hidden='h * sigmoid(c)'", "epochs=1", *SMALL)
+def test_a_formula_of_the_users_own(train_here: Command, tmp_path: Path) -> None:
+    done = train_here("cell.current='c * relu(o)'", "cell.hidden='h * sigmoid(c)'", "epochs=1", *SMALL)
     assert done.returncode == 0, done.stderr
     assert OmegaConf.load(only_run(tmp_path) / "config.yaml").cell.current == "c * relu(o)"
 
@@ -182,14 +181,19 @@ def test_a_formula_of_the_users_own(train: Command, tmp_path: Path) -> None:
         (["data_dir=${nowhere}"], "nowhere"),
     ],
 )
-def test_mistakes_are_one_line(train: Command, arguments: list[str], says: str, tmp_path: Path) -> None:
+def test_mistakes_are_one_line(refused: Callable[..., str], arguments: list[str], says: str, tmp_path: Path) -> None:
     lay_out(tmp_path / "data")
-    assert_one_line_error(train(*arguments), says)
+    assert says in refused(*arguments)
     assert not list(tmp_path.rglob("finished"))
 
 
-def test_a_sweep_goes_on_after_a_failed_run_and_does_not_forget_it(train: Command, tmp_path: Path) -> None:
-    done = train("-m", "loss=hinge,sigmoid", "epochs=1", *SMALL)
+@pytest.mark.parametrize(("argument", "says"), [("cel=C1", "did you mean 'cell'"), ("fold=10", "0 to 9")])
+def test_a_mistake_is_one_line_of_a_process(train: Command, argument: str, says: str) -> None:
+    assert says in one_line_error(train(argument))
+
+
+def test_a_sweep_goes_on_after_a_failed_run_and_does_not_forget_it(train_here: Command, tmp_path: Path) -> None:
+    done = train_here("-m", "loss=hinge,sigmoid", "epochs=1", *SMALL)
     assert done.returncode == 1
     assert len(list(tmp_path.rglob("finished"))) == 1
     mistake, summary = done.stderr.splitlines()
@@ -197,16 +201,21 @@ def test_a_sweep_goes_on_after_a_failed_run_and_does_not_forget_it(train: Comman
     assert summary.startswith("Error: 1 of 2 runs failed")
 
 
-def test_a_traceback_for_who_asks(train: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_traceback_for_those_who_ask(train: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     assert "Traceback" in train("loss=hinge").stderr
 
 
-def test_the_same_folder_for_another_configuration_is_an_error(train: Command) -> None:
-    assert train("run_dir=mine", "epochs=1", *SMALL).returncode == 0
-    assert_one_line_error(train("run_dir=mine", "epochs=1", "seed=1", *SMALL), "mine", "seed")
+def test_the_same_folder_for_another_configuration_is_an_error(
+    train_here: Command, refused: Callable[..., str]
+) -> None:
+    assert train_here("run_dir=mine", "epochs=1", *SMALL).returncode == 0
+    error = refused("run_dir=mine", "epochs=1", "seed=1", *SMALL)
+    assert "mine" in error
+    assert "seed" in error
 
 
+@pytest.mark.processes
 def test_help_answers_without_importing_torch(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", PROJECT / "train.py", "--help"],

@@ -1,14 +1,16 @@
-"""The command line with `features=`, run as a user runs it."""
+"""The command line with `features=`, as a user runs it."""
 
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import PROJECT, Command
+from conftest import PROJECT, Command, one_line_error
+from interrupting import interrupted
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -24,17 +26,9 @@ def only_run(folder: Path) -> Path:
     return mark.parent
 
 
-def assert_one_line_error(done: subprocess.CompletedProcess[str], *says: str) -> None:
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stderr.startswith("Error: "), done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
-    for text in says:
-        assert text in done.stderr
-
-
-def test_a_run_leaves_everything_behind_and_is_not_repeated(train: Command, tmp_path: Path) -> None:
+def test_a_run_leaves_everything_behind_and_is_not_repeated(train_here: Command, tmp_path: Path) -> None:
     command = ("features=btc_sent", "cell=C1", *SMALL)
-    done = train(*command)
+    done = train_here(*command)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert done.stdout.count("SYNTHETIC: these prices are made up") == 2  # at the start and in the result
@@ -76,13 +70,13 @@ def test_a_run_leaves_everything_behind_and_is_not_repeated(train: Command, tmp_
     assert not {"data", "loss", "padding", "preprocess"} & {str(key) for key in config}
 
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    again = train(*command)
+    again = train_here(*command)
     assert "is finished" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
-def test_tensorboard_shows_curves_states_figure_7_and_weights(train: Command, tmp_path: Path) -> None:
-    done = train("features=btc", "model=cnn_lstm", "protocol=walk_forward", "n_folds=3", "fold=2", *SMALL)
+def test_tensorboard_shows_curves_states_figure_7_and_weights(train_here: Command, tmp_path: Path) -> None:
+    done = train_here("features=btc", "model=cnn_lstm", "protocol=walk_forward", "n_folds=3", "fold=2", *SMALL)
     assert done.returncode == 0, done.stderr
     events = EventAccumulator(str(only_run(tmp_path)))
     events.Reload()
@@ -103,13 +97,15 @@ def test_tensorboard_shows_curves_states_figure_7_and_weights(train: Command, tm
     assert rows["split"].tolist() == ["train", "val", "test"]
 
 
-def test_a_sweep_its_tables_and_its_repetition(train: Command, tmp_path: Path) -> None:
+@pytest.mark.processes
+def test_a_sweep_its_tables_and_its_repetition(train_here: Command, tmp_path: Path) -> None:
     command = ("-m", "window=3,7", "features=btc,btc_sent", "model=lstm,cnn_lstm", "sentiment=price_sign", *SMALL)
-    done = train(*command)
-    assert done.returncode == 0, done.stderr
+    done = train_here(*command)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "eval mode" not in done.stdout  # what Lightning says of the modules that runs share
     assert "WARNING: sentiment price_sign looks like the price itself" in done.stdout
     assert len(list(tmp_path.rglob("finished"))) == 8
-    again = train(*command)
+    again = train_here(*command)
     assert again.stdout == "All 8 runs are finished; nothing to do.\n"
 
     analysis = [sys.executable, "-m", "analysis", "market", str(tmp_path / "runs")]
@@ -122,8 +118,8 @@ def test_a_sweep_its_tables_and_its_repetition(train: Command, tmp_path: Path) -
     assert "SYNTHETIC" in table.stdout
 
 
-def test_a_control_is_said_at_the_start_and_in_every_result(train: Command, tmp_path: Path) -> None:
-    done = train("features=btc_sent", "control=leak", "protocol=walk_forward", "n_folds=3", "fold=2", *SMALL)
+def test_a_control_is_said_at_the_start_and_in_every_result(train_here: Command, tmp_path: Path) -> None:
+    done = train_here("features=btc_sent", "control=leak", "protocol=walk_forward", "n_folds=3", "fold=2", *SMALL)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("CONTROL: control=leak") == 2
     run = only_run(tmp_path)
@@ -140,35 +136,25 @@ def test_pictures_say_what_is_not_a_forecast_of_a_market() -> None:
     assert MarketProblem(composed(*overrides)).title == "btc_sent, window 7, lstm, control=leak (SYNTHETIC prices)"
 
 
-def test_a_sweep_says_nothing_of_modules(train: Command, tmp_path: Path) -> None:
-    done = train("-m", "features=btc", "seed=0,1", *SMALL)
-    assert done.returncode == 0
-    assert done.stderr == ""
-    assert "eval mode" not in done.stdout
-
-
 @pytest.mark.parametrize("horizon", [42, 80, 120])
-def test_long_horizons_run(train: Command, tmp_path: Path, horizon: int) -> None:
-    done = train("features=btc_sent", f"horizon={horizon}", *SMALL)
+def test_long_horizons_run(train_here: Command, tmp_path: Path, horizon: int) -> None:
+    done = train_here("features=btc_sent", f"horizon={horizon}", *SMALL)
     assert done.returncode == 0, done.stderr
     assert set(pd.read_csv(only_run(tmp_path) / "baselines.csv")["forecast"]) == {"persistence", "drift", "ar", "ridge"}
 
 
-def test_an_interrupted_run_resumes_to_the_same_numbers(train: Command, tmp_path: Path) -> None:
-    command = ("features=btc_usd", *SMALL, "epochs=6", "model=cnn_lstm")
-    assert train(*command, "runs_dir=whole").returncode == 0
-    interrupted = [sys.executable, PROJECT / "train.py", *command, "runs_dir=broken"]
-    with subprocess.Popen(interrupted, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("epoch   3"):  # so the end of epoch 2 is safe
-                process.send_signal(signal.SIGKILL)
-                break
+@pytest.mark.processes
+def test_an_interrupted_run_resumes_to_the_same_numbers(train_here: Command, tmp_path: Path) -> None:
+    command = ("features=btc_usd", *SMALL, "epochs=4", "model=cnn_lstm")
+    assert train_here(*command, "runs_dir=whole").returncode == 0
+    stopped = interrupted(tmp_path, signal.SIGKILL, *command, "runs_dir=broken", epoch=2)
+    assert "epoch   1" in stopped.stdout
     broken, whole = only_run(tmp_path / "broken"), only_run(tmp_path / "whole")
     assert not (broken / "finished").exists()
-    resumed = train(*command, "runs_dir=broken")
+    resumed = train_here(*command, "runs_dir=broken")
     assert resumed.returncode == 0, resumed.stderr
     assert "resuming" in resumed.stdout
+    assert "epoch   1" not in resumed.stdout
     for table in ("metrics", "predictions", "importance"):
         frames = [pd.read_csv(run / f"{table}.csv").drop(columns="seconds", errors="ignore") for run in (broken, whole)]
         pd.testing.assert_frame_equal(*frames, rtol=1e-5)
@@ -189,11 +175,16 @@ def test_an_interrupted_run_resumes_to_the_same_numbers(train: Command, tmp_path
         (["features=btc", "model=cnn_lstm", "model.kernel=2", "source=synthetic"], ("odd",)),
     ],
 )
-def test_mistakes_are_one_line(train: Command, tmp_path: Path, arguments: list[str], says: tuple[str, ...]) -> None:
-    assert_one_line_error(train(*arguments), *says)
+def test_mistakes_are_one_line(
+    refused: Callable[..., str], tmp_path: Path, arguments: list[str], says: tuple[str, ...]
+) -> None:
+    error = refused(*arguments)
+    for text in says:
+        assert text in error
     assert not list(tmp_path.rglob("finished"))
 
 
+@pytest.mark.processes
 def test_offline_without_files_is_one_line(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9"  # nobody listens there
     done = subprocess.run(
@@ -201,11 +192,13 @@ def test_offline_without_files_is_one_line(tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, check=False,
         env={**os.environ, "HTTPS_PROXY": nowhere, "https_proxy": nowhere, "HTTP_PROXY": nowhere},
     )  # fmt: skip
-    assert_one_line_error(done, "BTC-USD", str(Path("data") / "market"), "source=synthetic")
+    error = one_line_error(done)
+    for text in ("BTC-USD", str(Path("data") / "market"), "source=synthetic"):
+        assert text in error
 
 
-def test_the_papers_shapes_on_the_real_files(train: Command, shared_data: Path, tmp_path: Path) -> None:
-    done = train(
+def test_the_papers_shapes_on_the_real_files(train_here: Command, shared_data: Path, tmp_path: Path) -> None:
+    done = train_here(
         "features=btc_usd_sent_sp500", "sentiment=price_sign", "window=30", "epochs=1", "model.hidden=4",
         f"data_dir={shared_data}",
     )  # fmt: skip

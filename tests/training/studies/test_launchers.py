@@ -1,20 +1,26 @@
-"""Hydra's launchers for many processes and machines: what they start, what their workers are told."""
+"""Hydra's launchers for many processes and machines: the workers they start, and what a worker is told."""
 
-import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, Command, train_in
+import test_imports
+from conftest import PROJECT, train_in
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from analysis.status import status
 from cells.errors import UserError
 from conf.command_line import message
-from conf.configuration import composed
+from conf.configuration import CONF, composed
 from training.studies import launchers
+from training.studies.job import Job
+from training.studies.launchers import Workers
 
 TINY = ("data=robo", "model.embedding=4", "model.hidden=4", "epochs=1")
 
@@ -41,7 +47,7 @@ SACCT = "#!/bin/bash\necho 'JobID|State|NodeList'\necho '7_[0-1]|RUNNING|here'\n
 
 @pytest.fixture
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slurm's commands, which run an array's tasks here and now."""
+    """Put Slurm's commands on the path; they run an array's tasks here and now."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name, text in (("sbatch", SBATCH), ("srun", SRUN), ("sacct", SACCT), ("scancel", "#!/bin/bash\n")):
@@ -50,12 +56,18 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
+def without_progress(output: str) -> list[str]:
+    """The lines of a study's output but for its progress, of which a busy machine prints more."""
+    return [line for line in output.splitlines() if " waiting" not in line]
+
+
+@pytest.mark.processes
 def test_slurm_gets_an_array_of_jobs_with_the_threads_of_a_run(tmp_path: Path, slurm: None) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     queue = ("hydra/launcher=submitit_slurm", "hydra.launcher.partition=short", "hydra.launcher.cpus_per_task=2")
     done = train_in(tmp_path, "-m", "cell=baseline,C1", *TINY, *queue)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.endswith("2 runs were finished now, 0 before.\n")
+    assert without_progress(done.stdout)[-1] == "2 runs were finished now, 0 before."
     script = (tmp_path / "script").read_text()
     assert "#SBATCH --array=0-1%2" in script
     assert "#SBATCH --cpus-per-task=2" in script
@@ -64,61 +76,57 @@ def test_slurm_gets_an_array_of_jobs_with_the_threads_of_a_run(tmp_path: Path, s
     assert len(list((tmp_path / "runs").rglob("finished"))) == 2
 
 
+@pytest.mark.processes
 def test_submitit_on_this_machine_makes_an_experiment_and_status_sees_it(tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    command = ["experiment=table04_robo", "seed=0", "fold=0", "cell=baseline,C1", *TINY[1:-1], "epochs=8"]
+    runs = tmp_path / "my runs"
+    command = ["experiment=table04_robo", "seed=0", "fold=0", "cell=baseline,C1", *TINY[1:]]
     study = subprocess.Popen(
-        [sys.executable, str(PROJECT / "train.py"), *command, "hydra/launcher=submitit_local", "runs_dir=my runs"],
+        [sys.executable, str(PROJECT / "train.py"), *command, "hydra/launcher=submitit_local", f"runs_dir={runs}"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    seen = set()
-    while study.poll() is None:
-        if list(tmp_path.glob("my runs/.studies/*.json")):
-            seen.add(status(tmp_path / "my runs").splitlines()[-1].strip().split(",", 1)[0])
+    while study.poll() is None and not list(runs.glob(".studies/*.json")):
+        time.sleep(0.01)
+    seen = status(runs)  # the study has just begun: its workers import for seconds before they claim a run
     output, errors = study.communicate()
     assert study.returncode == 0, output + errors
-    assert output == "2 runs.\n2 runs were finished now, 0 before.\n"
-    assert "2 runs: 0 done" in seen
-    assert status(tmp_path / "my runs").endswith("\n  2 runs: 2 done, 0 running, 0 failed, 0 waiting\n")
-
-
-def status(runs: Path) -> str:
-    command = [sys.executable, "-m", "analysis", "status", str(runs)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert without_progress(output) == ["2 runs.", "2 runs were finished now, 0 before."]
+    assert "  2 runs: " in seen
+    assert status(runs).endswith("\n  2 runs: 2 done, 0 running, 0 failed, 0 waiting")
 
 
 @pytest.mark.parametrize(
     ("launcher", "given", "expected"),
     [
-        ("basic_launcher.BasicLauncher", {}, launchers.Workers(None, None, apart=False, heard=True)),
-        ("joblib_launcher.JoblibLauncher", {"n_jobs": -1}, launchers.Workers(1, None, apart=True, heard=True)),
-        ("joblib_launcher.JoblibLauncher", {"n_jobs": 2}, launchers.Workers(4, None, apart=True, heard=True)),
-        ("joblib_launcher.JoblibLauncher", {"n_jobs": 99}, launchers.Workers(1, None, apart=True, heard=True)),
-        ("submitit_launcher.LocalLauncher", {"cpus_per_task": 3}, launchers.Workers(3, 2, apart=True, heard=False)),
+        ("basic_launcher.BasicLauncher", {}, Workers(None, None, separate=False, share_terminal=True)),
+        ("joblib_launcher.JoblibLauncher", {"n_jobs": -1}, Workers(1, None, separate=True, share_terminal=True)),
+        ("joblib_launcher.JoblibLauncher", {"n_jobs": 2}, Workers(4, None, separate=True, share_terminal=True)),
+        ("joblib_launcher.JoblibLauncher", {"n_jobs": 99}, Workers(1, None, separate=True, share_terminal=True)),
+        ("submitit_launcher.LocalLauncher", {"cpus_per_task": 3}, Workers(3, 2, separate=True, share_terminal=False)),
         (
             "submitit_launcher.SlurmLauncher",
             {"cpus_per_task": None},
-            launchers.Workers(1, 1000, apart=True, heard=False),
+            Workers(1, 1000, separate=True, share_terminal=False),
         ),
     ],
 )
 def test_workers_share_the_cores(
-    launcher: str, given: dict[str, int], expected: launchers.Workers, monkeypatch: pytest.MonkeyPatch
+    launcher: str, given: dict[str, int], expected: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     assert launchers.workers(OmegaConf.create({"_target_": f"hydra_plugins.x.{launcher}", **given})) == expected
 
 
-def test_workers_are_told_absolute_places_and_the_threads_unless_given() -> None:
+def test_workers_are_told_absolute_paths_and_the_threads_unless_given() -> None:
     config = composed("cache_dir=/c", "data_dir=data")
-    told = launchers.surroundings(config, 3)
+    told = launchers.worker_overrides(config, 3)
     assert told == (
         f"data_dir='{Path('data').absolute()}'",
         "cache_dir='/c'",
         f"runs_dir='{Path('runs').absolute()}'",
         "threads=3",
     )
-    assert "threads=3" not in launchers.surroundings(composed("threads=2"), 3)
+    assert "threads=3" not in launchers.worker_overrides(composed("threads=2"), 3)
 
 
 @pytest.mark.parametrize("text", ["plain", "it's", "a b", "a,b={c}", "back\\slash", "quote\\'d", 'double"'])
@@ -127,17 +135,45 @@ def test_any_path_survives_as_an_override(text: str) -> None:
     assert override.value() == text
 
 
-def test_a_worker_refuses_what_is_not_the_launchers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = tmp_path / "study.json"
-    place = {"study": str(study), "host": "head", "version": launchers.version()}
+def job(record: Path, version: str) -> Job:
+    return Job(3, [[0, 1], [2, 3]], 2, 9, 1234.5, str(record), "head", version)
+
+
+def test_a_job_survives_as_an_override(tmp_path: Path) -> None:
+    one = job(tmp_path / "it's a study.json", "1")
+    override = OverridesParser.create().parse_override(one.override)
+    assert override.key_or_group == "hydra.sweeper.job"
+    assert override.value() == one._asdict()
+    assert composed_sweeper(one.override).job == one._asdict()
+
+
+def composed_sweeper(*overrides: str) -> DictConfig:
+    composed()  # offers the cells to Hydra
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", list(overrides), return_hydra_config=True).hydra.sweeper
+
+
+def test_a_worker_refuses_another_disk_and_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = tmp_path / "study.json"
+    same = job(record, launchers.program_version())
     monkeypatch.setattr("socket.gethostname", lambda: "node7")
     with pytest.raises(UserError, match=r"^node7 does not see .*study\.json, which head wrote; give a runs_dir"):
-        launchers.check_place(place)
-    study.write_text(json.dumps({}))
-    launchers.check_place(place)
+        same.check_machine()
+    record.write_text("{}")
+    same.check_machine()
     with pytest.raises(UserError, match=r"^node7 has another version of the program in .* than head; install"):
-        launchers.check_place({**place, "version": "0"})
-    launchers.check_place({**place, "version": "0", "host": "node7"})  # edited since: the same files all the same
+        same._replace(version="0").check_machine()
+    same._replace(version="0", host="node7").check_machine()  # edited since, but these are the launcher's own files
+
+
+def test_the_version_covers_every_room_that_a_worker_runs() -> None:
+    modules = test_imports.modules()
+    seen: set[str] = set()
+    todo = {"train", *(name for name in modules if name.startswith(("hydra_plugins.", "models.")))}
+    while todo:
+        seen |= todo
+        todo = {found for name in todo for _, found in test_imports.imports(modules[name], set(modules))} - seen
+    assert {name.partition(".")[0] for name in seen} == {"train", *launchers.ROOMS}
 
 
 @pytest.mark.parametrize(("launcher", "extra"), [("joblib", "joblib"), ("submitit_slurm", "slurm"), ("ray", "ray")])
@@ -148,7 +184,5 @@ def test_a_missing_launcher_is_one_sentence(launcher: str, extra: str) -> None:
     assert message(error) == f'hydra/launcher={launcher} is not installed; pip install -e ".[{extra}]" brings it.'
 
 
-def test_an_unknown_launcher_is_one_line(train: Command) -> None:
-    done = train("-m", "cell=C1", "hydra/launcher=none_such")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "none_such" in done.stderr
+def test_an_unknown_launcher_is_one_line(refused: Callable[..., str]) -> None:
+    assert "none_such" in refused("-m", "cell=C1", "hydra/launcher=none_such")

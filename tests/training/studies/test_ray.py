@@ -11,29 +11,28 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import pandas as pd
 import psutil
 import pytest
-from conftest import PROJECT, train_in
+from conftest import PROJECT, train_here_in, train_in
 
 from training.run.leases import holder
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason='no Ray: pip install -e ".[ray]"')
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason='no Ray: pip install -e ".[ray]"'),
+    pytest.mark.processes,
+    pytest.mark.timeout(1500),  # a cluster on a busy machine; nothing here waits for a time, only for events
+]
 
 ON_RAY = ("-m", "hydra/launcher=ray")
-FOUR = ("data=robo", "cell=baseline,C1", "seed=0,1", "epochs=15", "model.embedding=8", "model.hidden=8")
-EIGHT = (
-    "data=robo",
-    "cell=baseline,C1",
-    "seed=range(4)",
-    "epochs=40",
-    "patience=null",
-    "model.embedding=8",
-    "model.hidden=8",
-)
+SMALL = ("data=robo", "epochs=10", "patience=null", "model.embedding=8", "model.hidden=8")
+SIX = (*SMALL, "cell=baseline,C1", "seed=range(3)")
 SOON = {"RAY_health_check_period_ms": "500", "RAY_health_check_failure_threshold": "3"}
 """So that the head notices within seconds that a node left."""
+
+T = TypeVar("T")
 
 
 class Node:
@@ -46,11 +45,11 @@ class Node:
         self.is_up = lambda: "Ray runtime started" in Path(log.name).read_text()
 
     def workers(self) -> list[psutil.Process]:
-        """Those that make a run now."""
+        """The processes that train a run now."""
         return [process for process in self._all() if title(process).startswith("ray::job")]
 
     def kill(self) -> None:
-        """As if somebody pulled the plug."""
+        """End everything at once, as if somebody pulled the plug."""
         for process in self._all():
             process.kill()
         self.process.wait()
@@ -69,11 +68,12 @@ def title(process: psutil.Process) -> str:
         return ""
 
 
-def until(true: Callable[[], object], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not within {seconds} s"
+def until(found: Callable[[], T | None], alive: "subprocess.Popen[str] | None" = None) -> T:
+    """Wait until there is something, and return it; pytest's timeout ends a vain wait."""
+    while not (result := found()):
+        assert alive is None or alive.poll() is None, alive.communicate()
         time.sleep(0.05)
+    return result
 
 
 def free_port() -> int:
@@ -82,31 +82,32 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@pytest.fixture
-def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Node]]:
-    """The head, to which this test's commands belong, and another one."""
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[list[Node]]:
+    """The head, to which this module's commands belong, and another node."""
     folder = Path(tempfile.mkdtemp(prefix="ray-"))  # pytest's own are too deep for the sockets in it
     address = f"127.0.0.1:{free_port()}"
-    for key, value in {"AUTH_MODE": "disabled", "USAGE_STATS_ENABLED": "0", "ADDRESS": address}.items():
-        monkeypatch.setenv(f"RAY_{key}", value)
     started: list[Node] = []
-    try:
-        port = address.partition(":")[2]
-        started.append(
-            Node(folder, "--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder / 'ray'}")
-        )
-        until(started[0].is_up, 120)
-        started.append(Node(folder, f"--address={address}", "--node-ip-address=127.0.0.2"))
-        until(started[1].is_up, 120)
-        yield started
-    finally:
-        for node in started:
-            node.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in {"AUTH_MODE": "disabled", "USAGE_STATS_ENABLED": "0", "ADDRESS": address}.items():
+            patch.setenv(f"RAY_{key}", value)
+        try:
+            port = address.partition(":")[2]
+            started.append(
+                Node(folder, "--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder / 'ray'}")
+            )
+            until(started[0].is_up)
+            started.append(Node(folder, f"--address={address}", "--node-ip-address=127.0.0.2"))
+            until(started[1].is_up)
+            yield started
+        finally:
+            for node in started:
+                node.kill()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def study(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def study(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
     """`python train.py`, which goes on beside the test."""
     command = [sys.executable, str(PROJECT / "train.py"), *ON_RAY, *arguments]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -119,84 +120,120 @@ def study(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 def finished(folder: Path) -> dict[Path, int]:
     """When the results of each finished run were written."""
     results = [mark.with_name("metrics.csv") for mark in folder.rglob("finished")]
-    return {path: path.stat().st_mtime_ns for path in results}
+    return {path.parent: path.stat().st_mtime_ns for path in results}
 
 
-def in_the_middle(folder: Path, node: Node) -> set[int]:
-    """The workers of a node that make a run some of whose epochs are over."""
-    begun = [last.parent.parent for last in folder.rglob("last.ckpt")]
-    holders = {there.pid for run in begun if (there := holder(run)) is not None}
-    return holders & {worker.pid for worker in node.workers()}
+class Stopped(NamedTuple):
+    """A worker that stands still in the middle of a run: some of the run's epochs are over."""
+
+    worker: psutil.Process
+    run: Path
 
 
-def scores(folder: Path) -> pd.DataFrame:
-    """Of all runs, without the time they took."""
-    rows = pd.concat([pd.read_csv(path) for path in sorted(finished(folder))])
-    return rows.drop(columns="seconds").reset_index(drop=True)
+def stop_in_the_middle(folder: Path, node: Node, killed: Sequence[psutil.Process] = ()) -> Stopped | None:
+    """Stop a worker of a node, none of the `killed` ones, if it is in the middle of a run."""
+    for worker in node.workers():
+        if worker in killed:
+            continue
+        worker.suspend()
+        for last in folder.rglob("last.ckpt"):
+            run = last.parent.parent
+            if (there := holder(run)) is not None and there.pid == worker.pid:
+                return Stopped(worker, run)
+        worker.resume()
+    return None
 
 
-def test_both_nodes_make_runs_with_the_results_of_one_process(nodes: Sequence[Node], tmp_path: Path) -> None:
-    there, here = tmp_path / "there", tmp_path / "here"
-    there.mkdir(), here.mkdir()
-    busy: set[Node] = set()
-    with study(there, *FOUR) as process:
-        while process.poll() is None:
-            busy |= {node for node in nodes if node.workers()}
-            time.sleep(0.05)
-        out, errors = process.communicate()
-    assert (process.returncode, errors) == (0, "")
-    assert out.splitlines() == ["4 runs.", "4 runs were finished now, 0 before."]
-    assert busy == set(nodes)
+class Ended(NamedTuple):
+    """A study that has ended, during which a worker was killed, and later the node that it was on.
 
-    assert train_in(here, "-m", *FOUR).returncode == 0
-    pd.testing.assert_frame_equal(scores(there), scores(here))
-    too_large = train_in(there, *ON_RAY, "data=robo", "seed=7", "threads=2")
-    assert "a run is to have 2 CPUs, no machine of the cluster has more than 1" in too_large.stderr
-    again = train_in(there, *ON_RAY, *FOUR)
-    assert (again.stdout, again.stderr) == ("All 4 runs are finished; nothing to do.\n", "")
+    Attributes:
+        folder: of its runs.
+        output, errors: of the command.
+        before: the runs that were finished when the node left, and when their results were written.
+        interrupted: the runs in whose middle the worker and the node were.
+    """
+
+    folder: Path
+    output: str
+    errors: str
+    before: dict[Path, int]
+    interrupted: list[Path]
 
 
-def test_a_killed_worker_and_a_node_that_leaves_lose_nothing(nodes: Sequence[Node], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def ended(nodes: Sequence[Node], tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """A study of six runs on both nodes that loses a worker and then a node."""
+    folder = tmp_path_factory.mktemp("study")
     _, leaving = nodes
-    with study(tmp_path, *EIGHT) as process:
-        until(lambda: finished(tmp_path) and in_the_middle(tmp_path, leaving), 120)
-        (killed,) = leaving.workers()
-        killed.kill()
-        until(lambda: in_the_middle(tmp_path, leaving) - {killed.pid}, 120)
-        before = finished(tmp_path)
+    with study(folder, *SIX) as process:
+        first = until(lambda: finished(folder) and stop_in_the_middle(folder, leaving), process)
+        first.worker.kill()
+        second = until(lambda: stop_in_the_middle(folder, leaving, [first.worker]), process)
+        before = finished(folder)
         leaving.kill()
-        out, errors = process.communicate(timeout=150)
-    assert (process.returncode, errors) == (0, "")
-    assert "8 runs were finished now, 0 before." in out
-    assert "2 runs were cut off by the death of a worker and begun again." in out
+        output, errors = process.communicate()
+    assert process.returncode == 0, output + errors
+    return Ended(folder, output, errors, before, [first.run, second.run])
 
-    after = finished(tmp_path)
-    assert 1 <= len(before) < len(after) == 8
-    assert {path: after[path] for path in before} == before
-    rows = scores(tmp_path)
-    assert sorted(rows["split"]) == ["test"] * 8 + ["val"] * 8
+
+def test_a_killed_worker_and_a_node_that_leaves_lose_nothing(ended: Ended) -> None:
+    after = finished(ended.folder)
+    assert 1 <= len(ended.before) < len(after) == 6
+    assert {run: after[run] for run in ended.before} == ended.before
+    assert set(ended.interrupted) <= set(after) - set(ended.before)
+    rows = pd.concat([pd.read_csv(run / "metrics.csv") for run in after])
+    assert sorted(rows["split"]) == ["test"] * 6 + ["val"] * 6
     assert not rows.duplicated(["cell", "seed", "split"]).any()
-    assert not list(tmp_path.rglob("running"))
+    assert not list(ended.folder.rglob("running"))
+
+
+def test_the_terminal_says_what_was_lost(ended: Ended) -> None:
+    assert ended.errors == ""
+    first, *_, done, lost = ended.output.splitlines()  # between them the study's progress, and the head about the node
+    assert first == "6 runs."
+    assert done == "6 runs were finished now, 0 before."
+    assert lost == "2 runs were interrupted by the death of a worker and begun again."
+
+
+def test_the_results_are_those_of_one_process(ended: Ended, tmp_path: Path) -> None:
+    for run in {*ended.interrupted, *list(ended.before)[:1]}:
+        cell, name = run.parent.name, run.name
+        seed = name.partition("_")[0].removeprefix("seed")
+        done = train_here_in(tmp_path, *SMALL, f"cell={cell}", f"seed={seed}", f"run_dir={name}")
+        assert done.returncode == 0, done.stderr
+        tables = [pd.read_csv(folder / "metrics.csv") for folder in (run, tmp_path / name)]
+        there, here = (table.drop(columns="seconds") for table in tables)
+        pd.testing.assert_frame_equal(there, here)
+
+
+def test_the_same_command_again_has_nothing_to_do(ended: Ended) -> None:
+    again = train_in(ended.folder, *ON_RAY, *SIX)
+    assert (again.stdout, again.stderr) == ("All 6 runs are finished; nothing to do.\n", "")
+
+
+def test_a_run_that_is_too_large_for_every_node_is_one_line(nodes: Sequence[Node], tmp_path: Path) -> None:
+    too_large = train_in(tmp_path, *ON_RAY, "data=robo", "threads=2")
+    assert too_large.returncode == 1
+    assert "a run needs 2 CPUs, but no machine of the cluster has more than 1" in too_large.stderr
 
 
 def test_without_a_cluster_a_study_has_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     alone = ("hydra.launcher.ray.init.address=local", "+hydra.launcher.ray.init.num_cpus=1")
-    done = train_in(tmp_path, *ON_RAY, *alone, "data=robo", "epochs=1", "model.embedding=8", "model.hidden=8")
+    done = train_in(tmp_path, *ON_RAY, *alone, *SMALL, "epochs=1", timeout=1000)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(finished(tmp_path)) == 1
 
 
-@pytest.mark.parametrize(
-    ("address", "says"),
-    [
-        ("127.0.0.1:{port}", "no Ray cluster answers at 127.0.0.1:{port} (Connection refused); "),
-        ("nonsense", "Ray cannot be used: Invalid address format: nonsense"),
-    ],
-)
-def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path, address: str, says: str) -> None:
-    port = free_port()
-    done = train_in(tmp_path, *ON_RAY, f"hydra.launcher.ray.init.address='{address.format(port=port)}'", "data=robo")
+def test_a_cluster_that_does_not_answer_is_one_line(refused: Callable[..., str]) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    error = refused(*ON_RAY, f"hydra.launcher.ray.init.address='{address}'", "data=robo")
+    assert f"no Ray cluster answers at {address} (Connection refused); " in error
+
+
+def test_an_address_that_is_none_is_one_line(tmp_path: Path) -> None:
+    done = train_in(tmp_path, *ON_RAY, "hydra.launcher.ray.init.address=nonsense", "data=robo")
     assert done.returncode == 1
-    assert says.format(port=port) in done.stderr
+    assert "Ray cannot be used: Invalid address format: nonsense" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""What is launched again, and when that ends, with a launcher whose workers die as the test wants."""
+"""Which runs are launched again, and when that ends, with a launcher whose workers die as each test wants."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from training.studies.retries import Rounds
-from training.studies.study import Planned
-from training.studies.worker import Outcome
+from training.studies.outcome import RunOutcome
+from training.studies.retries import Retries
+from training.studies.study_plan import PlannedRun
 
 
 class DeadWorkerError(Exception):
@@ -16,11 +16,11 @@ class DeadWorkerError(Exception):
 
 
 class Launcher:
-    """Makes runs until it meets a deadly one.
+    """Does runs one after the other, until one kills its worker.
 
     Args:
-        deadly: how often a run kills its worker, by the run's seed; it has begun then.
-        failing: runs that leave an error.
+        deadly: how often a run kills its worker once it has begun, by the run's seed.
+        failing: the seeds of runs that fail.
     """
 
     def __init__(self, deadly: dict[int, int], failing: Sequence[int] = ()):
@@ -28,7 +28,7 @@ class Launcher:
         self.launches: list[list[int]] = []
         self.made: list[int] = []
 
-    def __call__(self, jobs: list[list[Planned]]) -> list[list[Outcome]]:
+    def __call__(self, jobs: list[list[PlannedRun]]) -> list[list[RunOutcome]]:
         runs = [run for job in jobs for run in job]
         self.launches.append([run.seed for run in runs])
         for run in runs:
@@ -42,10 +42,10 @@ class Launcher:
             (run.path / ("failed" if run.seed in self.failing else "finished")).write_text("no luck\nat all")
         return [[self._outcome(run) for run in job] for job in jobs]
 
-    def _outcome(self, run: Planned) -> Outcome:
+    def _outcome(self, run: PlannedRun) -> RunOutcome:
         if run.seed in self.failing:
-            return Outcome(run.overrides[0], "failed", "no luck")
-        return Outcome(run.overrides[0], "finished")
+            return RunOutcome(run.overrides[0], "failed", "no luck")
+        return RunOutcome(run.overrides[0], "finished")
 
 
 DEAD = "filelock/2\npid=2147483646\nhost={host}\nmode=lease\ntoken=0\nduration=60.0\n"
@@ -60,58 +60,58 @@ def _dead_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(f"{__name__}.DEAD", DEAD.format(host=lease.owner.hostname))
 
 
-def rounds(tmp_path: Path, launcher: Launcher, runs: int = 4, stack: int = 1) -> Rounds:
+def retries(tmp_path: Path, launcher: Launcher, runs: int = 4, stack: int = 1) -> Retries:
     config = OmegaConf.create({})
-    todo = [Planned((f"seed={k}",), (), config, k, 0, tmp_path / str(k)) for k in range(runs)]
-    return Rounds(todo, launcher, stack, None, apart=True)
+    todo = [PlannedRun((f"seed={k}",), (), config, k, 0, tmp_path / str(k)) for k in range(runs)]
+    return Retries(todo, launcher, stack, None, separate=True)
 
 
-def test_what_a_dead_worker_left_is_launched_again_the_begun_ones_last(tmp_path: Path) -> None:
+def test_what_a_dead_worker_left_is_launched_again_interrupted_runs_last(tmp_path: Path) -> None:
     launcher = Launcher({1: 1})
-    tally = rounds(tmp_path, launcher).make()
+    outcome = retries(tmp_path, launcher).run()
     assert launcher.launches == [[0, 1, 2, 3], [2, 3], [1]]
     assert sorted(launcher.made) == [0, 1, 2, 3]
-    assert (tally.finished, tally.left, tally.deaths, len(tally.cut_off)) == (4, [], 1, 1)
+    assert (outcome.finished, outcome.pending, outcome.deaths, len(outcome.interrupted)) == (4, [], 1, 1)
 
 
-def test_a_run_that_kills_its_worker_every_time_takes_no_other_with_it(tmp_path: Path) -> None:
+def test_a_run_that_kills_every_worker_interrupts_no_other_run(tmp_path: Path) -> None:
     launcher = Launcher({0: 99, 1: 1})
-    tally = rounds(tmp_path, launcher).make()
+    outcome = retries(tmp_path, launcher).run()
     assert sorted(launcher.made) == [1, 2, 3]
-    assert [run.seed for run in tally.left] == [0]
+    assert [run.seed for run in outcome.pending] == [0]
     assert launcher.launches[-3:] == [[0]] * 3
-    assert tally.reason == "DeadWorkerError: SIGKILL"
+    assert outcome.launcher_error == "DeadWorkerError: SIGKILL"
 
 
 def test_failed_runs_are_not_launched_again_and_old_failures_do_not_count(tmp_path: Path) -> None:
     launcher = Launcher({3: 1}, failing=[0, 3])
     (tmp_path / "3").mkdir()
     (tmp_path / "3" / "failed").write_text("yesterday")
-    tally = rounds(tmp_path, launcher).make()
+    outcome = retries(tmp_path, launcher).run()
     assert sorted(launcher.made) == [0, 1, 2, 3]
-    assert [error for _, error in tally.failures] == ["no luck", "no luck"]
-    assert tally.finished == 2
+    assert [error for _, error in outcome.failures] == ["no luck", "no luck"]
+    assert outcome.finished == 2
 
 
 def test_a_launcher_that_cannot_start_anything_is_asked_three_times(tmp_path: Path) -> None:
-    def broken(jobs: list[list[Planned]]) -> list[list[Outcome]]:
+    def broken(jobs: list[list[PlannedRun]]) -> list[list[RunOutcome]]:
         raise RuntimeError("no srun here")
 
-    made = rounds(tmp_path, Launcher({}))
-    made.launch = broken
-    tally = made.make()
-    assert (tally.deaths, len(tally.left), tally.reason) == (3, 4, "RuntimeError: no srun here")
+    retried = retries(tmp_path, Launcher({}))
+    retried.launch = broken
+    outcome = retried.run()
+    assert (outcome.deaths, len(outcome.pending), outcome.launcher_error) == (3, 4, "RuntimeError: no srun here")
 
 
 def test_after_a_full_disk_nothing_is_launched(tmp_path: Path) -> None:
     launched: list[int] = []
 
-    def full(jobs: list[list[Planned]]) -> list[list[Outcome]]:
+    def full(jobs: list[list[PlannedRun]]) -> list[list[RunOutcome]]:
         launched.extend(run.seed for job in jobs for run in job)
-        return [[Outcome("", "full", "the disk is full") for run in job] for job in jobs]
+        return [[RunOutcome("", "full", "the disk is full") for run in job] for job in jobs]
 
-    made = rounds(tmp_path, Launcher({}))
-    made.launch, made.at_once = full, 1
-    tally = made.make()
-    assert (tally.full, tally.finished, len(tally.left)) == ("the disk is full", 0, 4)
+    retried = retries(tmp_path, Launcher({}))
+    retried.launch, retried.at_once = full, 1
+    outcome = retried.run()
+    assert (outcome.disk_full, outcome.finished, len(outcome.pending)) == ("the disk is full", 0, 4)
     assert launched == [0]

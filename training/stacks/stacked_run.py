@@ -1,4 +1,4 @@
-"""One run of those that are trained as one: its best epoch, when it ends, and what it leaves behind."""
+"""A run in a stack: its best epoch, when its training ends, and the files it leaves."""
 
 import math
 from collections.abc import Callable
@@ -15,27 +15,34 @@ from training.run import build, results
 from training.run.folder import RunFolder
 from training.run.problem import Problem
 from training.run.states import States
-from training.stacks.adam_state import Moments
+from training.stacks.adam_state import AdamState
 
 Weights = dict[str, Tensor]
 
 KEPT = ("_curves", "_tested", "_lowest", "_weights", "_waited", "_seconds")
-"""Attributes of a run that an interruption must not lose."""
+"""The attributes in stack.ckpt, under these names: an interruption must not lose them."""
+
+ADAM_STATE = "moments"
+"""The key of Adam's state in stack.ckpt; checkpoints keep its old name."""
 
 
 class StackedRun:
-    """A run with a net of its own inside a stack.
+    """A run whose net is one of a stack's.
 
     Attributes:
-        net: with the initial weights of the run; in the end with those of the tested epoch.
-        steps: of an epoch.
-        moments: what Adam remembers of an interrupted run, by the names of the weights.
-        is_over: whether it takes no part in the training any more.
+        net: at first with the run's initial weights, or those of its last saved epoch; in the end with the tested
+            epoch's.
+        steps: in an epoch.
+        adam_state: of an interrupted run, by the names of the weights; empty in a fresh one.
+        is_over: whether its training has ended.
 
     Args:
-        config: of the run.
-        folder: likewise, claimed.
-        problem: likewise.
+        config: the run's configuration.
+        folder: the run's folder.
+        problem: the run's data and task.
+
+    Raises:
+        UserError: the checkpoint of an interrupted run is damaged.
     """
 
     def __init__(self, config: DictConfig, folder: RunFolder, problem: Problem):
@@ -47,22 +54,22 @@ class StackedRun:
         self._curves: list[dict[str, float]] = []
         self._tested, self._lowest, self._weights = 0, math.inf, Weights()
         self._waited, self._seconds = 0, 0.0
-        self.moments: dict[str, Moments] = {}
+        self.adam_state: dict[str, AdamState] = {}
         if self.folder.stack_checkpoint.exists():
-            self._go_on()
+            self._resume()
 
     @property
     def epochs(self) -> int:
-        """How many it has trained."""
+        """The number of epochs trained."""
         return len(self._curves)
 
-    def save(self, weights: Weights, moments: dict[str, Moments]) -> None:
-        """Write what the run needs to go on after its last epoch."""
+    def save(self, weights: Weights, adam_state: dict[str, AdamState]) -> None:
+        """Write stack.ckpt, from which the run resumes after its last epoch."""
         state = {name: getattr(self, name) for name in KEPT}
         with replacing(self.folder.stack_checkpoint) as temporary, open(temporary, "wb") as file:
-            torch.save({"net": weights, "moments": moments, **state}, file)
+            torch.save({"net": weights, ADAM_STATE: adam_state, **state}, file)
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         try:
             checkpoint = torch.load(self.folder.stack_checkpoint, weights_only=True)
         except (RuntimeError, UnpicklingError, EOFError, ValueError, KeyError) as error:
@@ -70,20 +77,20 @@ class StackedRun:
                 f"{self.folder.stack_checkpoint} is damaged; remove it, and the run begins anew."
             ) from error
         self.net.load_state_dict(checkpoint["net"])
-        self.moments = checkpoint["moments"]
+        self.adam_state = checkpoint[ADAM_STATE]
         for name in KEPT:
             setattr(self, name, checkpoint[name])
 
-    def epoch_is_over(
+    def end_epoch(
         self, scores: dict[str, float], diverged: float, seconds: float, weights: Callable[[], Weights]
     ) -> None:
-        """Note an epoch, and whether it was the last.
+        """Note the scores of an epoch, keep its weights if they are to be tested, and decide whether it was the last.
 
         Args:
-            scores: of the epoch.
+            scores: of the epoch, by name.
             diverged: the first loss of the epoch that was NaN or infinite, or 0.
-            seconds: that it took, the run's share of them.
-            weights: brings those that the net has now.
+            seconds: the run's share of the epoch's time.
+            weights: returns the net's present weights.
         """
         epoch = self.epochs
         self._seconds += seconds
@@ -100,13 +107,13 @@ class StackedRun:
         self.is_over = epoch + 1 == self.config.epochs or (patience is not None and self._waited >= patience)
 
     def finish(self) -> None:
-        """Write what a run leaves that was trained alone, or why it failed."""
+        """Write the files of a run that was trained alone, or why the run failed."""
         if self._error:
             self.folder.fail(self._error)
             return
         self.net.load_state_dict(self._weights)
         task = self.problem.task(self.net, self.config.lr)
-        for left in self.folder.path.glob("events.out.tfevents.*"):  # by an attempt that was killed here
+        for left in self.folder.path.glob("events.out.tfevents.*"):  # from a process that was killed here
             left.unlink()
         trainer = build.evaluator(self.config, self.problem, self.folder)
         self._save(task)
@@ -125,7 +132,7 @@ class StackedRun:
             torch.save(checkpoint, file)
 
     def _log(self, trainer: pl.Trainer) -> None:
-        """The curves, and the states of the tested epoch alone: those of a stack's other epochs are gone."""
+        """Log the curves, and the states of the tested epoch alone: the weights of the other epochs are gone."""
         assert trainer.logger is not None
         for epoch, scores in enumerate(self._curves):
             trainer.logger.log_metrics({**scores, "epoch": epoch}, self._last_step(epoch))
@@ -134,5 +141,5 @@ class StackedRun:
                 callback.record(trainer, self.net, self._last_step(self._tested))
 
     def _last_step(self, epoch: int) -> int:
-        """Where Lightning puts the scores of an epoch."""
+        """The step at which Lightning logs the scores of an epoch."""
         return (epoch + 1) * self.steps - 1

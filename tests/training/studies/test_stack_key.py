@@ -1,9 +1,9 @@
-"""What stack= asks for."""
+"""The runs that `stack=`, `stack.seeds=` and `stack.folds=` stand for."""
 
 import pytest
 
 from cells.errors import UserError
-from training.studies.stack_key import asked
+from training.studies.stack_key import expand_stack
 
 
 def given(*overrides: str) -> dict[str, list[str]]:
@@ -14,7 +14,7 @@ def given(*overrides: str) -> dict[str, list[str]]:
 
 
 def runs(*overrides: str, n_folds: int = 10) -> tuple[int, list[str], list[str]]:
-    size, added = asked(given(*overrides), n_folds)
+    size, added = expand_stack(given(*overrides), n_folds)
     values = {key: [override.partition("=")[2] for override in added.get(key, [])] for key in ("seed", "fold")}
     return size, values["seed"], values["fold"]
 

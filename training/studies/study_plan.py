@@ -1,0 +1,98 @@
+"""The plan of a study: which of its runs are finished, and which are to do."""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
+
+from conf.command_line import MISTAKES
+from training.run.folder import RunFolder
+from training.run.record import fingerprint
+from training.studies.grid import REPLICATE_KEYS, Run
+
+
+class PlannedRun(NamedTuple):
+    """A run to do.
+
+    Attributes:
+        overrides: all of the run's.
+        shared: the overrides but for `REPLICATE_KEYS`.
+        config: composed from `shared`; its seed and fold are another run's.
+        seed, fold: the run's.
+        path: its folder; None if the configuration is invalid and names none.
+    """
+
+    overrides: tuple[str, ...]
+    shared: tuple[str, ...]
+    config: DictConfig
+    seed: int
+    fold: int
+    path: Path | None
+
+
+class StudyPlan(NamedTuple):
+    """The distinct runs of a study.
+
+    Attributes:
+        todo: the runs that are not finished.
+        finished: the folders of those that are.
+    """
+
+    todo: list[PlannedRun]
+    finished: list[Path]
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders of all runs that have one."""
+        return [*self.finished, *(run.path for run in self.todo if run.path)]
+
+    @property
+    def total(self) -> int:
+        """The number of runs."""
+        return len(self.finished) + len(self.todo)
+
+
+def plan_study(runs: Sequence[Run], compose: Callable[[list[str]], DictConfig], parser: OverridesParser) -> StudyPlan:
+    """Sort runs into finished ones and those to do.
+
+    An invalid run counts as to do; running it reports the error.
+
+    Args:
+        runs: of the command; the same run may come twice.
+        compose: makes a configuration from overrides; slow.
+        parser: of overrides.
+    """
+    shared = [tuple(override for key, override in run.items() if key not in REPLICATE_KEYS) for run in runs]
+    configurations = {overrides: compose(list(overrides)) for overrides in dict.fromkeys(shared)}
+    value = functools.cache(lambda override: parser.parse_override(override).value())
+    planned: dict[str, PlannedRun | Path] = {}
+    for run, overrides in zip(runs, shared, strict=True):
+        config = configurations[overrides]
+        for key in REPLICATE_KEYS:
+            if key in run:
+                config[key] = value(run[key])
+        name, path, finished = _state(config, run)
+        made = PlannedRun(tuple(run.values()), overrides, config, config.seed, config.fold, path)
+        planned.setdefault(name, path if path and finished else made)
+    todo = [run for run in planned.values() if isinstance(run, PlannedRun)]
+    return StudyPlan(todo, [path for path in planned.values() if isinstance(path, Path)])
+
+
+def in_stacks(runs: Iterable[PlannedRun], size: int) -> list[list[PlannedRun]]:
+    """Group runs into stacks of at most `size` that differ in seed and fold alone, in the order of the runs."""
+    groups: dict[tuple[str, ...], list[PlannedRun]] = {}
+    for run in runs:
+        groups.setdefault(run.shared if size > 1 else run.overrides, []).append(run)
+    return [group[k : k + size] for group in groups.values() for k in range(0, len(group), size)]
+
+
+def _state(config: DictConfig, run: Run) -> tuple[str, Path | None, bool]:
+    """A name that tells the run from others, its folder, and whether it is finished."""
+    try:
+        folder = RunFolder.of(config)
+        return f"{folder.path} {fingerprint(folder.identity)}", folder.path.absolute(), folder.is_finished()
+    except MISTAKES:
+        return " ".join(run.values()), None, False
