@@ -1,4 +1,4 @@
-"""An epoch of training by Lightning, as train.py does it, beside a bare loop over the same net and batches."""
+"""An epoch of training by Lightning, as train.py runs it, beside a bare loop over the same net and batches."""
 
 import argparse
 import copy
@@ -13,18 +13,18 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
-from cells.llvm.plan import plan
+from cells.llvm.plan import cached_plan
 from conf.configuration import register_cells
 from training.run import build
 from training.run.folder import RunFolder
 
 STEPS, EPOCH, BARE_STEPS, BARE_EPOCH = "steps by Lightning", "epoch by Lightning", "bare steps", "bare epoch"
-"""Without and with the validation part. Lightning's epoch has all that train.py does around the steps: metrics, logs,
-TensorBoard's histograms and texts, checkpoints."""
+"""Training part alone, and with the validation part. Lightning's epoch includes all that train.py does around the
+steps: metrics, logs, TensorBoard's histograms and texts, checkpoints."""
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the times of both, which take turns epoch by epoch."""
+    """Print the times of Lightning and of the bare loop, which take turns epoch by epoch."""
     register_cells()
     with tempfile.TemporaryDirectory() as runs_dir, hydra.initialize("../conf", version_base="1.3"):
         here = [f"runs_dir={runs_dir}", f"epochs={arguments.epochs + 1}", "patience=null"]
@@ -52,10 +52,10 @@ def _train(config: DictConfig) -> dict[str, list[float]]:
 
 
 class Turns(Callback):
-    """After each of Lightning's epochs, the same epoch by a bare loop on a copy of the task.
+    """Repeats each of Lightning's epochs by a bare loop on a copy of the task, and times both.
 
     Args:
-        task: before it is trained.
+        task: not trained yet.
     """
 
     def __init__(self, task: pl.LightningModule):
@@ -66,34 +66,34 @@ class Turns(Callback):
         self.validation: list[Any] = []
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The bare loop's turn, then Lightning's."""
+        """Give the bare loop its turn, then start Lightning's clock."""
         self._epoch_is_over()
         self.start = time.perf_counter()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The last turn of the bare loop."""
+        """Give the bare loop its last turn."""
         self._epoch_is_over()
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, _: int) -> None:
-        """The bare loop gets the same batches."""
+        """Keep the batch for the bare loop."""
         self.train.append(batch)
 
     def on_validation_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        """The bare loop gets the same batches."""
+        """Keep the batch for the bare loop."""
         self.validation.append(batch)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The steps are done, validation follows."""
+        """Note the time of the steps; validation follows."""
         self.times[STEPS].append(time.perf_counter() - self.start)
 
     def _epoch_is_over(self) -> None:
         if not self.train:
-            return  # it is the first that begins
+            return  # the first epoch is about to begin
         end = time.perf_counter()
         self.times[EPOCH].append(end - self.start)
-        plan.cache_clear()  # of these very batches; the bare loop is to make them itself
+        cached_plan.cache_clear()  # the bare loop has to plan these batches itself
         bare_steps(self.copy, self.train)
         trained = time.perf_counter()
         bare_validation(self.copy, self.validation)
@@ -104,7 +104,7 @@ class Turns(Callback):
 
 
 def bare_steps(task: Any, batches: list[Any]) -> None:
-    """What has to be done to train on the batches, and nothing else."""
+    """Train on the batches, and do nothing else."""
     optimizer = task.configure_optimizers()
     task.train()
     for batch in batches:
@@ -115,7 +115,7 @@ def bare_steps(task: Any, batches: list[Any]) -> None:
 
 @torch.no_grad()
 def bare_validation(task: Any, batches: list[Any]) -> None:
-    """The loss of the batches, and nothing else."""
+    """Compute the loss of the batches, and do nothing else."""
     task.eval()
     for batch in batches:
         task.criterion(task.net(batch.tokens, batch.lengths), batch.targets)

@@ -22,7 +22,7 @@ ALONE = "ours, one by one"
 
 
 def contenders(stacks: Sequence[int], workers: int) -> dict[str, list[str]]:
-    """Of each: which of torch's LSTMs stands in for ours (see `stock`; "": none), then what it adds to the command."""
+    """Each contender's kind of `stock` LSTM in place of ours ("" for none), then the words it adds to the command."""
     joblib = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
     found = {STOCK: ["packed"], PADDED: ["padded"], ALONE: [""]}
     found |= {f"ours, stacks of {k}": ["", f"stack={k}"] for k in stacks}
@@ -38,8 +38,8 @@ def run(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as cache:
         times: dict[str, list[float]] = {name: [] for name in contenders(arguments.stacks, arguments.workers)}
         for _ in range(arguments.rounds):
-            for name, (how, *more) in contenders(arguments.stacks, arguments.workers).items():
-                times[name].append(_seconds(how, [*_study(arguments), *more, f"cache_dir={cache}"]))
+            for name, (kind, *more) in contenders(arguments.stacks, arguments.workers).items():
+                times[name].append(_seconds(kind, [*_study(arguments), *more, f"cache_dir={cache}"]))
                 print(f"{name}: {times[name][-1]:.1f} s", file=sys.stderr, flush=True)
     rates = {name: 60 * arguments.fits / min(of) for name, of in times.items()}
     print(f"{'fits per minute':<40}{'best':>8}{'median':>8}{'over nn.LSTM':>14}")
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _study(arguments: argparse.Namespace) -> list[str]:
-    """Fits with equally many epochs, so that all contenders have the same work."""
+    """The command's words for these fits, all with the same number of epochs, so that all contenders do equal work."""
     seeds = -(-arguments.fits // 10)
     if arguments.fits > 10 * seeds or arguments.fits % seeds:
         raise SystemExit(f"--fits {arguments.fits}: give up to 10, or a multiple of 10.")
@@ -59,10 +59,10 @@ def _study(arguments: argparse.Namespace) -> list[str]:
     return ["-m", *swept, "patience=null", f"epochs={arguments.epochs}", *(arguments.overrides or ["data=mlma"])]
 
 
-def _seconds(how: str, command: Sequence[str]) -> float:
-    """Of a command from its start to its end, with nothing finished before."""
+def _seconds(kind: str, command: Sequence[str]) -> float:
+    """The seconds of a command from its start to its end, with an empty folder for its runs."""
     with tempfile.TemporaryDirectory() as runs_dir:
-        program = ["-c", f"from benchmarks.fits import stock; stock({how!r})"] if how else ["train.py"]
+        program = ["-c", f"from benchmarks.fits import stock; stock({kind!r})"] if kind else ["train.py"]
         start = time.perf_counter()
         subprocess.run(
             [sys.executable, *program, *command, f"runs_dir={runs_dir}"],
@@ -74,28 +74,31 @@ def _seconds(how: str, command: Sequence[str]) -> float:
         return time.perf_counter() - start
 
 
-def stock(how: str) -> None:
-    """train.py with torch's own LSTM in place of ours: "packed" or "padded".
+def stock(kind: str) -> None:
+    """Run train.py with torch's own LSTM in place of ours.
 
-    It has no states to show, so none are recorded, which spares it that time; all else is the same.
+    It does not show its states, so none are recorded, which saves it that time; everything else is the same.
+
+    Args:
+        kind: "packed" or "padded".
     """
     from models import bilstm
     from training.run import states
 
-    setattr(bilstm, "LSTM", {"packed": Packed, "padded": Padded}[how])  # noqa: B010 (mypy sees the class there)
+    setattr(bilstm, "LSTM", {"packed": Packed, "padded": Padded}[kind])  # noqa: B010 (mypy sees the class there)
     states.States.record = lambda *_: None  # type: ignore[method-assign]  # it has no states to look at
     runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
 
 
 class Packed(nn.LSTM):
-    """`nn.LSTM` that takes, and has no use for, an alteration."""
+    """`nn.LSTM` that takes an alteration and ignores it."""
 
     def __init__(self, *args: Any, alteration: None = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
 
 
 class Padded(Packed):
-    """`nn.LSTM` on the padded batch, which is fast and sees the padding: another net."""
+    """`nn.LSTM` on the padded batch, which is fast, and another net: it sees the padding."""
 
     def forward(self, input: PackedSequence, hx: None = None) -> tuple[PackedSequence, Any]:  # type: ignore[override]
         """Outputs of the real steps."""

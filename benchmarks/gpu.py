@@ -1,6 +1,6 @@
 """`python -m benchmarks gpu`: our cells beside cuDNN's `nn.LSTM` on a CUDA device, forward and backward.
 
-One bidirectional layer with I = H, float32, the input's gradient included; TF32 off and on, for all layers alike.
+One bidirectional layer with I = H in float32, the input's gradient included; all layers with TF32 off, then on.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from cells import LSTM
 
 STOCK = "nn.LSTM"
 ROUNDS = 20  # measurements of each layer at each shape
-WARM_UP = 5  # TorchScript compiles anew in each of a call's first two or three rounds
+WARM_UP = 5  # TorchScript compiles again in each of a layer's first two or three calls
 
 
 class Shape(NamedTuple):
@@ -65,14 +65,14 @@ def report(shapes: list[Shape], device: torch.device, rounds: int) -> list[Row]:
 
 
 def describe(device: torch.device) -> dict[str, str]:
-    """What the numbers depend on beside the shape."""
+    """The versions and settings that the numbers depend on."""
     return {
         "date": time.strftime("%Y-%m-%d"),
         "device": torch.cuda.get_device_name(device),
         "torch": torch.__version__,
         "CUDA": str(torch.version.cuda),
         "cuDNN": str(torch.backends.cudnn.version()),
-        "ours takes": LSTM(1, 1, device=device).path,
+        "our backend": LSTM(1, 1, device=device).path,
     }
 
 
@@ -91,9 +91,9 @@ def tf32(allowed: bool) -> Iterator[None]:
 
 
 def compare(shape: Shape, device: torch.device, rounds: int) -> list[Row]:
-    """Milliseconds of each layer at this shape, `ratio` of the minimum to that of `nn.LSTM`.
+    """Milliseconds of each layer at this shape, with the `ratio` of its minimum to that of `nn.LSTM`.
 
-    A layer that no CUDA graph can be made of has `error` instead.
+    A layer that cannot be captured in a CUDA graph has `error` instead.
 
     Raises:
         ValueError: two layers with the same weights and alteration disagree.
@@ -113,14 +113,14 @@ def compare(shape: Shape, device: torch.device, rounds: int) -> list[Row]:
 
 
 def training_calls(shape: Shape, x: Tensor) -> tuple[dict[str, Call], dict[str, str]]:
-    """Forward and backward of each layer, all with the same weights; and why some have none."""
+    """Forward and backward of each layer, all with the same weights; and the errors of layers without a CUDA graph."""
 
     def layer(make: Callable[..., nn.LSTM], **options: Any) -> nn.LSTM:
         return make(shape.hidden, shape.hidden, bidirectional=True, device=x.device, **options)
 
     stock = layer(nn.LSTM)
     layers: dict[str, nn.Module] = {STOCK: stock}
-    # Scripted, our LSTM is the plain loop over steps that anybody would write, on any device.
+    # Scripted, our LSTM is the plain loop over steps that anybody would write.
     layers["plain loop C1"] = torch.jit.script(layer(LSTM, alteration="C1"))
     for alteration in ("baseline", "C1"):
         layers[f"ours {alteration}"] = layer(LSTM, alteration=alteration)
@@ -166,7 +166,7 @@ def check_equal(calls: dict[str, Call]) -> None:
 
 
 def elapsed(call: Callable[[], object], device: torch.device) -> float:
-    """Milliseconds of one call, by the device's own clock if it has one."""
+    """Milliseconds of one call, by CUDA's clock on a CUDA device."""
     if device.type != "cuda":
         return on_the_clock(call)
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Times of several functions side by side, and the memory of one."""
+"""The times of several functions side by side, and the memory of one function."""
 
 import os
 import random
@@ -20,7 +20,7 @@ class Calls(NamedTuple):
 
 
 class Time(NamedTuple):
-    """In milliseconds, over that many calls."""
+    """The least and the median time of a call in milliseconds, over a number of calls."""
 
     least: float
     median: float
@@ -40,14 +40,14 @@ def interleaved(
     rounds: int = 5,
     elapsed: Callable[[Callable[[], object]], float] = on_the_clock,
 ) -> dict[Key, Time]:
-    """Call each function once a round, in a new order every round, for that many seconds and rounds at least.
+    """Time each function once a round, in a new order every round, for at least that many seconds and rounds.
 
-    All see the same moods of a shared machine, so their ratios mean more than their times. Before each timed call
-    there is one that is not, so that caches and threads are as in a loop of this function alone.
+    All functions see the same moods of a shared machine, so their ratios mean more than their times. Each timed call
+    follows one that is not timed, so that caches and threads are as in a loop of this function alone.
     """
     for function in functions.values():
         for _ in range(3):
-            function()  # compilers and allocators settle
+            function()  # lets compilers and allocators settle
     times: dict[Key, list[float]] = {name: [] for name in functions}
     names, shuffle = list(functions), random.Random(0).shuffle
     end = time.perf_counter() + seconds
@@ -61,9 +61,9 @@ def interleaved(
 
 
 def peak(warm_up: Callable[[], Calls], ready: Callable[[], Calls]) -> float | None:
-    """MiB that three calls of forward and backward add to the process at most; None where Linux does not count it.
+    """The most MiB that three calls of forward and backward add to a process; None where Linux does not count it.
 
-    In a process of its own, forked for this, so that nobody's buffers of before can be used again.
+    A process is forked for this, so that no buffers of earlier calls can be reused.
     """
     if not Path("/proc/self/clear_refs").exists():
         return None
@@ -84,7 +84,7 @@ def peak(warm_up: Callable[[], Calls], ready: Callable[[], Calls]) -> float | No
 
 def _added_by(function: Callable[[], object]) -> float:
     before = _kib("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # starts the peak anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     for _ in range(3):
         function()
     return (_kib("VmHWM") - before) / 1024

@@ -1,6 +1,6 @@
-"""Other people's LSTMs, where they are installed (the extra `benchmarks`): Keras on TensorFlow, and torchrecurrent.
+"""Other people's LSTMs, if they are installed (the extra `benchmarks`): Keras on TensorFlow, and torchrecurrent.
 
-Each gets nn.LSTM's weights and has to give its results before it is measured.
+Each gets nn.LSTM's weights, and has to give nn.LSTM's results before it is measured.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ def has_keras() -> bool:
 
 
 def full(shape: Shape, keras: bool) -> dict[str, Callable[[], Calls]]:
-    """Those that are installed, on full rows, by name; Keras if wanted."""
+    """Those that are installed, on full rows, by name; Keras only if wanted."""
     contenders: dict[str, Callable[[], Calls]] = {}
     if importlib.util.find_spec("torchrecurrent"):
         contenders["torchrecurrent"] = lambda: torchrecurrent_calls(shape)
@@ -44,13 +44,13 @@ def _check(name: str, results: np.ndarray, expected: Tensor) -> None:
 
 
 def torchrecurrent_calls(shape: Shape) -> Calls:
-    """See `Peephole`."""
+    """The calls of `Peephole`."""
     module, x = Peephole(shape), _input(shape)
     return calls_of(module, x, lambda: module(x))
 
 
 class Peephole(nn.Module):
-    """torchrecurrent's LSTM with peepholes, these being zero; a second one, if any, reads the steps backwards."""
+    """torchrecurrent's LSTM with peepholes of zero; for two directions, a second one reads the steps backwards."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -69,13 +69,13 @@ class Peephole(nn.Module):
             _check("torchrecurrent", self(x)[0].detach().numpy(), stock(x)[0])
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
-        """The output [T, B, D H], alone in a tuple."""
+        """The output [T, B, D H], in a tuple of one."""
         ahead, *back = self.directions
         return (torch.cat([ahead(x)[0], *(direction(x.flip(0))[0].flip(0) for direction in back)], 2),)
 
 
 def keras_calls(shape: Shape, altered: bool) -> Calls:
-    """Keras' LSTM, or its RNN over an own cell that alters c as C1, compiled by tf.function."""
+    """The calls of Keras' LSTM, or of its RNN with a cell that alters c as C1 does, compiled by tf.function."""
     import keras
     import tensorflow as tf
 
@@ -114,11 +114,11 @@ def keras_calls(shape: Shape, altered: bool) -> Calls:
 
 
 def c1_cell(hidden: int) -> Any:
-    """A Keras cell with the paper's C1: c * o is handed on."""
+    """A Keras cell with the paper's C1: c * o is handed to the next step."""
     import keras
     from keras import ops
 
-    @keras.saving.register_keras_serializable("benchmarks")  # Bidirectional copies its layer through its configuration
+    @keras.saving.register_keras_serializable("benchmarks")  # Bidirectional copies a layer through its configuration
     class C1Cell(keras.layers.LSTMCell):
         def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
             h, c = states

@@ -1,4 +1,4 @@
-"""Time and memory of one layer; all contenders of a shape are measured in the same minutes."""
+"""Time and memory of one layer, with all contenders of a shape measured in the same minutes."""
 
 import argparse
 import functools
@@ -26,8 +26,8 @@ def run(arguments: argparse.Namespace) -> None:
     shapes = [SHAPES[number] for number in arguments.shapes or range(len(SHAPES))]
     ready = functools.partial(_ready, keras=len(arguments.threads) == 1 and others.has_keras())
     if others.has_keras() and len(arguments.threads) > 1:
-        print("Keras only takes part with one number of threads, as TensorFlow cannot change its own: --threads 2")
-    # Memory first: the processes that measure it are forked, which goes wrong after OpenMP has started its threads.
+        print("Keras takes part only with one number of threads, as TensorFlow cannot change its own: --threads 2")
+    # Memory first: the processes that measure it are forked, which fails once OpenMP has started its threads.
     memory = {} if arguments.quick else {shape: _memory(shape, ready) for shape in shapes}
     entries: list[Entry] = []
     for threads in arguments.threads:
@@ -50,7 +50,7 @@ def _ready(shape: Shape, keras: bool) -> Contenders:
 
 
 def _memory(shape: Shape, ready: Callable[[Shape], Contenders]) -> dict[tuple[str, str], float | None]:
-    tiny = ready(shape._replace(steps=1, batch=1))  # loads and compiles what is not to be counted
+    tiny = ready(shape._replace(steps=1, batch=1))  # loads and compiles everything that must not be counted
     return {key: peak(tiny[key], of_shape) for key, of_shape in ready(shape).items()}
 
 

@@ -1,4 +1,4 @@
-"""The layers that are measured. (Without torch, for the command line's help.)"""
+"""The layers that are measured. Does not import torch, since the command line's help lists them."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ class Shape(NamedTuple):
 
 
 SHAPES = [
-    # lengths of the paper's texts and some batches
+    # the lengths of the paper's texts, and some sizes of batches
     Shape(23, 64, 100, 64),
     Shape(23, 256, 100, 64),
     Shape(12, 128, 100, 64),
@@ -27,7 +27,7 @@ SHAPES = [
     # the two layers of our text model, conf/model/bilstm.yaml
     Shape(23, 64, 96, 64),
     Shape(23, 64, 128, 64),
-    # our forecasters in windows of a week, a month and three: conf/model/lstm.yaml on all features, and cnn_lstm.yaml
+    # our forecasters, with windows of a week, one month and three: conf/model/lstm.yaml on all features, cnn_lstm.yaml
     Shape(7, 64, 19, 64, 1),
     Shape(30, 64, 19, 64, 1),
     Shape(90, 64, 19, 64, 1),

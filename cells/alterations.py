@@ -1,6 +1,6 @@
-"""The 17 alterations of the paper's Table 1 as data, and how a user names one of them or writes another.
+"""The 17 alterations of the paper's Table 1 as data, and the ways to name one of them or to write another.
 
-An alteration is the paper's equation 7. It stands behind the cell's own six, when this step's gates i f g o
+An alteration is the paper's equation 7. It follows the cell's own six equations, when this step's gates i f g o
 (g is the paper's c~), its "Current" state c and its "Hidden" state h are all computed:
 
     CURRENT   c <- formula   the c handed to the next step and the final c_n; this step's output is untouched
@@ -14,7 +14,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
-from cells.language.formula import parse
+from cells.language.canonical import canonical_text
+from cells.language.parser import parse
+from cells.language.tree import Expression
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,43 +47,60 @@ HIDDEN = {
 Spec = Union[str, "Alteration", "nn.Module", None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False)
 class Alteration:
-    """The formulas of one cell; None leaves that state as it is, Alteration() is the baseline.
+    """The formulas for c and h of one cell; None leaves that state as it is, and Alteration() is the baseline.
 
-    The formulas are kept in canonical text, so Alteration("(c)*o") == Alteration("c * o").
-    Raises cells.language.formula.FormulaError for anything the language does not know.
+    Args:
+        current: the formula for c, as a text or a tree.
+        hidden: the formula for h.
+
+    Raises:
+        FormulaError: a formula has something that the language does not know.
     """
 
-    current: str | None = None
-    hidden: str | None = None
+    current: Expression | None
+    hidden: Expression | None
 
-    def __post_init__(self) -> None:
-        for side in ("current", "hidden"):
-            text = getattr(self, side)
-            if text is not None:
-                object.__setattr__(self, side, str(parse(text)))
+    def __init__(self, current: str | Expression | None = None, hidden: str | Expression | None = None) -> None:
+        for state, formula in (("current", current), ("hidden", hidden)):
+            # A tree goes through the parser too, so that only what a user could write becomes an alteration.
+            text = canonical_text(formula) if isinstance(formula, Expression) else formula
+            object.__setattr__(self, state, None if text is None else parse(text))
+
+    def texts(self) -> dict[str, str | None]:
+        """The formulas in canonical text, by "current" and "hidden"; `Alteration(**texts)` makes the same one."""
+        formulas = {"current": self.current, "hidden": self.hidden}
+        return {state: None if formula is None else canonical_text(formula) for state, formula in formulas.items()}
 
     @property
     def name(self) -> str:
         """As in Table 1 ("C1", "C1+H2"), else the equations ("c = c * relu(o)"); resolve() reads it back."""
-        sides = [("c", self.current, CURRENT), ("h", self.hidden, HIDDEN)]
+        texts = self.texts()
+        sides = [("c", texts["current"], CURRENT), ("h", texts["hidden"], HIDDEN)]
         altered = [(state, text, table) for state, text, table in sides if text is not None]
         known = [name for _, text, table in altered for name, formula in table.items() if formula == text]
         if len(known) == len(altered):
             return "+".join(known) or "baseline"
         return "; ".join(f"{state} = {text}" for state, text, _ in altered)
 
+    def __repr__(self) -> str:
+        return f"Alteration({', '.join(f'{state}={text!r}' for state, text in self.texts().items())})"
+
 
 def resolve(spec: Spec) -> "Alteration | nn.Module":
-    """The alteration a user means by
+    """The alteration that a user means.
 
-    - None or "baseline",
-    - a name of Table 1 ("C1"), or one for each state ("C1+H2"),
-    - equations ("c = c * relu(o); h = h * sigmoid(c)"); without a left-hand side it is c that is altered,
-    - an Alteration, or an elementwise nn.Module (c, h, o) -> (c, h), which both come back as they are.
+    Args:
+        spec: one of
+            - None or "baseline";
+            - a name of Table 1 ("C1"), or one for each state ("C1+H2");
+            - equations ("c = c * relu(o); h = h * sigmoid(c)"); one without a left-hand side is for c;
+            - an Alteration or an elementwise nn.Module (c, h, o) -> (c, h), which are returned as they are.
 
-    Raises ValueError (a FormulaError for a formula) or TypeError.
+    Raises:
+        ValueError: no such name or equation; a FormulaError if it is the formula that cannot be read.
+        TypeError: it is none of these.
     """
     if spec is None or spec == "baseline":
         return Alteration()

@@ -1,81 +1,166 @@
-"""Which layers take the fast path, and why the others do not.
+"""The backends that can run a layer, in the order in which they are asked, and the contract that each keeps.
 
-The fast path (`cells.llvm.layer`) computes what `cells.recurrence.Unroll` defines, for formulas on the CPU in float32
-and float64. Everything else is left to the reference, and nothing silently.
+A backend is a room with a class that keeps the contract `Backend`, and a line in `BACKENDS`.
 """
 
 import functools
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
 
-import torch
-from torch import Tensor, nn
-from torch.autograd import forward_ad
+from torch import Tensor
 
-from cells.language.reading import UnreadableError, is_one_for_each_unit, read
-from cells.recurrence import Unroll, Weights, loop, why_eager
+from cells.errors import UserError
+from cells.llvm.backend import LLVM
+from cells.obstacle import Obstacle
+from cells.packed import Packed
+from cells.recurrence import Recurrence, StackedUnroll, Step, Unroll, Weights, step_of
+from cells.torchscript.backend import TorchScript
 
 log = logging.getLogger(__name__)
 
+States = dict[str, Tensor]
+"""c, h and the gates i f g o of all steps in one direction of a layer, [N, H] each."""
 
-def obstacle(unroll: Unroll, tensors: list[Tensor], weights: list[Weights]) -> str:
-    """Why the fast path cannot take a layer of these tensors and weights now; empty if it can."""
-    if reason := why_eager(unroll):
-        return reason
-    if any(own.hr is not None for own in weights):
-        return "it has a projection"
+
+class BackendError(UserError, RuntimeError):
+    """A backend that was asked for by name cannot run what it is given."""
+
+
+class Backend(Protocol):
+    """A way to run recurrences, forward and backward.
+
+    Of `step`, `layer` and `stacked_layer`, a backend needs those that its `obstacle` lets through.
+    """
+
+    @property
+    def name(self) -> str:
+        """How users call it."""
+
+    def obstacle(
+        self, recurrence: Recurrence, tensors: Sequence[Tensor], weights: Sequence[Weights]
+    ) -> Obstacle | None:
+        """Why it cannot run the recurrence on these inputs and states with these weights now; None if it can.
+
+        Without any tensors: why it could not run it on tensors like the weights.
+        """
+
+    def loop(self, recurrence: Recurrence) -> str:
+        """How it would run the loop over time now: "compiled", or "eager" where Python goes step by step."""
+
+    def step(self, step: Step, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """A single step, as `Step.forward`."""
+
+    def layer(
+        self,
+        unroll: Unroll,
+        rows: Tensor,
+        sizes: list[int],
+        c: Tensor,
+        h: Tensor,
+        weights: list[Weights],
+        seen: list[States] | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """All steps of a layer, as `Unroll.forward`.
+
+        If `seen` is a list, each direction's states and gates are added to it: c and h as handed to the next step, the
+        gates after their sigmoid or tanh, in the order of the packed rows.
+        """
+
+    def stacked_layer(self, unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
+        """Outputs [K, N, D H] of K models with packed rows [K, N, I] and weights with a leading K, from zero states."""
+
+
+BACKENDS: Sequence[Backend] = (LLVM(), TorchScript())
+"""Asked in this order; the first without an obstacle runs. The last one, the definition itself, has none ever."""
+
+_forced: ContextVar[Backend | None] = ContextVar("forced", default=None)
+_seen: ContextVar[list[States] | None] = ContextVar("seen", default=None)
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Have one backend run all cells inside the `with` statement; other threads are not concerned.
+
+    A cell that it cannot run raises a `BackendError`.
+
+    Raises:
+        ValueError: no backend has this name.
+    """
+    named = {candidate.name: candidate for candidate in BACKENDS}
+    if name not in named:
+        raise ValueError(f"there is no backend {name!r}, choose {' or '.join(named)}")
+    token = _forced.set(named[name])
     try:
-        reading = read(unroll.step.alter)
-    except UnreadableError as error:
-        return str(error)
-    hidden = weights[0].hh.size(1)
-    if not all(is_one_for_each_unit(tensor, hidden) for tensor in reading.tensors):
-        return f"{unroll.step.alteration} has a tensor that is neither one number nor one for each unit"
-    tensors = [*tensors, *reading.tensors, *(weight for own in weights for weight in own if weight is not None)]
-    if any(tensor.device.type != "cpu" or type(tensor) not in (Tensor, nn.Parameter) for tensor in tensors):
-        return "its tensors are not all plain ones on the CPU"
-    dtypes = {tensor.dtype for tensor in tensors}
-    if dtypes not in ({torch.float32}, {torch.float64}):
-        return f"it is in {' and '.join(sorted(map(str, dtypes)))}, and neither all in float32 nor all in float64"
-    if reading.dtypes - dtypes:
-        return f"{unroll.step.alteration} casts what it is given to another dtype"
-    if torch.is_autocast_enabled("cpu"):
-        return "autocast is on"
-    if torch.jit.is_tracing():
-        return "it is being traced"
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
-        return "it is inside a transform of torch.func or a forward-mode derivative"
-    return _platform()
+        yield
+    finally:
+        _forced.reset(token)
 
 
-@functools.cache
-def _platform() -> str:
-    """Why this machine cannot take the fast path at all; empty if it can."""
+@contextmanager
+def observed() -> Iterator[list[States]]:
+    """Collect the states of each layer and direction run inside the `with` statement; other threads are not seen."""
+    seen: list[States] = []
+    token = _seen.set(seen)
     try:
-        from cells.llvm import machine  # here, because there may be no llvmlite
-    except ImportError as error:
-        return f"llvmlite cannot be imported ({error})"
-    return machine.obstacle()
+        yield seen
+    finally:
+        _seen.reset(token)
 
 
-def takes(unroll: Unroll, tensors: list[Tensor], weights: list[Weights], otherwise: str = "the reference path") -> bool:
-    """Whether the fast path takes this layer; if not, the log says why and what does instead, each reason once."""
-    if tensors[0].size(0) == 0:
-        return False  # no steps, nothing to be fast with
-    reason = obstacle(unroll, tensors, weights)
-    if reason and not why_eager(unroll):  # which was said when the module was given
-        _say(otherwise, loop(unroll), reason)
-    return not reason
+def choose(
+    recurrence: Recurrence, tensors: Sequence[Tensor], weights: Sequence[Weights]
+) -> tuple[Backend, dict[str, Obstacle]]:
+    """The backend that runs this, and the obstacles of those that were asked before it, by their names.
+
+    Raises:
+        BackendError: the one that `backend` asks for cannot.
+    """
+    obstacles: dict[str, Obstacle] = {}
+    forced = _forced.get()
+    for candidate in BACKENDS if forced is None else (forced,):
+        obstacle = candidate.obstacle(recurrence, tensors, weights)
+        if obstacle is None:
+            return candidate, obstacles
+        obstacles[candidate.name] = obstacle
+    ((name, obstacle),) = obstacles.items()
+    raise BackendError(
+        f"the backend {name} cannot run this cell: {obstacle.reason}; ask for another backend or for none"
+    )
 
 
-@functools.cache
-def _say(path: str, loop: str, reason: str) -> None:
-    log.warning("An LSTM takes %s (%s loop): %s", path, loop, reason)
+def step(step: Step, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """As `Step.forward`, by the first backend that can."""
+    return choose(step, (gates, c), ())[0].step(step, gates, c)
 
 
 def layer(
     unroll: Unroll, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor, weights: list[Weights]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `Unroll.forward`, by compiled loops."""
-    from cells.llvm import layer
+    """As `Unroll.forward`, by the first backend that can."""
+    chosen, obstacles = choose(unroll, (rows, c, h), weights)
+    if obstacles and rows.size(0):
+        _explain(chosen, unroll, obstacles)
+    return chosen.layer(unroll, rows, sizes, c, h, weights, _seen.get())
 
-    return layer.layer(unroll, rows, sizes, c, h, weights)
+
+def stacked_layer(unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
+    """As `Backend.stacked_layer`, by the first backend that can."""
+    chosen, obstacles = choose(unroll, (rows,), weights)
+    if obstacles:
+        _explain(chosen, unroll, obstacles)
+    return chosen.stacked_layer(unroll, rows, packed, weights)
+
+
+def _explain(chosen: Backend, recurrence: Recurrence, obstacles: dict[str, Obstacle]) -> None:
+    """Log why the last backend has to run this."""
+    if chosen is BACKENDS[-1] and not step_of(recurrence).alter.why_eager:  # which was logged when the module came
+        for name, obstacle in obstacles.items():
+            _warn_once(chosen.name, chosen.loop(recurrence), name, obstacle.reason)
+
+
+@functools.cache
+def _warn_once(chosen: str, loop: str, other: str, reason: str) -> None:
+    log.warning("An LSTM runs on %s (%s loop) and not on %s: %s", chosen, loop, other, reason)

@@ -10,20 +10,22 @@ from torch.nn.utils.rnn import PackedSequence
 
 from cells import backends
 from cells.alterations import Spec
-from cells.recurrence import Step, Unroll, Weights, loop, runner, why_eager
+from cells.obstacle import Obstacle
+from cells.recurrence import Step, Unroll, Weights
+from cells.torchscript.user_module import alteration_module
 
 
 def _for_this_call(weight: Tensor) -> Tensor:
     """The weight, detached where gradients are off.
 
-    Compiled code that has run with gradients saves every weight for backward, which inference_mode forbids. A trace has
-    to be the same with and without them.
+    Compiled code that has run with gradients saves every weight for backward, which inference_mode forbids. A trace,
+    however, must come out the same whether gradients are on or off.
     """
     return weight if torch.is_grad_enabled() or torch.jit.is_tracing() else weight.detach()
 
 
 class _Altered(nn.Module):
-    """What the two modules share: they differ from torch's by their recurrence."""
+    """The part that both modules share: they differ from torch's by their recurrence."""
 
     if TYPE_CHECKING:  # for TorchScript, annotations of a class are declarations of its own
         hidden_size: int
@@ -33,9 +35,25 @@ class _Altered(nn.Module):
     @property
     @torch.jit.unused
     def path(self) -> str:
-        """Which loop the next call takes, and why if it is not the compiled one."""
-        reason = why_eager(self.recurrence)
-        return f"reference ({loop(self.recurrence)} loop)" + (f": {reason}" if reason else "")
+        """The name of the backend that runs the next call: "llvm" or "torchscript"."""
+        return self._choice()[0].name
+
+    @property
+    @torch.jit.unused
+    def obstacles(self) -> dict[str, Obstacle]:
+        """Why the next call is not for the backends that are asked before that one, by their names."""
+        return self._choice()[1]
+
+    @property
+    @torch.jit.unused
+    def loop(self) -> str:
+        """How the backend runs the loop over time: "compiled", or "eager" where Python goes step by step."""
+        return self._choice()[0].loop(self.recurrence)
+
+    @torch.jit.unused
+    def _choice(self) -> tuple[backends.Backend, dict[str, Obstacle]]:
+        """The backend of the next call, and the obstacles of those asked before, as far as the module decides it."""
+        return backends.choose(self.recurrence, [], [])
 
     def reset_parameters(self) -> None:
         """U(-1/sqrt(H), 1/sqrt(H)) as in torch, for the cell's own weights and not for those of a hook."""
@@ -53,35 +71,39 @@ class _Altered(nn.Module):
 class LSTM(_Altered, nn.LSTM):
     """`torch.nn.LSTM` with an altered cell: same arguments, weights, states and results.
 
-    alteration: a name of Table 1, a formula or a module (c, h, o) -> (c, h), see `cells.alterations.resolve`.
-    With proj_size it acts on the h [B, H] before the projection. The state_dict has torch's keys, and those
-    of the module if it has parameters. The attribute `alteration` is its name, and `path` says which loop runs.
+    Scripted by torch.jit.script it takes padded batches (with or without lengths) and no PackedSequence. The state_dict
+    has torch's keys, and those of a module that alters the cell if it has parameters.
 
-    Scripted by torch.jit.script it takes padded batches (with or without lengths) and no PackedSequence.
+    Args:
+        alteration: a name of Table 1, a formula or a module (c, h, o) -> (c, h), see `cells.alterations.resolve`. With
+            proj_size it acts on the h [B, H] before the projection.
+
+    Attributes:
+        alteration: its name.
+        path: the backend that runs the next call.
+        obstacles: why that is not another backend.
+        loop: how that backend runs the loop over time.
     """
 
     def __init__(self, *args: Any, alteration: Spec = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        step = Step(alteration)
+        step = Step(alteration_module(alteration))
         self.alteration = step.alteration
         self.recurrence = Unroll(step)
 
-    @property
     @torch.jit.unused
-    def path(self) -> str:
-        """Which loop the next call takes, and why if it is not the fast one."""
+    def _choice(self) -> tuple[backends.Backend, dict[str, Obstacle]]:
         weights = [own for layer in range(self.num_layers) for own in self._weights(layer)]
-        reason = backends.obstacle(self.recurrence, [], weights)
-        return f"reference ({loop(self.recurrence)} loop): {reason}" if reason else "fast (compiled loops)"
+        return backends.choose(self.recurrence, [], weights)
 
     def forward(  # type: ignore[override]
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """-> output, (h_n, c_n), all as torch.nn.LSTM has them.
 
-        lengths [B] (int64, 0 to T) says how many steps of each row of a padded batch are real. The output
-        behind them is exactly zero, the reverse direction starts at the last of them, and the final states
-        are those of a row's last real step, or its initial states if there is none: as with a PackedSequence.
+        lengths [B] (int64, 0 to T) says how many steps of each row of a padded batch are real. Behind them the output
+        is exactly zero; the reverse direction starts at the last of them; and the final states are those of a row's
+        last real step, or its initial states if it has no step: as with a PackedSequence.
 
         Raises what torch.nn.LSTM raises, and ValueError for lengths that do not fit the input.
         """
@@ -176,16 +198,13 @@ class LSTM(_Altered, nn.LSTM):
     def _run(
         self, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor, weights: list[Weights]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """One layer, as `Unroll.forward`: the one place that decides which loop runs."""
-        unroll = self.recurrence
+        """One layer, as `Unroll.forward`, which runs itself where there is only TorchScript."""
         if not torch.jit.is_scripting():
-            if backends.takes(self.recurrence, [rows, c, h], weights):
-                return backends.layer(self.recurrence, rows, sizes, c, h, weights)
-            unroll = runner(self.recurrence)
-        return unroll(rows, sizes, c, h, weights)
+            return backends.layer(self.recurrence, rows, sizes, c, h, weights)
+        return self.recurrence(rows, sizes, c, h, weights)
 
     def _weights(self, layer: int) -> list[Weights]:
-        """Those of each direction of a layer."""
+        """The weights of each direction of a layer."""
         directions = 2 if self.bidirectional else 1
         count = 2 + (2 if self.bias else 0) + (1 if self.proj_size > 0 else 0)
         result: list[Weights] = []
@@ -206,7 +225,7 @@ class LSTM(_Altered, nn.LSTM):
 def pack(lengths: Tensor, steps: int, batch: int) -> tuple[Tensor, Tensor, list[int]]:
     """How the real steps of a padded batch lie when packed, for lengths [B].
 
-    -> order [B]: the rows, longest first; places [N]: of each packed row in the flat [T B]; sizes [T].
+    -> order [B]: the rows, longest first; places [N]: where each packed row is in the flat [T B]; sizes [T].
     """
     if lengths.dtype != torch.int64 or lengths.dim() != 1 or lengths.size(0) != batch:
         got = f"{lengths.dtype} of shape {list(lengths.shape)}"
@@ -225,7 +244,7 @@ class LSTMCell(_Altered, nn.LSTMCell):
 
     def __init__(self, *args: Any, alteration: Spec = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        step = Step(alteration)
+        step = Step(alteration_module(alteration))
         self.alteration = step.alteration
         self.recurrence = step
 
@@ -245,10 +264,13 @@ class LSTMCell(_Altered, nn.LSTMCell):
             if list(state.shape) != shape:
                 raise RuntimeError(f"LSTMCell: Expected hx[{index}] of shape {shape}, got {list(state.shape)}")
         h, c = hx
-        step = self.recurrence
-        if not torch.jit.is_scripting():
-            step = runner(self.recurrence)
         weight_ih, weight_hh = _for_this_call(self.weight_ih), _for_this_call(self.weight_hh)
         gates = F.linear(input, weight_ih, self.bias_ih) + F.linear(h, weight_hh, self.bias_hh)
-        c, h = step(gates, c)
+        c, h = self._step(gates, c)
         return h, c
+
+    def _step(self, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Step.forward`, which runs itself where there is only TorchScript."""
+        if not torch.jit.is_scripting():
+            return backends.step(self.recurrence, gates, c)
+        return self.recurrence(gates, c)

@@ -1,4 +1,4 @@
-"""Batches of real steps alone: nothing is computed, stored or moved for padding."""
+"""Batches that hold real steps only: nothing is computed, stored or moved for padding."""
 
 from typing import NamedTuple
 
@@ -8,18 +8,18 @@ from torch.nn.utils.rnn import PackedSequence
 
 
 class Packed(NamedTuple):
-    """How the real steps of a padded batch [B, T], or of one of each of K models, lie as rows.
+    """How the real steps of a padded batch [B, T], or of a batch for each of K models, lie as rows.
 
     Rows lie as in a PackedSequence: the longest sample first, all rows of step 0, then those of step 1, and so on. Each
-    of K models has N places; where it has fewer real steps, the rest of them repeat one and mean nothing.
+    of K models has N rows; where it has fewer real steps, the remaining rows repeat a real one and mean nothing.
 
     Attributes:
-        places: [K N], of each row in the flattened [K B T].
-        owners: [K N], of each row in the flattened [K B].
+        places: [K N], where each row is in the flattened [K B T].
+        owners: [K N], the sample of each row, in the flattened [K B].
         by_sample: where the real steps of all models are among the rows, sample by sample.
-        lengths: [B] or [K, B].
+        lengths: of the samples, [B] or [K, B].
         steps: T.
-        sizes: of each model, how many rows run at each step that has any.
+        sizes: for each model, the number of rows running at each step that has any.
     """
 
     places: Tensor
@@ -30,13 +30,13 @@ class Packed(NamedTuple):
     sizes: list[list[int]]
 
     def pick(self, values: Tensor) -> Tensor:
-        """Of `values [B, T, ..]` or `[K, B, T, ..]` the rows, `[N, ..]` or `[K, N, ..]`."""
+        """The rows `[N, ..]` or `[K, N, ..]` of `values [B, T, ..]` or `[K, B, T, ..]`."""
         dims = self.lengths.dim()
         rows = values.flatten(0, dims).index_select(0, self.places)
         return rows.unflatten(0, (*self.lengths.shape[:-1], -1))
 
     def pad(self, rows: Tensor) -> Tensor:
-        """The opposite of `pick`: zero where there is no step."""
+        """The inverse of `pick`: zero where there is no step."""
         flat = rows.flatten(0, self.lengths.dim() - 1)
         places = self.places.index_select(0, self.by_sample)
         padded = flat.new_zeros(self.lengths.numel() * self.steps, *flat.shape[1:])
@@ -44,7 +44,7 @@ class Packed(NamedTuple):
         return padded.unflatten(0, (*self.lengths.shape, self.steps))
 
     def sequence(self, rows: Tensor) -> "PackedSequence | StackedSequence":
-        """What an LSTM takes: `rows [N, F]` as a PackedSequence, `rows [K, N, F]` as a StackedSequence."""
+        """The input of an LSTM: `rows [N, F]` as a PackedSequence, `rows [K, N, F]` as a StackedSequence."""
         if self.lengths.dim() == 1:
             return PackedSequence(rows, torch.tensor(self.sizes[0] or [0]))
         return StackedSequence(rows, self)

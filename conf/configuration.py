@@ -31,7 +31,7 @@ def register_cells() -> None:
     table |= {name: Alteration(current=formula) for name, formula in CURRENT.items()}
     table |= {name: Alteration(hidden=formula) for name, formula in HIDDEN.items()}
     for name, alteration in table.items():
-        store.store(group="cell", name=name, node={"current": alteration.current, "hidden": alteration.hidden})
+        store.store(group="cell", name=name, node=alteration.texts())
 
 
 def composed(*overrides: str) -> DictConfig:

@@ -1,1 +1,1 @@
-"""The language of formulas: text to tree, tree to derivative; it knows no target."""
+"""The language of formulas: text to tree, tree to derivative and back to text. It knows no backend."""

@@ -1,11 +1,11 @@
-"""TorchScript's elementwise operations as formulas: what `cells.language.reading` knows of torch.
+"""TorchScript's elementwise operations as formulas, for `cells.language.reading`.
 
-They equal torch's in value and slope for all finite numbers. Where an operation has a kink they have the slope
-that torch takes there, of which there are three kinds:
+The formulas equal torch's operations in value and slope for all finite numbers. At a kink they have the slope that
+torch takes there; for max(x, 0) there are three kinds:
 
-    relu(x)          max(x, 0), slope 0 at 0
-    x + relu(-x)     max(x, 0), slope 1 at 0
-    (x + abs(x)) / 2 max(x, 0), slope 1/2 at 0
+    relu(x)             slope 0 at 0
+    x + relu(-x)        slope 1 at 0
+    (x + abs(x)) / 2    slope 1/2 at 0
 """
 
 import functools
@@ -14,7 +14,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from cells.language.formula import FUNCTIONS, Call, Expression, Number
+from cells.language.functions import FUNCTIONS
+from cells.language.tree import Call, Expression, Number
 
 _ZERO, _HALF, _ONE = Number(0.0), Number(0.5), Number(1.0)
 _SELU = {"alpha": Number(1.6732632423543772), "scale": Number(1.0507009873554805)}
@@ -34,7 +35,7 @@ def _elu(x: Expression, alpha: Expression, scale: Expression = _ONE, steepness: 
 
 
 def _hardtanh(x: Expression, low: Expression, high: Expression) -> Expression:
-    """Slope 0 at both ends. The difference from an end, not x, is cut, so that an end is met exactly."""
+    """Slope 0 at both ends. Cuts the difference from an end instead of x, so that the result is exactly that end."""
     return high - _relu(high - (low + _relu(x - low)))
 
 
@@ -99,8 +100,8 @@ def _number(x: Any) -> Number:
     return x
 
 
-# Those that change their tensor, such as aten::mul_, are found by the name without the underscore. Arguments that are
-# numbers come as expressions, and all others as they are: those with a default, and an option of gelu.
+# An operation in place, such as aten::mul_, is looked up by its name without the underscore. Numbers and tensors among
+# the arguments come as expressions, everything else as it is: None for a default, and the option of gelu.
 OPERATIONS: dict[str, Callable[..., Expression]] = {
     **{f"aten::{name}": functools.partial(Call, name) for name in FUNCTIONS},
     "aten::add": lambda x, y, alpha=_ONE: x + alpha * y,
@@ -146,4 +147,4 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     **{"aten::gt": operator.gt, "aten::ge": operator.ge, "aten::lt": operator.lt, "aten::le": operator.le},
     **{"aten::eq": operator.eq, "aten::ne": operator.ne},
 }
-"""Of two numbers of the module's code; it is known beforehand which way such a condition goes."""
+"""Comparisons of two numbers in the module's code, whose outcome is known before it runs."""

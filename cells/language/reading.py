@@ -1,121 +1,95 @@
-"""Reads an alteration as formulas, a user's module too where it does nothing but what formulas can do.
+"""Reads a user's compiled module as formulas, if it does nothing but what formulas can do.
 
-Then it is elementwise by construction, and the fast path takes it, with gradients that come from the formulas. The
-module's tensors (parameters, buffers) become names p0, p1, ... beside c h o. What was read is checked by a probe: the
-formulas have to give what the module gives for random values. `cells.language.operations` has the words.
+The reader follows the module's TorchScript graph, with trees in place of tensors. The module's own tensors (parameters,
+buffers) become the names p0, p1, ... beside c h o. `cells.language.operations` says which formula an operation is.
 """
 
-import functools
 import math
-import weakref
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from cells.alterations import Alteration, resolve
-from cells.language.formula import MAX_TOKENS, NAMES, Expression, Number, Variable, parse
 from cells.language.operations import COMPARISONS, OPERATIONS
-from cells.recurrence import Formula, Hook
+from cells.language.parser import MAX_TOKENS, NAMES
+from cells.language.tree import Expression, Number, Variable
 
 
 class UnreadableError(ValueError):
-    """Why no formulas stand for a module."""
+    """A module that no formulas stand for; the message says why."""
 
 
-class Reading(NamedTuple):
-    """Formulas for c and h over c h o i f g and p0, p1, ..., which stand for `tensors`."""
+class Formulas(NamedTuple):
+    """Equation 7 as formulas for c and h over c h o i f g and p0, p1, ...
+
+    Attributes:
+        current: the formula for c.
+        hidden: the formula for h.
+        tensors: those that p0, p1, ... stand for.
+        dtypes: those to which a module casts the states, which is possible for cells of this dtype only.
+    """
 
     current: Expression
     hidden: Expression
     tensors: list[Tensor]
-    dtypes: frozenset[torch.dtype] = frozenset()  # to which it casts the states: it is for cells of these alone
-
-
-def read(alter: nn.Module) -> Reading:
-    """The formulas of a `Formula` or `Hook`. Raises UnreadableError."""
-    if isinstance(alter, Formula):
-        return _formulas(alter.name)
-    if not isinstance(alter, Hook) or alter.why_eager:
-        raise UnreadableError(f"the alteration {type(alter).__name__} runs in Python")
-    reader = _readers.get(alter)
-    if reader is None or not reader.still_holds():
-        reader = _readers[alter] = _Reader(alter)
-    return reader.reading()
-
-
-@functools.cache
-def _formulas(name: str) -> Reading:
-    alteration = resolve(name)
-    assert isinstance(alteration, Alteration)
-    return Reading(parse(alteration.current or "c"), parse(alteration.hidden or "h"), [])
+    dtypes: frozenset[torch.dtype] = frozenset()
 
 
 def is_one_for_each_unit(tensor: Tensor, units: int) -> bool:
-    """Whether a tensor is one number, or a row of one for each unit: what the fast path can spread over a batch."""
+    """Whether a tensor is a single number, or a row with a number for each unit: the same for all rows of a batch."""
     return tensor.shape in ((), (1,), (units,), (1, 1), (1, units))
-
-
-class Written(nn.Module):
-    """(c, h, o, i, f, g) -> (c, h) by what was read of a module, where p0, p1, ... are `values`."""
-
-    def __init__(self, reading: Reading, values: list[Tensor]) -> None:
-        super().__init__()
-        self.values = values
-        names = ", ".join(f"{name}: Tensor" for name in [*"cho", *(f"p{k}" for k in range(len(values)))])
-        results = f"{reading.current.tensor_code()}, {reading.hidden.tensor_code()}"
-        self.compiled = torch.jit.CompilationUnit(f"def formulas({names}):\n    return {results}\n")
-
-    def forward(self, c: Tensor, h: Tensor, o: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
-        """The altered (c, h)."""
-        result: tuple[Tensor, Tensor] = self.compiled.formulas(c, h, o, *self.values)
-        return result
 
 
 @dataclass(eq=False)
 class _Box:
-    """A tensor in the module's code: what it holds now, and whether the module may change it in place."""
+    """A tensor in the module's code: its formula at this point, and whether the module may change it in place."""
 
     formula: Expression
     own: bool
 
 
-_readers: "weakref.WeakKeyDictionary[nn.Module, _Reader]" = weakref.WeakKeyDictionary()
-_OWN_DTYPE = object()  # that of the states and of all tensors, whichever it is
+_OWN_DTYPE = object()  # the dtype that the states and all tensors have, whichever it is
 _DTYPES = {6: torch.float32, 7: torch.float64}  # by their numbers in TorchScript
 
 
-class _Reader:
-    """Follows the graph of a compiled module, with expressions for its tensors."""
+class Reader:
+    """The formulas of a module (c, h, o) -> (c, h).
 
-    def __init__(self, hook: Hook) -> None:
-        self.name = hook.name
-        self.facts: list[tuple[Any, str, Any]] = []  # attributes on which the reading depends: owner, name, value
+    Args:
+        module: compiled by TorchScript.
+        name: how errors call it.
+
+    Attributes:
+        error: why the module cannot be read, or None.
+    """
+
+    def __init__(self, module: nn.Module, name: str) -> None:
+        self.name = name
+        self.facts: list[tuple[Any, str, Any]] = []  # attributes that the formulas depend on: owner, name, value
         self.places: list[tuple[Any, str]] = []  # of p0, p1, ...: owner, name
         self.dtypes: set[torch.dtype] = set()
         self.error: UnreadableError | None = None
         try:
-            self.current, self.hidden = self._formulas(hook.module)
-            self._probe(hook.module)
+            self.current, self.hidden = self._read(module)
         except UnreadableError as error:
             self.error = error
 
     def still_holds(self) -> bool:
-        """Whether the module would be read alike now."""
+        """Whether reading the module again would give the same formulas."""
         return all(owner._c.getattr(name) == value for owner, name, value in self.facts)
 
-    def reading(self) -> Reading:
-        """What was read, with the module's tensors of now. Raises UnreadableError."""
+    def formulas(self) -> Formulas:
+        """The formulas, with the tensors that the module has now. Raises UnreadableError."""
         if self.error is not None:
             raise self.error
         tensors = [owner._c.getattr(name) for owner, name in self.places]
-        return Reading(self.current, self.hidden, tensors, frozenset(self.dtypes))
+        return Formulas(self.current, self.hidden, tensors, frozenset(self.dtypes))
 
-    def _formulas(self, module: Any) -> tuple[Expression, Expression]:
+    def _read(self, module: Any) -> tuple[Expression, Expression]:
         graph = module.inlined_graph
         given = (value.debugName() for value in graph.inputs())
-        # c and h are nobody else's, but o is kept for the gradient of its sigmoid.
+        # The module may overwrite c and h, which nobody else uses; o is kept for the gradient of its sigmoid.
         states = [_Box(NAMES[name], own=name != "o") for name in "cho"]
         (result,) = self._follow(graph, dict(zip(given, (module, *states), strict=True)))
         current, hidden = (self._lifted(altered) for altered in result)
@@ -129,6 +103,7 @@ class _Reader:
         return [values[value.debugName()] for value in block.outputs()]
 
     def _results(self, node: Any, inputs: list[Any], values: dict[str, Any]) -> list[Any]:
+        """The values of the node's outputs, given those of its inputs."""
         match node.kind(), inputs:
             case "prim::Constant", []:
                 return [node.output().toIValue()]
@@ -170,12 +145,14 @@ class _Reader:
         return _Box(Variable(f"p{self.places.index((owner, name))}"), own=False)
 
     def _changed(self, box: _Box, kind: str, arguments: list[Any]) -> _Box:
+        """The box after an operation in place."""
         if not box.own:
             raise UnreadableError(f"{self.name} changes what is not its own by {kind}_")
         box.formula = self._computed(kind, arguments)
         return box
 
     def _computed(self, kind: str, arguments: list[Any]) -> Expression:
+        """The formula of an operation's result."""
         expressions = [self._lifted(a) if isinstance(a, _Box | int | float) else a for a in arguments]
         try:
             result = OPERATIONS[kind](*expressions)
@@ -187,35 +164,15 @@ class _Reader:
         return result
 
     def _lifted(self, value: Any) -> Expression:
+        """A value of the module's code as a formula."""
         if isinstance(value, _Box):
             return value.formula
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise UnreadableError(f"{self.name} uses {value!r} as a number")
         return Number(float(value))
 
-    def _probe(self, module: Any) -> None:
-        """Raises UnreadableError if the formulas do not give what the module gives, for random states."""
-        reading = self.reading()
-        tensors = reading.tensors
-        width = max((tensor.size(-1) for tensor in tensors if tensor.dim()), default=1)
-        if not all(is_one_for_each_unit(tensor, width) for tensor in tensors):
-            raise UnreadableError(f"{self.name} has a tensor that is neither one number nor one for each unit")
-        generator = torch.Generator().manual_seed(0)
-        like = tensors[0] if tensors else torch.empty(0, dtype=next(iter(self.dtypes), torch.float32))
-        states = [(4 * torch.rand(5, width, generator=generator) - 2).to(like) for _ in "cho"]
-        try:
-            with torch.no_grad():
-                found = Written(reading, tensors)(*states)
-                wanted = module(*(state.clone() for state in states))
-        except RuntimeError as error:
-            raise UnreadableError(f"{self.name} fails for random states") from error
-        for one, other in zip(found, wanted, strict=True):
-            if one.shape != other.shape or not torch.allclose(one.double(), other.double(), equal_nan=True):
-                formulas = f"{reading.current}; {reading.hidden}"
-                raise UnreadableError(f"{self.name} does not give what the formulas {formulas} give")
 
-
-def _size(expression: Expression) -> int:
-    """The number of its pieces. Raises TypeError for a piece that is no expression, such as an option of a function."""
-    parts = [value for key, value in vars(expression).items() if key not in ("op", "function", "name", "value")]
+def _size(formula: Expression) -> int:
+    """The number of its nodes. Raises TypeError for a node that is no expression, such as an option of a function."""
+    parts = [value for key, value in vars(formula).items() if key not in ("op", "function", "name", "value")]
     return 1 + sum(_size(part) for part in parts)

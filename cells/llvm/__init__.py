@@ -1,1 +1,1 @@
-"""The LLVM backend: the loop over time of a layer as machine code, forward and backward."""
+"""The backend of compiled loops: formulas on the CPU, in float32 and float64, as machine code written through LLVM."""

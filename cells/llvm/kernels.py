@@ -6,7 +6,7 @@ With x the input, h' and c' the states that the previous step handed on, H and C
     i, f, o = sigmoid(a_i, a_f, a_o), g = tanh(a_g)  equations 1-4
     c = f c' + i g                                   equation 5
     h = o tanh(c)                                    equation 6
-    c", h" = C(c, h, o, i, f, g), H(c, h, o, i, f, g)  equation 7: handed on
+    c", h" = C(c, h, o, i, f, g), H(...)             equation 7: handed on
 
 Backward, dy is the gradient of the loss by y; a formula is elementwise, so a partial derivative is one number for
 each unit. dc" and dh" come from the step after, dh" from this step's output as well:
@@ -18,11 +18,12 @@ each unit. dc" and dh" come from the step after, dh" from this step's output as 
     dh' = W_hh^T da                 to the step before
     dx = W_ih^T da    dW_ih += da x^T    dW_hh += da h'^T    db += da
 
-Products with W_hh stand in the loop, one a step. The others are done for a chunk of steps at once, small enough to
-stay in a core's cache between its products. Everything between two products is one pass over a step's rows.
+Products with W_hh stand in the loop, one a step. The other products are done for a chunk of steps at once, small enough
+to stay in a core's cache between them. Everything between two products is one pass over a step's rows.
 
 Rows are packed (see `cells.recurrence`); a task is one direction over a range of the batch. Its steps are numbered
-in the order in which it visits them, and a step's rows `start .. start + count` are its rows that are running.
+in the order in which it visits them; `start .. start + count` are a step's rows that are still running. What a task
+gives to the kernels is listed in `cells.llvm.fields`.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,40 +32,39 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
-from cells.language.formula import Expression
+from cells.language.reading import Formulas
+from cells.language.tree import Expression
+from cells.llvm.fields import BACKWARD, FORWARD, Fields
 from cells.llvm.printer import partials, value, zero_where
-from cells.llvm.vector import Precision, Vec, sigmoid, tanh
+from cells.llvm.vector import BYTES, Precision, Vec, sigmoid, tanh
 from cells.llvm.writer import Blas, Int, Writer
-
-# A task is one 64-bit integer for each of these: a number, or the address of a matrix, row by row.
-FIELDS = [
-    *("inputs", "hidden", "stride"),  # I, H, and the distance of two rows of `out` and of `d_out`
-    *("chunks", "chunk_step"),  # chunk k has the steps chunk_step[k] .. chunk_step[k + 1]
-    *("start", "count"),  # of each step: its first row and their number
-    *("x", "w_ih", "w_hh", "bias", "parameters", "h0", "c0", "out"),  # parameters: p0, p1, ... of the formulas, [P, H]
-    "kept",  # whether backward follows: `gates` and `c` have i f g o and c" of all rows; if not, of a chunk, of a step
-    *("gates", "c"),
-    *("d_out", "d_h", "d_c"),  # the latter two come as dh" and dc" of the last step and leave as dh0 and dc0
-    "d_h0_wanted",
-    *("d_gates", "h_before"),  # da and h' of a chunk
-    *("d_x", "d_w_ih", "d_w_hh"),  # 0 where not wanted; those of the weights are transposed: [I, 4 H] and [H, 4 H]
-    *("d_bias", "d_parameters"),
-]
 
 Block = Callable[[ir.Value, ir.Value, ir.Value | None], None]  # writes the units j .. j + lanes of row r: (r, j, mask)
 
 
 class Cell(NamedTuple):
-    """What a kernel is written for."""
+    """The facts about a cell by which kernels of one precision differ.
 
-    current: Expression  # C, over c h o i f g and p0, p1, ...
-    hidden: Expression  # H
-    parameters: int  # how many p there are
-    tail: bool  # whether H is no multiple of a vector's lanes
+    Attributes:
+        current: the formula C, over c h o i f g and p0, p1, ...
+        hidden: the formula H.
+        parameters: the number of p0, p1, ...
+        tail: whether H is no multiple of a vector's lanes.
+    """
+
+    current: Expression
+    hidden: Expression
+    parameters: int
+    tail: bool
+
+    @classmethod
+    def of(cls, formulas: Formulas, hidden: int, item: int) -> "Cell":
+        """The cell with these formulas and H hidden units, whose numbers have `item` bytes."""
+        return cls(formulas.current, formulas.hidden, len(formulas.tensors), hidden % (BYTES // item) != 0)
 
 
 def write(module: ir.Module, precision: Precision, cell: Cell) -> None:
-    """`forward(task)` and `backward(task)`."""
+    """Add the functions `forward(task)` and `backward(task)` to the module."""
     forward_loop(module, precision, forward_step(module, precision, cell))
     backward_loop(module, precision, backward_step(module, precision, cell))
 
@@ -92,7 +92,7 @@ def forward_step(module: ir.Module, precision: Precision, cell: Cell) -> ir.Func
 
 
 def backward_step(module: ir.Module, precision: Precision, cell: Cell) -> ir.Function:
-    """dh" and dc" of n rows to da, dc', db and dp, and a copy of h' that lies as a product with it wants it."""
+    """Equations 7 to 1 backward for n rows: dh" and dc" to da, dc', db and dp; copies h' contiguously for the GEMM."""
     w = Writer(module, "backward_step", precision, 15, internal=True)
     n, hidden, gates, parameters, c_before, h_before, h_stride, *gradients, h_copy = w.arguments
     d_out, stride, d_h, d_c, d_gates, d_bias, d_parameters = gradients
@@ -139,12 +139,13 @@ def _through_alteration(cell: Cell, values: dict[str, Vec], d_c: Vec, d_h: Vec) 
 
 
 def _gate_places(w: Writer, r: ir.Value, j: ir.Value, hidden: ir.Value) -> list[ir.Value]:
-    """Where unit j of each gate is in row r of a matrix [n, 4 H]."""
+    """The places of unit j of each gate in row r of a matrix [n, 4 H]."""
     row = w.mul(r, w.mul(4, hidden))
     return [w.add(row, w.add(w.mul(k, hidden), j)) for k in range(4)]
 
 
 def _all_blocks(w: Writer, n: ir.Value, hidden: ir.Value, tail: bool, block: Block) -> None:
+    """Write the block for all units of n rows; with a tail, once more for the last units, masked."""
     whole = w.b.and_(hidden, w.number(-w.p.lanes))
     with w.loop(0, n) as r:
         with w.loop(0, whole, by=w.p.lanes) as j:
@@ -154,11 +155,11 @@ def _all_blocks(w: Writer, n: ir.Value, hidden: ir.Value, tail: bool, block: Blo
 
 
 class _Part(NamedTuple):
-    """Rows of one step whose states before it lie together."""
+    """Rows of one step whose previous states lie together."""
 
-    first: Int  # of them, counted from the step's first row
-    n: ir.Value
-    row: ir.Value  # the same, counted from the first of all rows
+    first: Int  # the first of them, counted from the step's first row
+    n: ir.Value  # their number
+    row: ir.Value  # the first of them, counted from the first of all rows
     h_before: ir.Value
     h_stride: ir.Value
     c_before: ir.Value
@@ -167,7 +168,7 @@ class _Part(NamedTuple):
 def forward_loop(module: ir.Module, precision: Precision, step: ir.Function) -> None:
     """All steps of a task: from x, h0 and c0 to out and c, and the gates where they are kept."""
     w = Writer(module, "forward", precision, 1)
-    task, blas = _fields(w), Blas(w)
+    task, blas = _read(w, FORWARD), Blas(w)
     hidden, width = task.hidden, w.mul(4, task.hidden)
     with w.loop(0, task.chunks) as chunk:
         first, last, row0, rows = _steps_and_rows(w, task, chunk)
@@ -191,7 +192,7 @@ def forward_loop(module: ir.Module, precision: Precision, step: ir.Function) -> 
 def backward_loop(module: ir.Module, precision: Precision, step: ir.Function) -> None:
     """All steps of a task, last one first: from d_out, d_h and d_c to the gradients of everything."""
     w = Writer(module, "backward", precision, 1)
-    task, blas = _fields(w), Blas(w)
+    task, blas = _read(w, BACKWARD), Blas(w)
     hidden, width = task.hidden, w.mul(4, task.hidden)
     with w.loop(0, task.chunks) as done:
         first, last, row0, rows = _steps_and_rows(w, task, w.sub(w.sub(task.chunks, 1), done))
@@ -217,7 +218,7 @@ def backward_loop(module: ir.Module, precision: Precision, step: ir.Function) ->
 def _chunk_gradients(
     w: Writer, task: SimpleNamespace, blas: Blas, row0: ir.Value, rows: ir.Value, again: ir.Value
 ) -> None:
-    """dx of a chunk, and its part of dW_ih and dW_hh; `again`: it is not the first chunk that adds to them."""
+    """dx of a chunk, and its part of dW_ih and dW_hh; `again`: an earlier chunk has begun these sums."""
     width, inputs, hidden = w.mul(4, task.hidden), task.inputs, task.hidden
     x = w.at(task.x, row0, inputs)
     with w.when(w.given(task.d_w_hh)):
@@ -231,12 +232,13 @@ def _chunk_gradients(
         blas.gemm(task.d_gates, task.w_ih, d_x, (rows, inputs, width), (width, inputs, inputs))
 
 
-def _fields(w: Writer) -> SimpleNamespace:
-    return SimpleNamespace(**{name: w.item(w.arguments[0], k) for k, name in enumerate(FIELDS)})
+def _read(w: Writer, fields: Fields) -> SimpleNamespace:
+    """The fields of the task that is the function's argument."""
+    return SimpleNamespace(**{name: w.item(w.arguments[0], k) for k, name in enumerate(fields.names)})
 
 
 def _steps_and_rows(w: Writer, task: SimpleNamespace, chunk: ir.Value) -> tuple[ir.Value, ...]:
-    """First step, step behind the last, first row and number of rows of a chunk, whose rows lie together."""
+    """A chunk's first step and the step behind its last, its first row and number of rows; its rows lie together."""
     first, last = w.item(task.chunk_step, chunk), w.item(task.chunk_step, w.add(chunk, 1))
     final = w.sub(last, 1)
     row_of_first, row_of_final = w.item(task.start, first), w.item(task.start, final)
@@ -250,7 +252,7 @@ def _steps_and_rows(w: Writer, task: SimpleNamespace, chunk: ir.Value) -> tuple[
 def _parts(w: Writer, task: SimpleNamespace, t: ir.Value) -> Iterator[_Part]:
     """The rows of step t that go on from the step before, then those that begin; a part may be absent.
 
-    What is written in the body of the for statement runs only for a part that is there.
+    The instructions written in the body of the for statement run only if the part is there.
     """
     n, row = w.item(task.count, t), w.item(task.start, t)
     begun = w.less(0, t)

@@ -1,7 +1,7 @@
-"""Machine code for the kernels, with the matrix products and the threads that torch brings.
+"""Machine code for the kernels, which use torch's own matrix products and threads.
 
-LLVM (llvmlite) compiles in the user's process, so no compiler is needed. `sgemm_` and `dgemm_` are those of torch's own
-library, and the threads are torch's own OpenMP team: there is no second set of either. How many: cells/llvm/threads.py.
+LLVM (llvmlite) compiles in the user's process, so no compiler is needed. `sgemm_` and `dgemm_` are those of torch's
+library, and the threads are torch's OpenMP team: neither exists twice. `cells.llvm.threads` says how many threads run.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from cells.llvm.writer import INT, WORD, Writer
 
 
 class Kernels(NamedTuple):
-    """The addresses of both loops for a team of threads, and what must live as long as they do."""
+    """The addresses of both loops for a team of threads, and the objects that own the machine code."""
 
     forward: int
     backward: int
@@ -29,7 +29,7 @@ class Kernels(NamedTuple):
 
 
 class _Torch(NamedTuple):
-    """What is used of the libraries in torch's folder."""
+    """The parts of the libraries in torch's folder that the kernels use."""
 
     symbols: dict[str, int]
     parallel: "ctypes._FuncPointer"
@@ -48,14 +48,14 @@ def obstacle() -> str:
 @functools.cache
 def _libraries() -> _Torch:
     folder = Path(torch.__file__).parent / "lib"
-    products = ctypes.CDLL(str(folder / "libtorch_cpu.so"))
-    threads = ctypes.CDLL(str(next(folder.glob("libgomp*"))))
+    torch_cpu = ctypes.CDLL(str(folder / "libtorch_cpu.so"))
+    openmp = ctypes.CDLL(str(next(folder.glob("libgomp*"))))
     wanted = [
-        *((products, name) for name in ("sgemm_", "dgemm_", "MKL_Set_Num_Threads_Local")),
-        *((threads, name) for name in ("omp_get_thread_num", "omp_get_num_threads")),
+        *((torch_cpu, name) for name in ("sgemm_", "dgemm_", "MKL_Set_Num_Threads_Local")),
+        *((openmp, name) for name in ("omp_get_thread_num", "omp_get_num_threads")),
     ]
     symbols = {name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0 for library, name in wanted}
-    parallel = threads.GOMP_parallel
+    parallel = openmp.GOMP_parallel
     parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
     parallel.restype = None
     return _Torch(symbols, parallel)
@@ -63,7 +63,7 @@ def _libraries() -> _Torch:
 
 @functools.cache
 def compiled(cell: kernels.Cell, dtype: torch.dtype) -> Kernels:
-    """The kernels of a cell. To compile them takes about 0.2 s, too little to keep them in files."""
+    """The kernels of a cell. Compiling them takes about 0.2 s, so they are not worth a cache on disk."""
     module = ir.Module("lstm")
     kernels.write(module, SINGLE if dtype == torch.float32 else DOUBLE, cell)
     for name in ("forward", "backward"):
@@ -88,7 +88,7 @@ def _machine_code(module: ir.Module) -> tuple[llvm.ExecutionEngine, object]:
 
 
 def _team(module: ir.Module, name: str) -> None:
-    """`name`_team(data): what each thread of a team does for data = [number of tasks, their addresses].
+    """Add `name`_team(data), the part of each thread of a team, for data = [number of tasks, their addresses].
 
     Thread m of n takes the tasks m, m + n, ..., each with a BLAS of one thread.
     """
@@ -105,15 +105,15 @@ def _team(module: ir.Module, name: str) -> None:
     w.done()
 
 
-def run(team_function: int, tasks: Sequence[ctypes.Array[ctypes.c_int64]]) -> None:
+def run_tasks(team_function: int, tasks: Sequence[ctypes.Array[ctypes.c_int64]]) -> None:
     """Run the tasks on `threads.running()` threads; a single one stays on the calling thread."""
     data = (ctypes.c_int64 * (len(tasks) + 1))(len(tasks), *[ctypes.addressof(task) for task in tasks])
-    # The whole team even for fewer tasks: OpenMP would end the threads that it has no work for and start them again.
+    # The whole team even for fewer tasks: OpenMP would end the threads without work, and start them again later.
     team = threads.running() if len(tasks) > 1 and not _forked else 1
     _libraries().parallel(team_function, ctypes.addressof(data), team, 0)
 
 
-_forked = False  # OpenMP's threads stay behind in the parent, and a team in the child would wait for them for ever
+_forked = False  # OpenMP's threads stay in the parent, and a team in the child would wait for them for ever
 
 
 def _note_fork() -> None:

@@ -1,30 +1,34 @@
-"""How the work of one layer is cut: into tasks (a direction, or a slice of its batch) and into chunks of steps."""
+"""How the work of one layer is divided: into tasks (a direction, or a slice of its batch) and into chunks of steps."""
 
 import bisect
 import ctypes
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from cells.llvm.kernels import FIELDS
+from cells.llvm.fields import Fields, Words
 
-LEAST_SLICE = 16  # rows of the batch; fewer make products too slow to be worth a thread
-CHUNK_BYTES, LEAST_CHUNK = 1 << 18, 64  # of a chunk's gates, so that they stay in a core's cache, and its rows
-
-Words = ctypes.Array[ctypes.c_int64]
+LEAST_SLICE = 16  # rows of the batch; with fewer, products are too slow to be worth a thread
+CHUNK_BYTES = 1 << 18  # of a chunk's gates, so that they stay in a core's cache
+LEAST_CHUNK = 64  # rows of a chunk
 
 
 class Plan:
-    """The tasks of a layer over packed rows, of which `sizes[t]` are running at step t.
+    """The tasks of a layer over packed rows.
 
-    One task for each direction, or more where there are threads for it: then each has a slice of the batch, the
-    slices being of equal work. Models that are trained together are tasks side by side, see `cells.llvm.stacked_layer`.
+    There is one task for each direction, or more where there are threads for them: then each has a slice of the batch,
+    and all slices have about equal work.
 
-    weight_columns: I + H, those of W_ih and W_hh together.
+    Args:
+        sizes: how many rows are running at each step.
+        directions: 1 or 2.
+        threads: that the work is divided for.
+        chunk_rows: the most rows of a chunk.
+        weight_columns: I + H, the columns of W_ih and W_hh together.
     """
 
     def __init__(
@@ -33,8 +37,8 @@ class Plan:
         sizes = tuple(n for n in sizes if n)  # a batch may be padded beyond its longest row
         starts = [0, *itertools.accumulate(sizes)][:-1]
         self.rows, self.batch, self.ragged = sum(sizes), sizes[0], sizes[0] != sizes[-1]
-        # Each further slice takes memory for its sums dW, 4 H (I + H), which together are not to outweigh the gates
-        # that are kept for backward anyway, 4 H N.
+        # Each further slice takes memory for its sums dW, 4 H (I + H); all together they must not outweigh the gates,
+        # 4 H N, which are kept for backward anyway.
         affordable = 1 + self.rows // weight_columns
         edges = _slices(sizes, min(threads // directions, self.batch // LEAST_SLICE, affordable))
         self.tasks = [
@@ -62,7 +66,7 @@ def _lengths(sizes: Sequence[int]) -> list[int]:
 
 
 def _slices(sizes: Sequence[int], count: int) -> list[int]:
-    """Edges 0 < ... < B of at most `count` ranges of the batch that have about equally many real steps."""
+    """Edges 0 < ... < B of at most `count` ranges of the batch with about equal numbers of real steps."""
     if count <= 1:
         return [0, sizes[0]]
     done = [0, *itertools.accumulate(_lengths(sizes))]
@@ -71,7 +75,11 @@ def _slices(sizes: Sequence[int], count: int) -> list[int]:
 
 
 class Task:
-    """One direction over the rows low .. high of the batch: where its steps lie, and how they are cut into chunks."""
+    """One direction over the rows low .. high of the batch: where its steps lie, and which steps make up its chunks.
+
+    Attributes:
+        tables: the numbers of its steps and chunks, by the names of `cells.llvm.fields`.
+    """
 
     def __init__(
         self, starts: Sequence[int], sizes: Sequence[int], low: int, high: int, direction: int, chunk_rows: int
@@ -79,36 +87,39 @@ class Task:
         self.direction, self.low, self.high = direction, low, high
         count = [min(n, high) - low for n in sizes if n > low]
         start = [first + low for first, n in zip(starts, sizes, strict=True) if n > low]
-        # Rows of successive steps are neighbours only where a step has no others.
+        # Rows of successive steps are neighbours only where the task has all rows of a step.
         edges = list(_chunks(count, chunk_rows if high - low == sizes[0] else 0))
         self.chunk_rows = max(sum(count[a:b]) for a, b in itertools.pairwise(edges))
         if direction == 1:
             start, count, edges = start[::-1], count[::-1], [len(count) - edge for edge in reversed(edges)]
-        self._tables = {
+        self.tables = {
             name: (ctypes.c_int64 * len(values))(*values)
             for name, values in {"chunk_step": edges, "start": start, "count": count}.items()
         }
-        self._words = {name: ctypes.addressof(table) for name, table in self._tables.items()}
-        self._words["chunks"] = len(edges) - 1
+        self._own_fields = {name: ctypes.addressof(table) for name, table in self.tables.items()}
+        self._own_fields["chunks"] = len(edges) - 1
 
-    def work(self, numbers: dict[str, int], tensors: dict[str, Tensor | None]) -> "Work":
-        """The task on these tensors; names are those of `cells.llvm.kernels.FIELDS`, and those not given are 0."""
-        known = {**self._words, **numbers}
-        known.update((name, tensor.data_ptr()) for name, tensor in tensors.items() if tensor is not None)
-        words = (ctypes.c_int64 * len(FIELDS))(*[known.get(name, 0) for name in FIELDS])
-        return Work(self.direction, words, tensors)
+    def bind(self, fields: Fields, numbers: Mapping[str, int], tensors: Mapping[str, Tensor | None]) -> "BoundTask":
+        """The task on these tensors, for the pass that reads these fields; None leaves a field out.
+
+        Raises:
+            ValueError: a name is not that of a field, or a field is missing that the pass cannot do without.
+        """
+        values = {**self._own_fields, **numbers}
+        values.update((name, tensor.data_ptr()) for name, tensor in tensors.items() if tensor is not None)
+        return BoundTask(self.direction, fields.words(values), tensors)
 
 
-class Work(NamedTuple):
-    """What a kernel reads, and the tensors whose addresses that holds."""
+class BoundTask(NamedTuple):
+    """A task on tensors: what a kernel reads, and the tensors whose addresses that holds."""
 
     direction: int
     words: Words
-    tensors: dict[str, Any]  # Tensor or None
+    tensors: Mapping[str, Any]  # Tensor or None
 
 
 def _chunks(count: Sequence[int], most: int) -> Iterator[int]:
-    """Edges of ranges of steps with at most `most` rows together, but one step at least."""
+    """Edges of ranges of steps with at most `most` rows each, but at least one step."""
     yield 0
     rows = 0
     for t, n in enumerate(count):
@@ -120,11 +131,11 @@ def _chunks(count: Sequence[int], most: int) -> Iterator[int]:
 
 
 @functools.lru_cache(maxsize=256)
-def plan(sizes: tuple[int, ...], directions: int, threads: int, chunk_rows: int, weight_columns: int) -> Plan:
-    """The plan, kept for the next batch of the same shape."""
+def cached_plan(sizes: tuple[int, ...], directions: int, threads: int, chunk_rows: int, weight_columns: int) -> Plan:
+    """The plan, kept for the next batch of the same sizes."""
     return Plan(sizes, directions, threads, chunk_rows, weight_columns)
 
 
 def chunk_rows(hidden: int, item: int) -> int:
-    """How many rows of gates [.., 4 H] with items of that many bytes fit into a chunk."""
+    """How many rows of gates [.., 4 H] fit into a chunk, in numbers of `item` bytes."""
     return max(CHUNK_BYTES // (4 * hidden * item), LEAST_CHUNK)

@@ -1,7 +1,8 @@
-"""How many threads the compiled loops take: as many as torch's own operations, or a number of their own.
+"""The number of threads of the compiled loops: the number of torch's own operations, or one of their own.
 
-The work of a layer is cut for the planned number of threads and done by the running ones. In which order it adds up,
-and so the last digits of its results, depends on the cut alone: others may take cores away and nothing changes.
+The work of a layer is divided for the planned number of threads and done by the running ones. The order of its sums,
+and so the last digits of its results, depend on the division alone: other programs may take cores away and no result
+changes.
 """
 
 from dataclasses import dataclass
@@ -19,20 +20,20 @@ _own = _Numbers()
 
 
 def planned() -> int:
-    """The number of threads that the work is cut for."""
+    """The number of threads that the work is divided for."""
     return _own.planned or torch.get_num_threads()
 
 
 def running() -> int:
-    """The number of threads that do it."""
+    """The number of threads that do the work."""
     return _own.running or planned()
 
 
 def use(number: int, at_once: int) -> None:
-    """Cut the work for a number of threads, and have it done by at most that many at once; both are 1 or more."""
+    """Divide the work for `number` threads, of which at most `at_once` run at a time; both are 1 or more."""
     _own.planned, _own.running = number, min(number, at_once)
 
 
 def as_torch() -> None:
-    """Back to torch's number."""
+    """Take torch's number of threads again."""
     _own.planned = _own.running = None

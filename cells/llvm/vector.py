@@ -1,25 +1,23 @@
 """Elementwise arithmetic as LLVM vector instructions.
 
 A `Vec` stands for one register of numbers while a kernel is being written: `f * c + i * g` on Vecs emits the
-instructions for it, so whatever is written with operators and the functions below can become part of a kernel.
-exp and its relatives are polynomials (Taylor series after a reduction of the range) without branches, good to four
+instructions that compute it, so anything written with operators and the functions below can become part of a kernel.
+exp and its relatives are polynomials (Taylor series after a reduction of the range) without branches, correct to four
 units in the last place and mostly to one; NaN and infinity behave as in torch.
 """
 
-import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from llvmlite import ir
 
-BYTES = 64  # of a Vec: one AVX-512 register, or several smaller ones, into which LLVM splits it by itself
-FLAGS = ("contract", "nsz")  # fused multiply-add is welcome; no reordering, and NaN and infinity are kept
+BYTES = 64  # of a Vec: one AVX-512 register, or several smaller ones, as LLVM splits it
+FLAGS = ("contract", "nsz")  # allows fused multiply-add; does not allow reordering, or to ignore NaN and infinity
 
 
 @dataclass(frozen=True)
 class Precision:
-    """What differs between the two floating point types."""
+    """A floating point type, and the constants that depend on it."""
 
     name: str  # in LLVM's intrinsics
     scalar: ir.Type
@@ -30,7 +28,7 @@ class Precision:
     exp_terms: int  # Taylor terms of exp on |r| <= log(2) / 2
     log_terms: int  # terms of 2 atanh(s) on |s| <= 0.172
     ln2: tuple[float, float]  # log(2) as a sum whose first part has trailing zero bits: n * ln2[0] is exact
-    largest: float  # beyond it exp is infinite
+    largest: float  # exp is infinite above it
     root_half: int  # the bits of sqrt(1/2)
 
     @property
@@ -116,7 +114,7 @@ def _lifted(emitter: Emitter, x: Operand) -> Vec:
 
 
 def where(x: Vec, comparison: str, y: Operand, yes: Operand, no: Operand) -> Vec:
-    """`yes` in the lanes where the comparison holds, else `no`, which is also for the lanes where x is NaN."""
+    """`yes` in the lanes where the comparison holds, `no` in the others, those where x is NaN included."""
     e = x.e
     test = e.b.fcmp_ordered(comparison, x.v, _lifted(e, y).v)
     return Vec(e, e.b.select(test, _lifted(e, yes).v, _lifted(e, no).v))
@@ -128,14 +126,14 @@ def _clamp(x: Vec, low: float, high: float) -> Vec:
 
 
 def _nearest(x: Vec) -> tuple[Vec, ir.Value]:
-    """x rounded to a whole number; the second form has it as an integer in its low bits."""
+    """x rounded to a whole number, as a Vec, and as integers of which only the low bits mean something."""
     magic = 1.5 * 2.0**x.e.p.mantissa  # too large for a fraction: adding it rounds
     shifted = x + magic
     return shifted - magic, x.e.b.bitcast(shifted.v, x.e.integers)
 
 
 def _power_of_two(e: Emitter, n: ir.Value) -> Vec:
-    """2^n for integers n, whose bits above those of an exponent do not matter."""
+    """2^n for integers n, of which only as many low bits count as an exponent has."""
     biased = e.b.add(n, e.integer(e.p.bias))
     return Vec(e, e.b.bitcast(e.b.shl(biased, e.integer(e.p.mantissa)), e.vector))
 
@@ -152,7 +150,7 @@ def _reduced(x: Vec) -> tuple[Vec, Vec, ir.Value]:
 
 
 def exp(x: Vec) -> Vec:
-    """2^n exp(r), where 2^n is taken in two factors, because n alone may leave the range of an exponent."""
+    """2^n exp(r), with 2^n as two factors, because n alone may exceed the range of an exponent."""
     e, p = x.e, x.e.p
     series, n, _ = _reduced(_clamp(x, -1.2 * p.largest, p.largest))
     half, half_integers = _nearest(n * 0.5)
@@ -182,7 +180,7 @@ def tanh(x: Vec) -> Vec:
 def log(x: Vec) -> Vec:
     """n log(2) + 2 atanh((m - 1) / (m + 1)), where x = 2^n m with m in [sqrt(1/2), sqrt(2))."""
     e, p = x.e, x.e.p
-    tiny = 2.0 ** (1 - p.bias)  # below it numbers are denormal
+    tiny = 2.0 ** (1 - p.bias)  # smaller numbers are denormal
     normal = where(x, "<", tiny, x * 2.0 ** (p.mantissa + 2), x)
     offset = where(x, "<", tiny, -(p.mantissa + 2.0), 0.0)
     bits = e.b.bitcast(normal.v, e.integers)
@@ -248,23 +246,3 @@ def by_the_library(name: str, x: Vec) -> Vec:
         lane = ir.Constant(ir.IntType(32), k)
         result = e.b.insert_element(result, e.b.call(function, [e.b.extract_element(x.v, lane)]), lane)
     return Vec(e, result)
-
-
-# The functions of cells.language.formula. sin and cos are the C library's too, by way of LLVM.
-FUNCTIONS: dict[str, Callable[[Vec], Vec]] = {
-    "sigmoid": sigmoid,
-    "tanh": tanh,
-    "relu": relu,
-    "exp": exp,
-    "log": log,
-    "sqrt": lambda x: x.e.intrinsic("sqrt", x),
-    "square": square,
-    "abs": absolute,
-    "sin": lambda x: x.e.intrinsic("sin", x),
-    "cos": lambda x: x.e.intrinsic("cos", x),
-    "softplus": softplus,
-    **{name: functools.partial(by_the_library, name) for name in ("erf", "atan", "expm1", "log1p")},
-    "silu": silu,
-    "sign": sign,
-    "step": step,
-}

@@ -1,7 +1,8 @@
-"""Large buffers that are used again.
+"""Large buffers that are reused.
 
-malloc gives the pages of a large buffer back to the system when it is freed, and the next one faults them in anew,
-one by one, which costs about as much as the arithmetic on them. Here a buffer returns when its last tensor dies.
+malloc gives the pages of a large buffer back to the system when it is freed, and the next buffer faults them in again,
+page by page, which costs about as much as the arithmetic on them. Here a buffer waits for its next use when its last
+tensor is gone.
 """
 
 import math
@@ -13,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-LEAST = 1 << 20  # bytes; malloc keeps smaller ones itself
-MOST_IDLE = 8  # buffers that wait; the oldest is given back to the system
+LEAST = 1 << 20  # bytes of a buffer; malloc itself keeps smaller ones
+MOST_IDLE = 8  # buffers that wait; if there are more, the oldest go back to the system
 
 
 class Workspace:
@@ -40,11 +41,11 @@ class Workspace:
             for k in reversed(range(len(self._idle))):
                 if size <= len(self._idle[k]) <= 2 * size:
                     return self._idle.pop(k)
-        # Not mmap's default, which is shared: a forked process would write into its parent's buffers.
+        # Private, as mmap's default is shared: a forked process would write into its parent's buffers.
         block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         if hasattr(mmap, "MADV_HUGEPAGE"):
             block.madvise(mmap.MADV_HUGEPAGE)  # fewer faults, and fewer misses of the address cache
         return block
 
     def _give_back(self, block: mmap.mmap) -> None:
-        self._idle.append(block)  # without the lock: a collection of garbage may come here in the middle of _take
+        self._idle.append(block)  # without the lock: the garbage collector may call this in the middle of _take

@@ -1,6 +1,6 @@
-"""Scalars, loops, memory and matrix products of one LLVM function, around the vector arithmetic of cells.llvm.vector.
+"""Scalars, loops, memory and matrix products of an LLVM function, around the vector arithmetic of cells.llvm.vector.
 
-Sizes, counts and addresses are all 64-bit integers, and a matrix is the address of its first number, row by row.
+Sizes, counts and addresses are all 64-bit integers. A matrix is the address of its first number, and lies row by row.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ Int: TypeAlias = ir.Value | int
 
 
 class Writer:
-    """Writes the function `name` of `arguments` integers; `internal` ones are called by others of the module only."""
+    """Writes the function `name` of `arguments` integers; an internal one is called only inside its module."""
 
     def __init__(
         self, module: ir.Module, name: str, precision: Precision, arguments: int, internal: bool = False
@@ -34,7 +34,7 @@ class Writer:
     # integers
 
     def number(self, value: Int) -> ir.Value:
-        """A Python number as one of the function's."""
+        """A Python integer as a constant of the function."""
         return ir.Constant(WORD, value) if isinstance(value, int) else value
 
     def add(self, x: Int, y: Int) -> ir.Value:
@@ -58,11 +58,11 @@ class Writer:
         return self.b.icmp_signed("!=", x, self.number(0))
 
     def minimum(self, x: Int, y: Int) -> ir.Value:
-        """The smaller one."""
+        """The smaller of the two."""
         return self.select(self.less(x, y), x, y)
 
     def select(self, condition: ir.Value, yes: Int, no: Int) -> ir.Value:
-        """One of two."""
+        """`yes` if the condition holds, else `no`."""
         return self.b.select(condition, self.number(yes), self.number(no))
 
     def item(self, address: ir.Value, index: Int) -> ir.Value:
@@ -70,7 +70,7 @@ class Writer:
         return self.b.load(self._pointer(self.add(address, self.mul(index, 8))), typ=WORD)
 
     def at(self, address: ir.Value, *index: Int) -> ir.Value:
-        """The address of the element whose index is the product of these."""
+        """The address of the element whose index is the product of the given factors."""
         offset: Int = self.p.size
         for factor in index:
             offset = self.mul(offset, factor)
@@ -83,7 +83,7 @@ class Writer:
 
     @contextlib.contextmanager
     def loop(self, start: Int, stop: Int, by: int = 1) -> Iterator[ir.Value]:
-        """for i in range(start, stop, by)."""
+        """Run the body of the `with` statement for i in range(start, stop, by)."""
         before = self.b.block
         head, body, end = (self.function.append_basic_block(name) for name in ("head", "body", "end"))
         self.b.branch(head)
@@ -98,26 +98,26 @@ class Writer:
         self.b.position_at_end(end)
 
     def when(self, condition: ir.Value) -> contextlib.AbstractContextManager[None]:
-        """If the condition holds."""
+        """Run the body of the `with` statement if the condition holds."""
         return self.b.if_then(condition)
 
     def call(self, function: ir.Function, *arguments: Int) -> None:
-        """function(arguments)."""
+        """Call function(arguments)."""
         self.b.call(function, [self.number(argument) for argument in arguments])
 
     def external(self, name: str, kind: ir.FunctionType) -> ir.Function:
-        """The function of another library."""
+        """The function of this name from another library."""
         return self.module.globals.get(name) or ir.Function(self.module, kind, name)
 
     def done(self) -> ir.Function:
-        """Ends the function."""
+        """End the function; no more can be written."""
         self.b.ret_void()
         return self.function
 
-    # vectors in memory; a mask says which lanes are real, None that all are
+    # vectors in memory; a mask says which lanes are real, and without one all are
 
     def load(self, address: ir.Value, index: Int, mask: ir.Value | None = None) -> Vec:
-        """The numbers from address[index] on."""
+        """The numbers from address[index] on, 0 in lanes that are not real."""
         pointer = self._pointer(self.at(address, index))
         if mask is None:
             return Vec(self.e, self.b.load(pointer, typ=self.e.vector, align=self.p.size))
@@ -126,7 +126,7 @@ class Writer:
         return Vec(self.e, self.b.call(self._masked("load", kind), masked))
 
     def store(self, value: Vec, address: ir.Value, index: Int, mask: ir.Value | None = None) -> None:
-        """address[index] ... = value."""
+        """Store the real lanes from address[index] on."""
         pointer = self._pointer(self.at(address, index))
         if mask is None:
             self.b.store(value.v, pointer, align=self.p.size)
@@ -138,7 +138,7 @@ class Writer:
         return self.external(f"llvm.masked.{what}.v{self.p.lanes}{self.p.name}.p0", kind)
 
     def first_lanes(self, count: ir.Value) -> ir.Value:
-        """The mask of that many lanes."""
+        """The mask whose first `count` lanes are real."""
         lanes = ir.VectorType(WORD, self.p.lanes)
         first = self.b.insert_element(ir.Constant(lanes, ir.Undefined), count, ir.Constant(INT, 0))
         everywhere = ir.Constant(ir.VectorType(INT, self.p.lanes), [0] * self.p.lanes)
@@ -147,7 +147,7 @@ class Writer:
 
 
 class Blas:
-    """Matrix products of one function by the BLAS that torch brings."""
+    """Matrix products of one function, by torch's BLAS."""
 
     def __init__(self, writer: Writer) -> None:
         self.w, b = writer, writer.b
@@ -166,10 +166,16 @@ class Blas:
         add: ir.Value | bool = False,
         transposed: str = "",
     ) -> None:
-        """c = a b, or c += a b if `add`, for sizes (m, n, k) of c [m, n], a [m, k], b [k, n].
+        """c = a b, or c += a b if `add`.
 
-        The strides are the distances of two rows of a, b and c. `transposed` names factors that lie as [k, m] or
-        [n, k].
+        Args:
+            a: [m, k].
+            b: [k, n].
+            c: [m, n].
+            sizes: m, n and k.
+            strides: the distance of two rows of a, of b and of c.
+            add: whether to add to c, as a constant or as a value that is known when the function runs.
+            transposed: "a", if it lies as [k, m], or "b", if it lies as [n, k].
         """
         w = self.w
         m, n, k = sizes

@@ -1,4 +1,4 @@
-"""The benchmarks run and measure what they say; how fast anything is, no test asks."""
+"""The benchmarks run, and measure what they say; no test asks how fast anything is."""
 
 import importlib.util
 import json
@@ -8,23 +8,27 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from conftest import PROJECT
 from omegaconf import OmegaConf
+from torch import Tensor
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from benchmarks import contenders, others
 from benchmarks.__main__ import main as benchmarks_main
 from benchmarks.measure import Calls, interleaved, peak
 from benchmarks.shapes import SHAPES, Shape
+from cells.llvm.backend import LLVM
 
 TINY = Shape(3, 4, 5, 6)
 ONE_DIRECTION = TINY._replace(directions=1)
 
 
 def benchmarks(code: str, *arguments: str, timeout: float = 200) -> str:
-    """What `python -m benchmarks ...` prints, after some code."""
+    """The output of `python -m benchmarks ...`, started after some code."""
     command = [sys.executable, "-c", f"{code}; from benchmarks.__main__ import main; main()", *arguments]
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=timeout, check=False)
     assert run.returncode == 0, run.stderr
@@ -79,7 +83,7 @@ def test_fit_compares_epochs(tmp_path: Path) -> None:
     assert "epoch by Lightning over bare epoch: least" in printed
 
 
-def test_the_shapes_of_the_project_s_own_models_are_measured() -> None:
+def test_the_shapes_of_our_own_models_are_measured() -> None:
     bilstm, lstm, cnn_lstm = (
         OmegaConf.load(PROJECT / f"conf/model/{name}.yaml") for name in ("bilstm", "lstm", "cnn_lstm")
     )
@@ -92,17 +96,50 @@ def test_the_shapes_of_the_project_s_own_models_are_measured() -> None:
     assert windows <= set(SHAPES)
 
 
+def output_of(group: dict[str, contenders.Ready], name: str) -> Tensor:
+    """The output of a contender on the same weights and input as every other."""
+    torch.manual_seed(0)
+    output = group[name]().forward()
+    assert isinstance(output, Tensor)
+    return output
+
+
+PAIRS = [("nn.LSTM", "ours baseline"), ("plain loop C1", "ours C1")]
+
+
 @pytest.mark.parametrize("shape", [TINY, ONE_DIRECTION], ids=str)
-@pytest.mark.parametrize("name", ["plain loop C1", "ours C1", "ours C1 (lengths)"])
-def test_contenders_that_should_agree_do(name: str, shape: Shape) -> None:
-    found = []
-    for contender in (name, "ours C1"):
-        torch.manual_seed(0)  # weights and input
-        group = contenders.ragged if "lengths" in name else contenders.full
-        output = group(shape)[contender]().forward()
-        assert output.size(-1) == shape.directions * shape.hidden
-        found.append(output[output != 0].sort().values)  # padding is zero, and packed rows have another order
-    torch.testing.assert_close(*found)
+@pytest.mark.parametrize("group", [contenders.full, contenders.ragged])
+@pytest.mark.parametrize("pair", PAIRS, ids=" and ".join)
+def test_contenders_that_should_agree_do(
+    pair: tuple[str, str], group: Callable[[Shape], dict[str, contenders.Ready]], shape: Shape
+) -> None:
+    one, other = (output_of(group(shape), name) for name in pair)
+    rows = int(contenders.lengths_of(shape).sum()) if group is contenders.ragged else shape.steps * shape.batch
+    assert one.flatten(0, -2).shape == (rows, shape.directions * shape.hidden)
+    torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("shape", [TINY, ONE_DIRECTION], ids=str)
+def test_padded_rows_with_lengths_are_the_packed_ones(shape: Shape) -> None:
+    ragged = contenders.ragged(shape)
+    padded = output_of(ragged, "ours C1 (lengths)")
+    rows = pack_padded_sequence(padded, contenders.lengths_of(shape), enforce_sorted=False).data
+    torch.testing.assert_close(rows, output_of(ragged, "ours C1"))
+
+
+def test_every_alteration_is_another_contender() -> None:
+    names = contenders.ALTERATIONS.keys() - {"c * relu(o)"}  # o is positive, so this is C1 by another formula
+    outputs = [output_of(contenders.full(TINY), f"ours {name}") for name in names]
+    for k, output in enumerate(outputs):
+        assert not any(torch.allclose(output, other) for other in outputs[:k])
+
+
+@pytest.mark.parametrize("group", [contenders.full, contenders.ragged])
+def test_the_plain_loop_is_our_layer_on_torchscript(group: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LLVM, "layer", lambda *_: pytest.fail("llvm runs"))
+    group(TINY)["plain loop C1"]().backward()
+    with pytest.raises(pytest.fail.Exception, match="llvm runs"):
+        group(TINY)["ours C1"]().backward()
 
 
 @pytest.mark.skipif(not others.has_keras(), reason="Keras is not installed")
@@ -153,7 +190,7 @@ def test_each_function_is_timed_on_its_own(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux only")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-def test_peak_is_what_the_calls_take() -> None:
+def test_the_peak_is_the_memory_that_the_calls_take() -> None:
     def ready(mib: int) -> Calls:
         return Calls(lambda: None, lambda: bytes(os.urandom(1)) * (mib << 20))
 

@@ -4,10 +4,13 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from conftest import PROJECT
 from torch import nn
 
-from cells import CURRENT, HIDDEN, Alteration, FormulaError, resolve
+from cells import CURRENT, HIDDEN, LSTM, Alteration, FormulaError, resolve
+from cells.language import parser
+from cells.language.tree import Call, Expression, Number, Variable
 
 
 def test_the_papers_twelve_and_five_come_first() -> None:
@@ -24,7 +27,7 @@ def test_no_formula_has_two_names() -> None:
 def test_a_name_of_the_table(name: str) -> None:
     alteration = resolve(name)
     assert isinstance(alteration, Alteration)
-    assert (alteration.current, alteration.hidden) == (CURRENT.get(name), HIDDEN.get(name))
+    assert alteration.texts() == {"current": CURRENT.get(name), "hidden": HIDDEN.get(name)}
     assert alteration.name == name
 
 
@@ -53,9 +56,36 @@ def test_every_way_to_name_one(spec: object, current: str | None, hidden: str | 
     assert resolve(alteration.name) == alteration
 
 
-def test_formulas_are_kept_in_canonical_text() -> None:
-    assert Alteration("(c)*o") == Alteration("c * o")
+def test_alterations_are_equal_if_their_trees_are() -> None:
+    assert Alteration("(c)*o") == Alteration("c * o") == Alteration(Variable("c") * Variable("o"))
     assert hash(Alteration("(c)*o")) == hash(Alteration("c * o"))
+    assert Alteration("c * o") != Alteration("o * c")
+    assert Alteration("c * o") != Alteration(hidden="c * o")
+
+
+def test_texts_are_canonical_and_make_the_same_alteration() -> None:
+    alteration = Alteration(hidden="(c)*((o))+.5")
+    assert alteration.texts() == {"current": None, "hidden": "c * o + 0.5"}
+    assert Alteration(**alteration.texts()) == alteration
+    assert repr(alteration) == "Alteration(current=None, hidden='c * o + 0.5')"
+
+
+def test_a_formula_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts, parse = [], parser._Parser.parse
+    monkeypatch.setattr(parser._Parser, "parse", lambda self: texts.append(self.text) or parse(self))
+    LSTM(2, 3, alteration="c = c * erf(o); h = h - 0.125")(torch.ones(4, 1, 2))[0].sum().backward()
+    assert [text for text in texts if "x" not in text] == [
+        "c * erf(o)",
+        "h - 0.125",
+    ]  # with x: derivatives of functions
+
+
+@pytest.mark.parametrize(
+    "tree", [Variable("x"), Number(1e9), Call("system", Variable("c")), Variable("c") / Number(0.0)]
+)
+def test_a_tree_that_no_text_gives_is_no_alteration(tree: Expression) -> None:
+    with pytest.raises(FormulaError):
+        Alteration(tree)
 
 
 def test_a_module_is_taken_as_it_is() -> None:
@@ -86,7 +116,5 @@ def test_a_mistake_is_one_line(spec: object, error: type[Exception], message: st
 
 
 def test_the_table_does_not_wait_for_torch() -> None:
-    code = (
-        "import sys, cells.alterations, cells.language.formula; cells.resolve('C1'); sys.exit('torch' in sys.modules)"
-    )
+    code = "import sys, cells, cells.language.derivative; cells.resolve('C1'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

@@ -9,27 +9,24 @@ import torch
 from llvmlite import ir
 from torch import Tensor
 
-from cells.language.formula import FUNCTIONS
-from cells.llvm import machine, plan, vector
+from cells.language.functions import FUNCTIONS
+from cells.llvm import fields, machine, plan, printer, vector
 from cells.llvm.writer import Writer
+from cells.torchscript.printer import FUNCTIONS as TORCH
 
 
 def unary(function: str, precision: vector.Precision) -> "ctypes._FuncPointer":
-    """(address of x, address of the result, length) for a function of `cells.llvm.vector`."""
+    """A compiled (address of x, address of the result, length) for a function of the language."""
     module = ir.Module()
     w = Writer(module, "unary", precision, 3)
     source, target, length = w.arguments
     with w.loop(0, length, by=precision.lanes) as j:
-        w.store(vector.FUNCTIONS[function](w.load(source, j)), target, j)
+        w.store(printer.FUNCTIONS[function](w.load(source, j)), target, j)
     w.done()
     engine, kept = machine._machine_code(module)
     pointer = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(engine.get_function_address("unary"))
     pointer.kept = kept
     return pointer
-
-
-def test_every_function_of_the_language_has_its_instructions() -> None:
-    assert list(vector.FUNCTIONS) == list(FUNCTIONS)
 
 
 RANGES = {"exp": (-80, 80), "expm1": (-80, 80), "sqrt": (0, 1e6), "softplus": (-80, 19)}
@@ -46,7 +43,7 @@ def test_accuracy_in_units_of_the_last_place(function: str, dtype: torch.dtype) 
     result = torch.empty_like(x)
     precision = vector.SINGLE if dtype == torch.float32 else vector.DOUBLE
     unary(function, precision)(x.data_ptr(), result.data_ptr(), x.numel())
-    exact = eval(FUNCTIONS[function][0].format(x="x"), {"torch": torch, "x": x.double()})
+    exact = eval(TORCH[function].format(x="x"), {"torch": torch, "x": x.double()})
     units = (result.double() - exact).abs() / spacing(exact.to(dtype))
     assert float(units.max()) < 4.5
 
@@ -55,6 +52,41 @@ def spacing(x: Tensor) -> Tensor:
     """The distance of two neighbouring numbers at x."""
     x = x.abs().clamp(min=torch.finfo(x.dtype).tiny)
     return (torch.nextafter(x, torch.full_like(x, math.inf)) - x).double()
+
+
+# the fields of a task
+
+
+def test_a_field_with_an_unknown_name_is_refused() -> None:
+    (task, *_) = plan.Plan((2, 1), 1, 1, 10, 1).tasks
+    with pytest.raises(ValueError, match=r"no kernel reads wieghts: cells/llvm/fields\.py has the fields' names"):
+        task.bind(fields.FORWARD, {}, {"wieghts": torch.ones(2)})
+
+
+@pytest.mark.parametrize("which", [fields.FORWARD, fields.BACKWARD], ids=["forward", "backward"])
+def test_only_optional_fields_may_be_left_out(which: fields.Fields) -> None:
+    values = dict(zip(which.names, range(1, 99), strict=False))
+    assert list(which.words(values)) == list(values.values())
+    for name, value in values.items():
+        rest = values.keys() - {name}
+        if name in which.optional:
+            words = which.words({key: values[key] for key in rest})
+            assert list(words) == [0 if other == value else other for other in values.values()]
+        else:
+            with pytest.raises(ValueError, match=f"a kernel reads {name}, which the task does not give"):
+                which.words({key: values[key] for key in rest})
+
+
+def test_a_tensor_that_is_none_is_left_out() -> None:
+    (task, *_) = plan.Plan((2, 1), 1, 1, 10, 1).tasks
+    given = dict.fromkeys(fields.BACKWARD.names, torch.ones(2))
+    for name in task.tables.keys() | {"chunks"}:
+        del given[name]
+    words = task.bind(fields.BACKWARD, {}, {**given, "d_x": None}).words
+    assert words[fields.BACKWARD.names.index("d_x")] == 0
+    assert words[fields.BACKWARD.names.index("x")] == given["x"].data_ptr()
+    with pytest.raises(ValueError, match="a kernel reads w_hh, which"):
+        task.bind(fields.BACKWARD, {}, {**given, "w_hh": None})
 
 
 # plans
@@ -71,7 +103,7 @@ def test_a_plan_covers_every_row_once(sizes: tuple[int, ...], directions: int, t
     for direction in range(directions):
         visited = []
         for task in (task for task in cut.tasks if task.direction == direction):
-            start, count, edges = (list(task._tables[name]) for name in ("start", "count", "chunk_step"))
+            start, count, edges = (list(task.tables[name]) for name in ("start", "count", "chunk_step"))
             assert edges[0] == 0
             assert edges[-1] == len(start)
             assert start == sorted(start, reverse=direction == 1)
@@ -90,7 +122,7 @@ def test_slices_are_of_equal_work() -> None:
     sizes = tuple(
         sorted(torch.randint(1, 200, (300,), generator=torch.Generator().manual_seed(0)).tolist(), reverse=True)
     )
-    work = [sum(task._tables["count"]) for task in plan.Plan(sizes, 2, 8, 100, 1).tasks]
+    work = [sum(task.tables["count"]) for task in plan.Plan(sizes, 2, 8, 100, 1).tasks]
     assert len(work) == 8
     assert max(work) - min(work) < 0.02 * sum(work)
 

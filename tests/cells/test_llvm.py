@@ -1,4 +1,4 @@
-"""The fast path against the reference: every alteration, any formula, any batch, and what it must leave alone."""
+"""The backend llvm against the definition: every alteration, any formula, any batch, and what it must leave alone."""
 
 import logging
 import os
@@ -17,11 +17,11 @@ from torch.autograd import forward_ad
 from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint
 
-from cells import CURRENT, HIDDEN, LSTM, backends, lstm
-from cells.language.formula import FUNCTIONS
-from cells.observe import observe
+from cells import CURRENT, HIDDEN, LSTM, backend, backends
+from cells.language.functions import FUNCTIONS
+from cells.obstacle import Kind, Obstacle
+from cells.torchscript import backend as torchscript
 
-FAST = "fast (compiled loops)"
 BOTH = "c = c * relu(o) - 0.3 * softplus(f) / (1 + square(g)); h = h * sigmoid(c) + 0.1 * log(1 + abs(c)) * sqrt(i)"
 ALTERATIONS = ["baseline", *CURRENT, *HIDDEN, "C1+H2", BOTH]
 States = tuple[Tensor, Tensor] | None
@@ -35,11 +35,10 @@ def threads() -> Iterator[Callable[[int], None]]:
     torch.set_num_threads(before)
 
 
-def by_reference(function: Callable[..., list[Tensor]], *arguments: object) -> list[Tensor]:
-    """Calls it with the fast path off and the reference in Python, which spares its compilation."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backends, "takes", lambda *_: False)
-        patch.setattr(lstm, "runner", lambda module: module)
+def by_definition(function: Callable[..., list[Tensor]], *arguments: object) -> list[Tensor]:
+    """The function's result with the backend torchscript in Python, which spares the compilation."""
+    with pytest.MonkeyPatch.context() as patch, backend("torchscript"):
+        patch.setattr(torchscript, "runner", lambda recurrence: recurrence)
         return function(*arguments)
 
 
@@ -60,11 +59,11 @@ def batch(module: LSTM, steps: int, rows: int, with_states: bool = True) -> tupl
     return x, (h, c) if with_states else None
 
 
-def assert_equal_to_the_reference(
+def assert_equal_to_the_definition(
     module: LSTM, x: Tensor, lengths: Tensor | None, states: States, rtol: float = 1e-10, atol: float = 1e-10
 ) -> None:
-    assert module.path == FAST
-    expected = by_reference(everything, module, x, lengths, states)
+    assert module.path == "llvm"
+    expected = by_definition(everything, module, x, lengths, states)
     for got, want in zip(everything(module, x, lengths, states), expected, strict=True):
         torch.testing.assert_close(got, want, rtol=rtol, atol=atol)
 
@@ -73,7 +72,7 @@ RAGGED = torch.tensor([3, 7, 0, 1, 7, 5])
 
 
 @pytest.mark.parametrize("alteration", ALTERATIONS)
-def test_gradients_are_the_references(alteration: str) -> None:
+def test_gradients_are_the_definitions(alteration: str) -> None:
     torch.manual_seed(0)
     for layers in (1, 2):
         for bidirectional in (False, True):
@@ -81,28 +80,27 @@ def test_gradients_are_the_references(alteration: str) -> None:
             for lengths in (None, RAGGED):
                 for with_states in (False, True):
                     x, states = batch(module, 7, 6, with_states)
-                    assert_equal_to_the_reference(module, x, lengths, states)
+                    assert_equal_to_the_definition(module, x, lengths, states)
 
 
 @pytest.mark.parametrize("alteration", ALTERATIONS)
-def test_float32_is_the_reference_to_rounding(alteration: str) -> None:
+def test_float32_is_the_definition_to_rounding(alteration: str) -> None:
     torch.manual_seed(0)
     module = LSTM(5, 16, 2, bidirectional=True, alteration=alteration)
     for lengths in (None, RAGGED):
         x, states = batch(module, 7, 6)
-        assert_equal_to_the_reference(module, x, lengths, states, rtol=1e-4, atol=1e-5)
+        assert_equal_to_the_definition(module, x, lengths, states, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("alteration", ["baseline", "C4", "H2", "C1+H2", BOTH])
-def test_the_compiled_reference_agrees(alteration: str) -> None:
-    """TorchScript has derivatives of its own from the third call on; elsewhere here the reference is in Python."""
+def test_the_compiled_definition_agrees(alteration: str) -> None:
+    """TorchScript has derivatives of its own from the third call on; in the other tests the definition is in Python."""
     torch.manual_seed(0)
     module = LSTM(3, 10, 2, bidirectional=True, alteration=alteration, dtype=torch.float64)
     for lengths in (None, RAGGED):
         x, states = batch(module, 7, 6)
         got = everything(module, x, lengths, states)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(backends, "takes", lambda *_: False)
+        with backend("torchscript"):
             for _ in range(3):
                 want = everything(module, x, lengths, states)
         for one, other in zip(got, want, strict=True):
@@ -112,8 +110,8 @@ def test_the_compiled_reference_agrees(alteration: str) -> None:
 # any formula and any shape
 
 VARIABLES = st.sampled_from("choifg")
-# What these get keeps them finite, and away from a kink, where the last digit would decide on the slope.
-POLES, KINKS = {"log", "log1p", "sqrt", "exp", "expm1"}, {"relu", "abs", "sign", "step"}
+# The arguments of these stay finite, and away from a kink, where the last digit would decide on the slope.
+POLES, KINKS = {name for name, function in FUNCTIONS.items() if function.has_pole}, {"relu", "abs", "sign", "step"}
 FORMULAS = st.recursive(
     VARIABLES | st.sampled_from(["0.5", "2"]),
     lambda inner: st.one_of(
@@ -147,8 +145,8 @@ def test_any_formula_on_any_shape(current, hidden, sizes, layers, bidirectional,
     lengths = data.draw(st.none() | st.lists(st.integers(0, steps), min_size=rows, max_size=rows).map(torch.tensor))
     x, states = batch(module, steps, rows, with_states)
     if lengths is not None and not lengths.any():
-        return  # no steps, no fast path
-    assert_equal_to_the_reference(module, x, lengths, states, rtol=1e-9, atol=1e-9)
+        return  # without a step it is for torchscript
+    assert_equal_to_the_definition(module, x, lengths, states, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (30, 1, 2, 33), (3, 40, 1, 8), (2, 300, 3, 16), (60, 5, 3, 7)])
@@ -159,7 +157,7 @@ def test_shapes_at_the_edges_of_slices_and_chunks(sizes: tuple[int, ...], thread
     lengths[0] = steps
     x, states = batch(module, steps, rows)
     for given_lengths in (None, lengths):
-        expected = by_reference(everything, module, x, given_lengths, states)
+        expected = by_definition(everything, module, x, given_lengths, states)
         for count in (1, 2, 5, 16):
             threads(count)
             for got, want in zip(everything(module, x, given_lengths, states), expected, strict=True):
@@ -172,7 +170,7 @@ def test_shapes_at_the_edges_of_slices_and_chunks(sizes: tuple[int, ...], thread
 class InPython(nn.Module):
     """c = function(c, h, o), differentiated by autograd itself: TorchScript multiplies where it masks."""
 
-    why_eager = "it is to run in Python"
+    why_eager = "it is meant to run in Python"
 
     def __init__(self, function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
         super().__init__()
@@ -199,7 +197,7 @@ def test_behind_a_relu_a_pole_has_no_gradient(formula: str, function: Callable[.
     inputs = torch.full((3, 2, 1), x, dtype=torch.float64, requires_grad=True)
     got = everything(module, inputs, None, None)
     module.recurrence.step.alter = InPython(function)
-    assert module.path == "reference (eager loop): it is to run in Python"
+    assert (module.path, module.loop) == ("torchscript", "eager")
     for one, other in zip(got, everything(module, inputs, None, None), strict=True):
         assert other.isfinite().all()
         torch.testing.assert_close(one, other)
@@ -219,7 +217,7 @@ def test_no_number_stays_none(alteration: str, value: float) -> None:
     module = LSTM(3, 4, alteration=alteration)
     x = torch.randn(5, 2, 3)
     x[2, 0, 1] = value
-    got, want = module(x)[0], by_reference(lambda: [module(x)[0]])[0]
+    got, want = module(x)[0], by_definition(lambda: [module(x)[0]])[0]
     torch.testing.assert_close(got, want, equal_nan=True)
     assert got[:, 1].isfinite().all()
     if value != value:
@@ -239,7 +237,7 @@ def test_functions_are_torchs_also_at_the_ends(function: str, dtype: torch.dtype
         i.fill_(-1e5), f.fill_(1e5)
         c = torch.tensor([*values, float("nan")], dtype=dtype).view(1, 1, -1)
         x = torch.zeros(1, 1, 1, dtype=dtype)
-        (want,) = by_reference(lambda: [module(x, (torch.zeros_like(c), c))[1][1]])
+        (want,) = by_definition(lambda: [module(x, (torch.zeros_like(c), c))[1][1]])
         got = module(x, (torch.zeros_like(c), c))[1][1]
     # what torch keeps as a denormal number may be 0 here
     torch.testing.assert_close(got, want, equal_nan=True, rtol=4e-7 if dtype == torch.float32 else 4e-16, atol=1e-37)
@@ -262,8 +260,8 @@ def test_a_final_state_that_nobody_uses_passes_no_gradient_on() -> None:
         assert c.isnan().all()
         return list(torch.autograd.grad(output.sum(), list(module.parameters())))
 
-    alone = [by_reference(gradients, x[:length, row : row + 1]) for row, length in enumerate(lengths)]
-    assert module.path == FAST
+    alone = [by_definition(gradients, x[:length, row : row + 1]) for row, length in enumerate(lengths)]
+    assert module.path == "llvm"
     for got, want in zip(gradients(x, lengths), map(sum, zip(*alone, strict=True)), strict=True):
         torch.testing.assert_close(got, want)
     for row, length in enumerate(lengths):
@@ -281,7 +279,7 @@ def test_only_what_is_wanted_gets_a_gradient(frozen: str) -> None:
         parameter.requires_grad_(not name.startswith(frozen) and frozen != "all")
     x, states = batch(module, 5, 3)
     x.requires_grad_(frozen != "input")
-    assert_equal_to_the_reference(module, x, None, states)
+    assert_equal_to_the_definition(module, x, None, states)
 
 
 def test_two_biases_have_two_gradients() -> None:
@@ -310,20 +308,20 @@ def test_inputs_that_lie_otherwise_in_memory() -> None:
         module.weight_hh_l0.set_(module.weight_hh_l0.t().contiguous().t())
     x = torch.randn(3, 3, 12, dtype=torch.float64).transpose(1, 2)[:, ::2].requires_grad_()
     states = tuple(torch.randn(4, 3, 2, dtype=torch.float64).permute(2, 1, 0).requires_grad_() for _ in range(2))
-    assert_equal_to_the_reference(module, x, None, states)
+    assert_equal_to_the_definition(module, x, None, states)
     packed = pack_padded_sequence(x, torch.tensor([2, 6, 1]), batch_first=True, enforce_sorted=False)
-    got, (want,) = module(packed)[0].data, by_reference(lambda: [module(packed)[0].data])
+    got, (want,) = module(packed)[0].data, by_definition(lambda: [module(packed)[0].data])
     torch.testing.assert_close(got, want)
 
 
 # derivatives of derivatives, and other ways to ask for one
 
 
-def test_second_derivatives_go_through_the_reference() -> None:
+def test_second_derivatives() -> None:
     module = LSTM(2, 3, bidirectional=True, alteration="C1", dtype=torch.float64)
     x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
     state = torch.randn(2, 2, 3, dtype=torch.float64, requires_grad=True)  # both h and c
-    assert module.path == FAST
+    assert module.path == "llvm"
     assert torch.autograd.gradgradcheck(lambda x, state: module(x, (state, state))[0], [x, state], fast_mode=True)
 
 
@@ -331,7 +329,7 @@ def test_second_derivatives_go_through_the_reference() -> None:
 def test_a_batch_of_gradients_at_once(with_tensors: bool) -> None:
     module = LSTM(2, 3, alteration=Learned(3) if with_tensors else "C1")
     inputs = [torch.randn(3, 1, 2, requires_grad=True), *module.parameters()]
-    assert module.path == FAST
+    assert module.path == "llvm"
     output = module(inputs[0])[0].flatten()
     directions = torch.eye(len(output))
     at_once = torch.autograd.grad(output, inputs, directions, is_grads_batched=True, retain_graph=True)
@@ -361,7 +359,7 @@ def test_no_gradient_from_downstream_is_none_or_zero(create_graph: bool) -> None
     assert gradient is None or not gradient.any()
 
 
-def test_transforms_and_forward_derivatives_take_the_reference(caplog: pytest.LogCaptureFixture) -> None:
+def test_transforms_and_forward_derivatives() -> None:
     module, x = LSTM(2, 3, alteration="C1"), torch.randn(3, 1, 2)
 
     def total(x: Tensor) -> Tensor:
@@ -388,7 +386,7 @@ def test_checkpointing() -> None:
 
 
 class Learned(nn.Module):
-    """Everything that a module may do on the fast path."""
+    """Everything that a module may do and be read as formulas."""
 
     def __init__(self, units: int) -> None:
         super().__init__()
@@ -440,9 +438,9 @@ def test_an_elementwise_module_is_fast_with_its_parameters_gradients(threads: Ca
         x, states = batch(module, 5, rows)
         for change in (module.train, module.eval, lambda: setattr(hook, "factor", 7.0)):
             change()
-            assert_equal_to_the_reference(module, x, None, states)
+            assert_equal_to_the_definition(module, x, None, states)
     hook.shift.requires_grad_(False)
-    assert_equal_to_the_reference(module, x, None, states)
+    assert_equal_to_the_definition(module, x, None, states)
 
 
 @pytest.mark.parametrize(
@@ -455,13 +453,14 @@ def test_an_elementwise_module_is_fast_with_its_parameters_gradients(threads: Ca
     ],
     ids=["mixing", "detaching", "growing", "shaped"],
 )
-def test_another_module_takes_the_reference(hook: nn.Module, reason: str) -> None:
+def test_another_module_is_for_torchscript(hook: nn.Module, reason: str) -> None:
     module, x = LSTM(3, 4, alteration=hook), torch.randn(5, 2, 3)
-    assert module.path == f"reference (TorchScript loop): {reason}"
+    assert (module.path, module.loop) == ("torchscript", "compiled")
+    assert module.obstacles == {"llvm": Obstacle(Kind.FORMULA, reason)}
     assert module(x)[0].isfinite().all()
 
 
-def test_a_module_for_another_number_of_units_fails_as_by_the_reference() -> None:
+def test_a_module_for_another_number_of_units_fails_as_by_definition() -> None:
     with pytest.raises(RuntimeError, match="size of tensor"):
         LSTM(3, 4, alteration=Shaped(5))(torch.randn(5, 2, 3))
 
@@ -474,50 +473,64 @@ def test_derivatives_of_derivatives_by_a_modules_tensors() -> None:
     def output(x: Tensor, *tensors: Tensor) -> Tensor:
         return module(x)[0]
 
-    assert module.path == FAST
+    assert module.path == "llvm"
     assert torch.autograd.gradgradcheck(output, [x, hook.scale, hook.shift], fast_mode=True)
 
 
-# what takes the reference, and says so
+# what is left to torchscript, and says so
 
 
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """The log, as if nothing had been said before."""
-    backends._say.cache_clear()
+    """The log, as if nothing had been logged before."""
+    backends._warn_once.cache_clear()
     caplog.set_level(logging.WARNING, logger="cells")
     return caplog
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN:UserWarning")  # torch's
 @pytest.mark.parametrize(
-    ("module", "reason"),
+    ("module", "obstacle"),
     [
-        (LSTM(3, 4, proj_size=2), "it has a projection"),
-        (LSTM(3, 4, dtype=torch.bfloat16), "it is in torch.bfloat16, and neither all in float32 nor all in float64"),
-        (LSTM(3, 4, alteration=Mixing()), "Mixing uses aten::softmax, which no formula has"),
-        (LSTM(3, 4, device="meta"), "its tensors are not all plain ones on the CPU"),
+        (LSTM(3, 4, proj_size=2), Obstacle(Kind.CALL, "it has a projection")),
+        (
+            LSTM(3, 4, dtype=torch.bfloat16),
+            Obstacle(Kind.CALL, "it is in torch.bfloat16, and neither all in float32 nor all in float64"),
+        ),
+        (
+            LSTM(3, 4, alteration=Mixing()),
+            Obstacle(Kind.FORMULA, "Mixing uses aten::softmax, which no formula has"),
+        ),
+        (LSTM(3, 4, device="meta"), Obstacle(Kind.CALL, "its tensors are not all plain ones on the CPU")),
     ],
     ids=["projection", "bfloat16", "module", "device"],
 )
-def test_the_reference_says_why(module: LSTM, reason: str, said: pytest.LogCaptureFixture) -> None:
-    assert module.path == f"reference (TorchScript loop): {reason}"
+def test_an_obstacle_is_told_and_logged_once(module: LSTM, obstacle: Obstacle, said: pytest.LogCaptureFixture) -> None:
+    assert module.path == "torchscript"
+    assert module.obstacles == {"llvm": obstacle}
     for _ in range(2):
         module(torch.randn(5, 2, 3).to(module.weight_ih_l0))
-    assert said.messages == [f"An LSTM takes the reference path (TorchScript loop): {reason}"]
+    assert said.messages == [f"An LSTM runs on torchscript (compiled loop) and not on llvm: {obstacle.reason}"]
 
 
-def test_autocast_takes_the_reference() -> None:
+def test_a_batch_without_steps_is_not_worth_a_word(said: pytest.LogCaptureFixture) -> None:
+    module = LSTM(3, 4)
+    module(torch.randn(5, 2, 3), lengths=torch.zeros(2, dtype=torch.int64))
+    assert module.path == "llvm"
+    assert not said.messages
+
+
+def test_autocast_is_for_torchscript() -> None:
     module, x = LSTM(3, 4, alteration="C1"), torch.randn(5, 2, 3)
     with torch.autocast("cpu", torch.bfloat16):
-        assert module.path == "reference (TorchScript loop): autocast is on"
+        assert module.obstacles == {"llvm": Obstacle(Kind.CALL, "autocast is on")}
         output = module(x)[0]
     torch.testing.assert_close(output.float(), module(x)[0], rtol=0.05, atol=0.05)
     output.float().sum().backward()
     assert module.weight_hh_l0.grad is not None
 
 
-def test_states_of_another_dtype_are_refused_as_by_the_reference() -> None:
+def test_states_of_another_dtype_are_refused_as_by_definition() -> None:
     states = (torch.zeros(1, 2, 4, dtype=torch.float64),) * 2
     with pytest.raises(RuntimeError, match="dtype"):
         LSTM(3, 4)(torch.randn(5, 2, 3), states)
@@ -533,17 +546,11 @@ def test_states_of_another_dtype_are_refused_as_by_the_reference() -> None:
 def test_a_machine_without_what_it_takes(missing: str, reason: str) -> None:
     """In a process of its own, where llvmlite or torch's symbols are not to be found."""
     hide = {"llvmlite": "sys.modules['llvmlite'] = None", "libraries": "torch.__file__ = '/nowhere/__init__.py'"}
-    use = "from cells import LSTM; lstm = LSTM(3, 4); print(lstm.path); lstm(torch.ones(5, 2, 3))"
-    code = f"import sys, torch; {hide[missing]}; {use}"
+    show = "from cells import LSTM; lstm = LSTM(3, 4); print(lstm.path, *lstm.obstacles['llvm'])"
+    code = f"import sys, torch; {hide[missing]}; {show}; lstm(torch.ones(5, 2, 3))"
     run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert run.stdout.startswith(f"reference (TorchScript loop): {reason}")
-    assert f"An LSTM takes the reference path (TorchScript loop): {reason}" in run.stderr
-
-
-def test_observing_takes_the_reference_and_gives_back() -> None:
-    module, x = LSTM(3, 4, alteration="C1"), torch.randn(5, 2, 3)
-    observe(module, x)
-    assert module.path == FAST
+    assert run.stdout.startswith(f"torchscript Kind.MACHINE {reason}")
+    assert f"An LSTM runs on torchscript (compiled loop) and not on llvm: {reason}" in run.stderr
 
 
 # threads and processes

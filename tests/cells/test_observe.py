@@ -1,15 +1,20 @@
-"""Looking inside the cells."""
+"""States and gates of every step, by each backend."""
 
 import math
 
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from cells import LSTM
-from cells.observe import _by_reference, observe, saturation
+from cells import LSTM, backend
+from cells.backends import BACKENDS, observed
+from cells.llvm.backend import LLVM
+from cells.observe import observe, saturation
+from cells.torchscript.backend import TorchScript
 
 LENGTHS = torch.tensor([2, 5, 0])
+NAMES = [candidate.name for candidate in BACKENDS]
 
 
 def test_a_full_batch_shows_the_states_that_are_handed_on() -> None:
@@ -44,14 +49,31 @@ def test_one_entry_per_layer_and_direction_with_real_steps_only() -> None:
     torch.testing.assert_close(seen[1]["h"][:2], h_n[1, [1, 0]])  # a reverse direction ends at the first step
 
 
-def test_the_compiled_loops_show_what_the_reference_shows() -> None:
+def test_all_backends_show_the_same() -> None:
     lstm = LSTM(3, 4, num_layers=2, bidirectional=True, batch_first=True, alteration="C4+H2")
     x = torch.randn(3, 5, 3)
-    assert lstm.path.startswith("fast")
-    for fast, reference in zip(observe(lstm, x, LENGTHS), _by_reference(lstm, x, LENGTHS), strict=True):
-        assert fast.keys() == reference.keys()
-        for name in "chifgo":
-            torch.testing.assert_close(fast[name], reference[name], atol=1e-6, rtol=0)
+    shown = []
+    for name in NAMES:
+        with backend(name):
+            shown.append(observe(lstm, x, LENGTHS))
+    for entries in shown[1:]:
+        for one, other in zip(entries, shown[0], strict=True):
+            assert one.keys() == other.keys()
+            for gate in "chifgo":
+                torch.testing.assert_close(one[gate], other[gate], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("cls", "other"), [(LLVM, TorchScript), (TorchScript, LLVM)])
+def test_the_backend_that_runs_is_the_one_that_shows(cls: type, other: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(other, "layer", lambda *_: pytest.fail(f"{other.name} runs"))
+    lstm, x = LSTM(3, 4, 2, alteration="C1"), torch.randn(5, 2, 3)
+    with backend(cls.name):
+        assert len(observe(lstm, x)) == 2
+
+
+def test_a_batch_without_any_step() -> None:
+    (seen,) = observe(LSTM(3, 4), torch.randn(5, 2, 3), torch.zeros(2, dtype=torch.int64))
+    assert {name: values.shape for name, values in seen.items()} == dict.fromkeys("chifgo", (0, 4))
 
 
 def test_packed_input() -> None:
@@ -61,16 +83,43 @@ def test_packed_input() -> None:
         assert all(torch.equal(packed[name], padded[name]) for name in "chifgo")
 
 
-def test_observing_leaves_the_module_as_it_was() -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_observing_leaves_the_module_as_it_was(name: str) -> None:
     lstm = LSTM(3, 4, alteration="C1")
     x = torch.randn(5, 2, 3)
-    before, names = lstm(x)[0], list(lstm.state_dict())
-    assert all(not values.requires_grad for values in observe(lstm, x)[0].values())
-    with pytest.raises(RuntimeError, match=r"input\.size"):
-        observe(lstm, torch.randn(5, 2, 9))
-    assert lstm.path == "fast (compiled loops)"
-    assert list(lstm.state_dict()) == names
-    assert torch.equal(lstm(x)[0], before)
+    with backend(name):
+        before, keys, alter = lstm(x)[0], list(lstm.state_dict()), lstm.recurrence.step.alter
+        assert all(not values.requires_grad for values in observe(lstm, x)[0].values())
+        with pytest.raises(RuntimeError, match=r"input\.size"):
+            observe(lstm, torch.randn(5, 2, 9))
+        assert lstm.recurrence.step.alter is alter
+        assert list(lstm.state_dict()) == keys
+        assert torch.equal(lstm(x)[0], before)
+    assert lstm.path == "llvm"
+
+
+class Narrow(nn.Module):
+    def forward(self, c: Tensor, h: Tensor, o: Tensor) -> tuple[Tensor, Tensor]:
+        return c[:, :1], h
+
+
+def test_an_error_inside_a_step_leaves_the_module_as_it_was() -> None:
+    lstm = LSTM(3, 4, alteration=Narrow())
+    alter = lstm.recurrence.step.alter
+    with pytest.raises(Exception, match="an alteration must return c and h in the shape it got them"):
+        observe(lstm, torch.randn(5, 2, 3))
+    assert lstm.recurrence.step.alter is alter
+
+
+def test_only_what_runs_inside_the_with_statement_is_seen() -> None:
+    lstm, x = LSTM(3, 4), torch.randn(5, 2, 3)
+    with observed() as seen:
+        lstm(x)
+        with observed() as inner:
+            lstm(x)
+        assert (len(seen), len(inner)) == (1, 1)
+    lstm(x)
+    assert (len(seen), len(inner)) == (1, 1)
 
 
 def test_saturation() -> None:

@@ -1,11 +1,12 @@
-"""Torch's elementwise functions in a user's module: on the fast path with torch's values and slopes, also at kinks."""
+"""Torch's elementwise functions in a user's module, read as formulas: torch's values and slopes, also at kinks."""
 
 import pytest
 import torch
-from test_fast import FAST, by_reference
+from test_llvm import by_definition
 from torch import Tensor, nn
 
 from cells import LSTM
+from cells.obstacle import Kind, Obstacle
 
 F = "torch.nn.functional"
 OPERATIONS = [
@@ -86,13 +87,13 @@ class Applied(nn.Module):
 
 
 @pytest.mark.parametrize("code", OPERATIONS)
-def test_fast_it_is_torchs(code: str) -> None:
+def test_the_formula_is_torchs(code: str) -> None:
     torch.manual_seed(0)
     module = LSTM(2, len(VALUES), alteration=Applied(code)).double()
     x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
     c = torch.tensor(VALUES, dtype=torch.float64).expand(1, 2, -1).clone().requires_grad_()
     states = (torch.zeros_like(c).requires_grad_(), c)
-    assert module.path == FAST
+    assert module.path == "llvm"
     assert_equal(module, x, states, TOLERANCES.get(code, 1e-10))
     with torch.no_grad():  # gates that hand the initial c on exactly, so that the first step is at the kinks
         for name, parameter in module.named_parameters(recurse=False):
@@ -110,7 +111,7 @@ def assert_equal(module: LSTM, x: Tensor, states: tuple[Tensor, Tensor], toleran
         wanted = [x, *states, *module.parameters()]
         return [output, h, c, *torch.autograd.grad(loss, wanted, materialize_grads=True)]
 
-    for got, want in zip(results(), by_reference(results), strict=True):
+    for got, want in zip(results(), by_definition(results), strict=True):
         torch.testing.assert_close(got, want, rtol=tolerance, atol=tolerance)
 
 
@@ -127,15 +128,16 @@ def assert_equal(module: LSTM, x: Tensor, states: tuple[Tensor, Tensor], toleran
         ("c / float('inf')", "Applied uses inf as a number"),
     ],
 )
-def test_what_is_no_formula_takes_the_reference(code: str, reason: str) -> None:
-    assert LSTM(2, len(VALUES), alteration=Applied(code)).path == f"reference (TorchScript loop): {reason}"
+def test_anything_else_is_no_formula(code: str, reason: str) -> None:
+    module = LSTM(2, len(VALUES), alteration=Applied(code))
+    assert module.obstacles == {"llvm": Obstacle(Kind.FORMULA, reason)}
 
 
 def test_a_cast_is_for_cells_that_are_of_that_type_anyway() -> None:
     module = LSTM(2, len(VALUES), alteration=Applied("c.float() * o"))
-    assert module.path == FAST
+    assert module.path == "llvm"
     module.double()
-    assert module.path == "reference (TorchScript loop): Applied casts what it is given to another dtype"
+    assert module.obstacles["llvm"] == (Kind.FORMULA, "Applied casts what it is given to another dtype")
 
 
 class Limited(nn.Module):
@@ -149,7 +151,7 @@ class Limited(nn.Module):
 
 def test_an_infinite_attribute_is_a_reason_and_no_crash() -> None:
     module, x = LSTM(3, 4, alteration=Limited(float("inf"))), torch.randn(5, 2, 3)
-    assert module.path == "reference (TorchScript loop): Limited uses inf as a number"
+    assert module.obstacles["llvm"] == (Kind.FORMULA, "Limited uses inf as a number")
     assert module(x)[0].isfinite().all()
     module.recurrence.step.alter.module.limit = 2.0
-    assert module.path == FAST
+    assert module.path == "llvm"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from cells import CURRENT, HIDDEN, LSTM, Alteration, LSTMCell
+from cells.obstacle import Kind
 
 TABLE_1 = [*CURRENT, *HIDDEN]
 Array = np.ndarray
@@ -205,7 +206,7 @@ def product(*tensors: Tensor) -> Tensor:
 
 def test_a_module_does_what_its_formula_does() -> None:
     lstm = altered(LearnedC1())
-    assert lstm.path == altered("C1").path == "fast (compiled loops)"
+    assert lstm.path == altered("C1").path == "llvm"
     assert all(torch.equal(a, b) for a, b in zip(run(lstm), run(altered("C1")), strict=True))
 
 
@@ -216,12 +217,14 @@ def test_a_module_torchscript_cannot_compile_runs_in_python_and_says_so(
         lstm = altered(PythonC1())
         expected, got = run(altered("C1")), run(lstm)
         run(lstm)
-    reason = lstm.path.removeprefix("reference (eager loop): ")
+    assert (lstm.path, lstm.loop) == ("torchscript", "eager")
+    kind, reason = lstm.obstacles["llvm"]
+    assert kind is Kind.FORMULA
     assert reason.startswith("TorchScript cannot compile PythonC1 (Compiled functions can't take variable number")
     assert caplog.messages == [f"{reason}, so the loop over time runs in Python"]
     for one, other in zip(expected, got, strict=True):
         torch.testing.assert_close(one, other)
-    assert altered(PythonC1()).path == lstm.path
+    assert altered(PythonC1()).obstacles == lstm.obstacles
 
 
 @pytest.mark.parametrize("module", [LearnedC1, PythonC1])

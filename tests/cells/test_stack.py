@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cells import LSTM
-from cells.alterations import CURRENT, HIDDEN
+from cells import CURRENT, HIDDEN, LSTM, backend
+from cells.obstacle import Kind
 from cells.packed import StackedSequence, packed
 from cells.stack import StackedLSTM
 from models.bilstm import StackedBiLSTM
@@ -33,19 +33,19 @@ def gradients(modules: Sequence[nn.Module], name: str) -> Tensor:
 
 @pytest.mark.parametrize("alteration", [None, *CURRENT, *HIDDEN, "c * relu(o) + 0.1 * tanh(h)"])
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("path", ["compiled", "masked"])
+@pytest.mark.parametrize("path", ["llvm", "torchscript"])
 def test_stacked_lstms_are_lstms_side_by_side(alteration: str | None, bidirectional: bool, path: str) -> None:
     alone = lstms(alteration, bidirectional, torch.float64)
     together = StackedLSTM(alone)
     x = torch.randn(K, B, T, INPUTS, dtype=torch.float64)
     inputs, own_inputs = x.clone().requires_grad_(), x.clone().requires_grad_()
     expected = torch.stack([lstm(own_inputs[k], None, LENGTHS[k])[0] for k, lstm in enumerate(alone)])
-    assert together.path.startswith("fast")
-    if path == "compiled":
+    with backend(path):
+        assert together.path == path
         outputs, _ = together(inputs, None, LENGTHS)
-        assert torch.equal(outputs, expected)  # the very loops that each would take alone
+    if path == "llvm":
+        assert torch.equal(outputs, expected)  # by the very loops that each would take alone
     else:
-        outputs = together._masked(inputs, LENGTHS, together._weights())
         torch.testing.assert_close(outputs, expected, atol=1e-12, rtol=0)
     weights = torch.randn_like(expected)
     (outputs * weights).sum().backward()
@@ -55,21 +55,25 @@ def test_stacked_lstms_are_lstms_side_by_side(alteration: str | None, bidirectio
         torch.testing.assert_close(weight.grad, gradients(alone, name), atol=1e-11, rtol=0)
 
 
-def test_without_the_compiled_loops_it_says_so_and_computes_the_same() -> None:
+def test_torchscript_says_why_and_computes_the_same() -> None:
     alone = lstms("C1", True, torch.float32)
     together = StackedLSTM(alone).to(torch.bfloat16)
-    assert together.path.startswith("masked loop: it is in torch.bfloat16")
+    assert together.path == "torchscript"
+    kind, reason = together.obstacles["llvm"]
+    assert kind is Kind.CALL
+    assert reason.startswith("it is in torch.bfloat16")
     x = torch.randn(K, B, T, INPUTS)
     outputs, _ = together(x.bfloat16(), None, LENGTHS)
     expected = torch.stack([lstm(x[k], None, LENGTHS[k])[0] for k, lstm in enumerate(alone)])
     torch.testing.assert_close(outputs.float(), expected, atol=0.02, rtol=0)
 
 
-def test_a_row_that_has_ended_does_not_overflow_in_the_masked_loop() -> None:
+def test_a_row_that_has_ended_does_not_overflow_on_torchscript() -> None:
     alone = [LSTM(1, 1, batch_first=True, alteration="c * 1000000").double() for _ in range(2)]
     together = StackedLSTM(alone)
     x = torch.ones(2, 1, 60, 1, dtype=torch.float64, requires_grad=True)
-    together._masked(x, torch.tensor([[2], [3]]), together._weights()).sum().backward()
+    with backend("torchscript"):
+        together(x, None, torch.tensor([[2], [3]]))[0].sum().backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()
 

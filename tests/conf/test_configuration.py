@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from cells.alterations import CURRENT, HIDDEN
 from cells.errors import UserError
-from cells.language.formula import FUNCTIONS
+from cells.language.functions import FUNCTIONS
 from conf.configuration import CONF, SURROUNDINGS, alteration_of, check, composed
 from training.run.record import fingerprint, identity
 
@@ -19,8 +19,7 @@ DATA_SETS = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
 def test_every_line_of_table_1_is_a_cell(name: str) -> None:
     alteration = alteration_of(composed(f"cell={name}"))
     assert alteration.name == name
-    assert alteration.current == CURRENT.get(name)
-    assert alteration.hidden == HIDDEN.get(name)
+    assert alteration.texts() == {"current": CURRENT.get(name), "hidden": HIDDEN.get(name)}
 
 
 def test_a_formula_that_is_in_table_1_is_the_same_run_as_its_name() -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cells import LSTM
 from cells.errors import UserError
-from cells.language.formula import FUNCTIONS
+from cells.language.functions import FUNCTIONS
 from inference import saved_run
 from inference.classify import classify
 from inference.export import export, main

@@ -28,8 +28,7 @@ def identity(config: DictConfig) -> dict[str, Any]:
     """What a run's numbers depend on: two runs are the same run if their identities are equal."""
     resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
-    alteration = alteration_of(config)
-    resolved["cell"] = {"current": alteration.current, "hidden": alteration.hidden}
+    resolved["cell"] = alteration_of(config).texts()
     ignored = {*SURROUNDINGS, *(("stopping", *TEXT_KEYS) if is_market(config) else MARKET_KEYS)}
     if is_market(config) and "sentiment" not in config.features.series:
         ignored.add("sentiment")

@@ -1,0 +1,113 @@
+"""The backend `llvm`: compiled loops for formulas on the CPU, in float32 and float64.
+
+They compute what `cells.recurrence` defines. llvmlite is imported when somebody asks for them, as it may be missing.
+"""
+
+import functools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from cells.language.reading import Formulas, UnreadableError, is_one_for_each_unit
+from cells.obstacle import Kind, Obstacle
+from cells.packed import Packed
+from cells.recurrence import Recurrence, StackedUnroll, Step, Unroll, Weights
+
+
+class LLVM:
+    """See `cells.backends.Backend`."""
+
+    name = "llvm"
+
+    def obstacle(
+        self, recurrence: Recurrence, tensors: Sequence[Tensor], weights: Sequence[Weights]
+    ) -> Obstacle | None:
+        """A single step, a module that is no formula, other tensors or surroundings than plain ones, a library."""
+        if isinstance(recurrence, Step):
+            return Obstacle(Kind.CALL, "it is a single step, and the compiled loops run layers")
+        alter = recurrence.step.alter
+        if alter.why_eager:
+            return Obstacle(Kind.FORMULA, str(alter.why_eager))
+        try:
+            formulas = alter.formulas()
+        except UnreadableError as error:
+            return Obstacle(Kind.FORMULA, str(error))
+        if tensors and tensors[0].size(0) == 0:
+            return Obstacle(Kind.CALL, "its batch has no steps")
+        if any(own.hr is not None for own in weights):
+            return Obstacle(Kind.CALL, "it has a projection")
+        return (
+            _in_tensors(recurrence.step.alteration, formulas, tensors, weights) or _in_surroundings() or _in_machine()
+        )
+
+    def loop(self, recurrence: Recurrence) -> str:
+        """Always "compiled"."""
+        return "compiled"
+
+    def step(self, step: Step, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """Never called: a single step is an obstacle."""
+        raise NotImplementedError
+
+    def layer(
+        self,
+        unroll: Unroll,
+        rows: Tensor,
+        sizes: list[int],
+        c: Tensor,
+        h: Tensor,
+        weights: list[Weights],
+        seen: list[dict[str, Tensor]] | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """See `cells.llvm.layer`."""
+        from cells.llvm.layer import run_layer
+
+        return run_layer(unroll, rows, sizes, c, h, weights, seen)
+
+    def stacked_layer(self, unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
+        """See `cells.llvm.stacked_layer`."""
+        from cells.llvm.stacked_layer import run_stacked_layer
+
+        return run_stacked_layer(unroll.step.alter.formulas(), rows, packed.sizes, weights)
+
+
+def _in_tensors(
+    alteration: str, formulas: Formulas, tensors: Sequence[Tensor], weights: Sequence[Weights]
+) -> Obstacle | None:
+    """An obstacle in the tensors of the call or of the alteration."""
+    hidden = weights[0].hh.size(-1)
+    if not all(is_one_for_each_unit(tensor, hidden) for tensor in formulas.tensors):
+        return Obstacle(Kind.FORMULA, f"{alteration} has a tensor that is neither one number nor one for each unit")
+    every = [*tensors, *formulas.tensors, *(weight for own in weights for weight in own if weight is not None)]
+    if any(tensor.device.type != "cpu" or type(tensor) not in (Tensor, nn.Parameter) for tensor in every):
+        return Obstacle(Kind.CALL, "its tensors are not all plain ones on the CPU")
+    dtypes = {tensor.dtype for tensor in every}
+    if dtypes not in ({torch.float32}, {torch.float64}):
+        found = " and ".join(sorted(map(str, dtypes)))
+        return Obstacle(Kind.CALL, f"it is in {found}, and neither all in float32 nor all in float64")
+    if formulas.dtypes - dtypes:
+        return Obstacle(Kind.FORMULA, f"{alteration} casts what it is given to another dtype")
+    return None
+
+
+def _in_surroundings() -> Obstacle | None:
+    """An obstacle in what surrounds the call."""
+    if torch.is_autocast_enabled("cpu"):
+        return Obstacle(Kind.CALL, "autocast is on")
+    if torch.jit.is_tracing():
+        return Obstacle(Kind.CALL, "it is being traced")
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return Obstacle(Kind.CALL, "it is inside a transform of torch.func or a forward-mode derivative")
+    return None
+
+
+@functools.cache
+def _in_machine() -> Obstacle | None:
+    """An obstacle in the machine or in what is installed."""
+    try:
+        from cells.llvm import machine
+    except ImportError as error:
+        return Obstacle(Kind.MACHINE, f"llvmlite cannot be imported ({error})")
+    reason = machine.obstacle()
+    return Obstacle(Kind.MACHINE, reason) if reason else None

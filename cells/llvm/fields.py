@@ -1,0 +1,65 @@
+"""The fields of a task: what a kernel reads, a 64-bit integer each.
+
+An integer is a number, or the address of a matrix that lies row by row.
+"""
+
+import ctypes
+from collections.abc import Mapping
+from typing import TypeAlias
+
+Words: TypeAlias = "ctypes.Array[ctypes.c_int64]"
+
+
+class Fields:
+    """The fields that a pass reads.
+
+    Args:
+        names: in the order in which they lie in memory.
+        optional: those that may be left out and are 0 then, with the reason why they may.
+    """
+
+    def __init__(self, names: tuple[str, ...], optional: Mapping[str, str]) -> None:
+        self.names, self.optional = names, optional
+        self._known, self._needed = frozenset(names), frozenset(names) - optional.keys()
+
+    def words(self, values: Mapping[str, int]) -> Words:
+        """The values as they lie in memory.
+
+        Raises:
+            ValueError: a value has an unknown name, or a needed field has no value.
+        """
+        if unknown := values.keys() - self._known:
+            raise ValueError(
+                f"no kernel reads {', '.join(sorted(unknown))}: cells/llvm/fields.py has the fields' names"
+            )
+        if missing := self._needed - values.keys():
+            raise ValueError(f"a kernel reads {', '.join(sorted(missing))}, which the task does not give")
+        return (ctypes.c_int64 * len(self.names))(*[values.get(name, 0) for name in self.names])
+
+
+_BOTH = (
+    *("inputs", "hidden", "stride"),  # I, H, and the distance of two rows of `out` and of `d_out`
+    *("chunks", "chunk_step"),  # chunk k has the steps chunk_step[k] .. chunk_step[k + 1]
+    *("start", "count"),  # of each step: its first row and the number of its rows
+    *("x", "w_ih", "w_hh", "parameters", "h0", "c0", "out"),  # parameters: p0, p1, ... of the formulas, [P, H]
+    "kept",  # whether backward follows: `gates` and `c` have i f g o and c" of all rows; if not, of a chunk, of a step
+    *("gates", "c"),
+)
+_NO_PARAMETERS = "the formulas have no names p0, p1, ..."
+
+FORWARD = Fields((*_BOTH, "bias"), {"parameters": _NO_PARAMETERS})
+
+BACKWARD = Fields(
+    (
+        *_BOTH,
+        *("d_out", "d_h", "d_c"),  # the latter two come as dh" and dc" of the last step and leave as dh0 and dc0
+        "d_h0_wanted",
+        *("d_gates", "h_before"),  # da and h' of a chunk
+        *("d_x", "d_w_ih", "d_w_hh"),  # those of the weights are transposed: [I, 4 H] and [H, 4 H]
+        *("d_bias", "d_parameters"),
+    ),
+    {
+        **dict.fromkeys(("parameters", "d_parameters"), _NO_PARAMETERS),
+        **dict.fromkeys(("d_x", "d_w_ih", "d_w_hh"), "nobody wants this gradient"),
+    },
+)

@@ -1,0 +1,49 @@
+"""The backend `torchscript`: the definition itself, on any device and in any dtype."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from cells.packed import Packed
+from cells.recurrence import Recurrence, StackedUnroll, Step, Unroll, Weights
+from cells.torchscript.loop import loop, runner
+from cells.torchscript.observed_layer import run_observed_layer
+from cells.torchscript.stacked_layer import run_stacked_layer
+
+
+class TorchScript:
+    """See `cells.backends.Backend`."""
+
+    name = "torchscript"
+
+    def obstacle(self, recurrence: Recurrence, tensors: Sequence[Tensor], weights: Sequence[Weights]) -> None:
+        """None: it runs everything that torch runs."""
+
+    def loop(self, recurrence: Recurrence) -> str:
+        """See `cells.torchscript.loop`."""
+        return loop(recurrence)
+
+    def step(self, step: Step, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Step.forward`."""
+        result: tuple[Tensor, Tensor] = runner(step)(gates, c)
+        return result
+
+    def layer(
+        self,
+        unroll: Unroll,
+        rows: Tensor,
+        sizes: list[int],
+        c: Tensor,
+        h: Tensor,
+        weights: list[Weights],
+        seen: list[dict[str, Tensor]] | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `Unroll.forward`."""
+        if seen is not None:
+            return run_observed_layer(unroll, rows, sizes, c, h, weights, seen)
+        result: tuple[Tensor, Tensor, Tensor] = runner(unroll)(rows, sizes, c, h, weights)
+        return result
+
+    def stacked_layer(self, unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
+        """By one product for all models and directions in a step, on padded rows."""
+        return run_stacked_layer(unroll, rows, packed, weights)

@@ -1,0 +1,117 @@
+"""A user's own module in place of equation 7."""
+
+import io
+import logging
+import weakref
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cells.alterations import Alteration, Spec, resolve
+from cells.language.canonical import canonical_text
+from cells.language.reading import Formulas, Reader, UnreadableError, is_one_for_each_unit
+from cells.torchscript.formula import Formula, FormulaWithTensors, shared_formula
+
+log = logging.getLogger(__name__)
+
+
+def alteration_module(spec: Spec) -> "Formula | UserModule":
+    """Equation 7 as a module (c, h, o, i, f, g) -> (c, h), for whatever `cells.alterations.resolve` takes."""
+    resolved = resolve(spec)
+    return shared_formula(resolved) if isinstance(resolved, Alteration) else UserModule(resolved)
+
+
+class UserModule(nn.Module):
+    """(c, h, o, i, f, g) -> (c, h) of a user's module (c, h, o) -> (c, h).
+
+    The module is compiled when it is given: parameters and buffers are shared with the original, but a Python
+    attribute set on it later goes unnoticed.
+
+    Attributes:
+        why_eager: why TorchScript cannot compile the module, so that it runs in Python; empty if it is compiled.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.name = getattr(module, "original_name", type(module).__name__)
+        self.why_eager = ""
+        self.module = module
+        try:
+            torch.jit.script(self)
+            self.module = torch.jit.script(module)
+        except Exception as error:  # whatever the compiler meets in code it does not know
+            reason = _reasons.setdefault(type(module), _first_line(error))
+            self.why_eager = f"TorchScript cannot compile {self.name} ({reason})"
+            log.warning("%s, so the loop over time runs in Python", self.why_eager)
+
+    def forward(self, c: Tensor, h: Tensor, o: Tensor, i: Tensor, f: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        """The altered (c, h). Raises ValueError if the module changes their shape."""
+        altered_c, altered_h = self.module(c, h, o)
+        if altered_c.shape != c.shape or altered_h.shape != h.shape:
+            raise ValueError("an alteration must return c and h in the shape it got them")
+        return altered_c, altered_h
+
+    def formulas(self) -> Formulas:
+        """The formulas that the module computes. Raises UnreadableError if none are known."""
+        if self.why_eager:
+            raise UnreadableError(f"{self.name} runs in Python")
+        reader = _readers.get(self)
+        if reader is None or not reader.still_holds():
+            reader = _readers[self] = self._read()
+        return reader.formulas()
+
+    def _read(self) -> Reader:
+        reader = Reader(self.module, self.name)
+        if reader.error is None:
+            try:
+                _check(reader.formulas(), self.module, self.name)
+            except UnreadableError as error:
+                reader.error = error
+        return reader
+
+    # A compiled module cannot be pickled: it travels as its TorchScript archive.
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        if not self.why_eager:
+            archive = io.BytesIO()
+            torch.jit.save(self.module, archive)
+            state["_modules"] = {"module": archive.getvalue()}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if not self.why_eager:
+            self._modules["module"] = torch.jit.load(io.BytesIO(state["_modules"]["module"]))
+
+
+_readers: "weakref.WeakKeyDictionary[nn.Module, Reader]" = weakref.WeakKeyDictionary()
+
+# Why a class could not be compiled: the compiler says so the first time only.
+_reasons: dict[type[nn.Module], str] = {}
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip(" :") for line in str(error).splitlines()]
+    return next(filter(None, lines), type(error).__name__)
+
+
+def _check(formulas: Formulas, module: nn.Module, name: str) -> None:
+    """Raise UnreadableError unless the formulas give what the module gives, for random states."""
+    tensors = formulas.tensors
+    width = max((tensor.size(-1) for tensor in tensors if tensor.dim()), default=1)
+    if not all(is_one_for_each_unit(tensor, width) for tensor in tensors):
+        raise UnreadableError(f"{name} has a tensor that is neither one number nor one for each unit")
+    generator = torch.Generator().manual_seed(0)
+    like = tensors[0] if tensors else torch.empty(0, dtype=next(iter(formulas.dtypes), torch.float32))
+    states = [(4 * torch.rand(5, width, generator=generator) - 2).to(like) for _ in "cho"]
+    try:
+        with torch.no_grad():
+            found = FormulaWithTensors(formulas, tensors)(*states)
+            wanted = module(*(state.clone() for state in states))
+    except RuntimeError as error:
+        raise UnreadableError(f"{name} fails for random states") from error
+    for one, other in zip(found, wanted, strict=True):
+        if one.shape != other.shape or not torch.allclose(one.double(), other.double(), equal_nan=True):
+            texts = f"{canonical_text(formulas.current)}; {canonical_text(formulas.hidden)}"
+            raise UnreadableError(f"{name} does not give what the formulas {texts} give")
