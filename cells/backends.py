@@ -16,13 +16,10 @@ from cells.errors import UserError
 from cells.llvm.backend import LLVM
 from cells.obstacle import Obstacle
 from cells.packed import Packed
-from cells.recurrence import Recurrence, StackedUnroll, Step, Unroll, Weights, step_of
+from cells.recurrence import Recurrence, StackedUnroll, States, Step, Unroll, Weights, step_of
 from cells.torchscript.backend import TorchScript
 
 log = logging.getLogger(__name__)
-
-States = dict[str, Tensor]
-"""c, h and the gates i f g o of all steps in one direction of a layer, [N, H] each."""
 
 
 class BackendError(UserError, RuntimeError):

@@ -35,7 +35,7 @@ class _Altered(nn.Module):
     @property
     @torch.jit.unused
     def path(self) -> str:
-        """The name of the backend that runs the next call: "llvm" or "torchscript"."""
+        """The name of the backend that runs the next call, see `cells.backends`."""
         return self._choice()[0].name
 
     @property

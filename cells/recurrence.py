@@ -129,6 +129,9 @@ class StackedUnroll(nn.Module):
         return torch.where(live, torch.stack(outputs), 0.0)
 
 
+States = dict[str, Tensor]
+"""c, h and the gates i f g o of all steps in one direction of a layer, [N, H] each."""
+
 Recurrence = Step | Unroll | StackedUnroll
 """Everything that a backend may be asked to run."""
 

@@ -13,7 +13,7 @@ from torch.autograd import forward_ad
 from cells.language.reading import Formulas, UnreadableError, is_one_for_each_unit
 from cells.obstacle import Kind, Obstacle
 from cells.packed import Packed
-from cells.recurrence import Recurrence, StackedUnroll, Step, Unroll, Weights
+from cells.recurrence import Recurrence, StackedUnroll, States, Step, Unroll, Weights
 
 
 class LLVM:
@@ -58,7 +58,7 @@ class LLVM:
         c: Tensor,
         h: Tensor,
         weights: list[Weights],
-        seen: list[dict[str, Tensor]] | None = None,
+        seen: list[States] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """See `cells.llvm.layer`."""
         from cells.llvm.layer import run_layer

@@ -10,7 +10,7 @@ from cells.llvm import machine, threads
 from cells.llvm.kernels import Cell
 from cells.llvm.loops import Gradient, Loops
 from cells.llvm.plan import Plan, cached_plan, chunk_rows
-from cells.recurrence import Unroll, Weights
+from cells.recurrence import States, Unroll, Weights
 from cells.torchscript.gradients import gradients_by_definition
 
 
@@ -22,7 +22,7 @@ class _LayerCall(NamedTuple):
     plan: Plan
     kernels: machine.Kernels
     kept: bool  # for backward, which may follow, or for `seen`
-    seen: list[dict[str, Tensor]] | None  # where states and gates go if the layer is observed
+    seen: list[States] | None  # where states and gates go if the layer is observed
 
 
 def run_layer(
@@ -32,7 +32,7 @@ def run_layer(
     c: Tensor,
     h: Tensor,
     weights: list[Weights],
-    seen: list[dict[str, Tensor]] | None,
+    seen: list[States] | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `cells.backends.Backend.layer`, for weights without a projection and N > 0."""
     formulas = unroll.step.alter.formulas()

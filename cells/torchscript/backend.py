@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from cells.packed import Packed
-from cells.recurrence import Recurrence, StackedUnroll, Step, Unroll, Weights
+from cells.recurrence import Recurrence, StackedUnroll, States, Step, Unroll, Weights
 from cells.torchscript.loop import loop, runner
 from cells.torchscript.observed_layer import run_observed_layer
 from cells.torchscript.stacked_layer import run_stacked_layer
@@ -36,7 +36,7 @@ class TorchScript:
         c: Tensor,
         h: Tensor,
         weights: list[Weights],
-        seen: list[dict[str, Tensor]] | None = None,
+        seen: list[States] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `Unroll.forward`."""
         if seen is not None:

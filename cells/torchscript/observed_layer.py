@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cells.recurrence import Step, Unroll, Weights
+from cells.recurrence import States, Step, Unroll, Weights
 
 
 class _Recorder(nn.Module):
@@ -13,7 +13,7 @@ class _Recorder(nn.Module):
         super().__init__()
         self.name = alter.name
         self.alter = alter
-        self.steps: list[dict[str, Tensor]] = []
+        self.steps: list[States] = []
 
     def forward(self, c: Tensor, h: Tensor, o: Tensor, i: Tensor, f: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
         c, h = self.alter(c, h, o, i, f, g)
@@ -28,7 +28,7 @@ def run_observed_layer(
     c: Tensor,
     h: Tensor,
     weights: list[Weights],
-    seen: list[dict[str, Tensor]],
+    seen: list[States],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `Unroll.forward`; `seen` gets the states and gates of each direction, see `cells.backends.Backend.layer`."""
     recorder = _Recorder(unroll.step.alter)

@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 SHAPE = gpu.Shape(steps=4, batch=3, hidden=2)
 
 
-def test_without_a_gpu_one_line_says_so_and_the_exit_code_is_1(
+def test_without_a_gpu_the_exit_code_is_1_and_one_line_says_why(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -48,7 +48,7 @@ def test_layers_that_disagree_are_not_compared() -> None:
         gpu.check_equal({"a": lambda: [one], "b": lambda: [one * float("nan")]})
 
 
-def test_the_table_has_minimum_median_ratio_and_what_failed() -> None:
+def test_the_table_has_minimum_median_ratio_and_errors() -> None:
     rows = [
         {"layer": "nn.LSTM", "min_ms": 2.0, "median_ms": 2.5, "ratio": 1.0},
         {"layer": "CUDA graph C1", "error": "RuntimeError: no"},
@@ -57,14 +57,14 @@ def test_the_table_has_minimum_median_ratio_and_what_failed() -> None:
     assert text == "T   4  B   3  H   2  TF32 on  | nn.LSTM 2.00 (2.50) 1.00x | CUDA graph C1: RuntimeError: no"
 
 
-def test_the_means_are_geometric_and_apart_for_tf32() -> None:
+def test_the_means_are_geometric_and_separate_for_tf32() -> None:
     rows = [{"layer": "ours", "ratio": ratio, "tf32": tf32} for ratio, tf32 in ((1, False), (4, False), (3, True))]
     failed = {"layer": "graph", "error": "no", "tf32": True}
     assert gpu.means([*rows, failed]) == "Geometric mean, TF32 off: ours 2.00x\nGeometric mean, TF32 on: ours 3.00x"
 
 
 @pytest.mark.parametrize("allowed", [False, True])
-def test_tf32_is_as_before_afterwards(allowed: bool) -> None:
+def test_the_setting_of_tf32_comes_back(allowed: bool) -> None:
     settings = torch.backends.cuda.matmul, torch.backends.cudnn
     before = [setting.allow_tf32 for setting in settings]
     seen = []

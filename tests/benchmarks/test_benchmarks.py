@@ -155,7 +155,7 @@ def test_torchrecurrent_gives_our_results(shape: Shape) -> None:
     others.torchrecurrent_calls(shape).backward()
 
 
-def test_another_result_is_not_measured() -> None:
+def test_a_contender_with_other_results_is_not_measured() -> None:
     with pytest.raises(RuntimeError, match=r"differs from ours by 1\.0e"):
         others._check("Keras", torch.zeros(2).numpy(), torch.ones(2))
 

@@ -13,7 +13,7 @@ from cells.language import parser
 from cells.language.tree import Call, Expression, Number, Variable
 
 
-def test_the_papers_twelve_and_five_come_first() -> None:
+def test_the_papers_alterations_come_first() -> None:
     assert list(CURRENT)[:12] == [f"C{n}" for n in range(1, 13)]
     assert list(HIDDEN)[:5] == [f"H{n}" for n in range(1, 6)]
 
@@ -49,7 +49,7 @@ def test_a_name_of_the_table(name: str) -> None:
         ("c", "c", None, "c = c"),
     ],
 )
-def test_every_way_to_name_one(spec: object, current: str | None, hidden: str | None, name: str) -> None:
+def test_every_way_to_name_an_alteration(spec: object, current: str | None, hidden: str | None, name: str) -> None:
     alteration = resolve(spec)  # type: ignore[arg-type]
     assert alteration == Alteration(current, hidden)
     assert alteration.name == name
@@ -74,21 +74,25 @@ def test_a_formula_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     texts, parse = [], parser._Parser.parse
     monkeypatch.setattr(parser._Parser, "parse", lambda self: texts.append(self.text) or parse(self))
     LSTM(2, 3, alteration="c = c * erf(o); h = h - 0.125")(torch.ones(4, 1, 2))[0].sum().backward()
-    assert [text for text in texts if "x" not in text] == [
-        "c * erf(o)",
-        "h - 0.125",
-    ]  # with x: derivatives of functions
+    of_alteration = [text for text in texts if "x" not in text]  # those with x are derivatives of functions
+    assert of_alteration == ["c * erf(o)", "h - 0.125"]
 
 
 @pytest.mark.parametrize(
-    "tree", [Variable("x"), Number(1e9), Call("system", Variable("c")), Variable("c") / Number(0.0)]
+    ("tree", "message"),
+    [
+        (Variable("x"), ">>>x<<<', column 1: unknown name"),
+        (Number(1e9), "the size of a number must be"),
+        (Call("system", Variable("c")), r">>>system<<<\(c\)', column 1: unknown function"),
+        (Variable("c") / Number(0.0), "division by zero"),
+    ],
 )
-def test_a_tree_that_no_text_gives_is_no_alteration(tree: Expression) -> None:
-    with pytest.raises(FormulaError):
+def test_a_tree_that_no_text_gives_is_no_alteration(tree: Expression, message: str) -> None:
+    with pytest.raises(FormulaError, match=message):
         Alteration(tree)
 
 
-def test_a_module_is_taken_as_it_is() -> None:
+def test_a_module_is_returned_as_it_is() -> None:
     module = nn.Identity()
     assert resolve(module) is module
 
@@ -109,7 +113,7 @@ def test_a_module_is_taken_as_it_is() -> None:
         (3, TypeError, "not a int"),
     ],
 )
-def test_a_mistake_is_one_line(spec: object, error: type[Exception], message: str) -> None:
+def test_a_mistake_is_an_error_of_one_line(spec: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message) as caught:
         resolve(spec)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The list of backends: who is asked, who runs, and what one that is asked for by name does."""
+"""The list of backends: which one runs, and what it means to ask for one by name."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ def stack() -> StackedLSTM:
     return StackedLSTM([LSTM(3, 4, batch_first=True) for _ in range(2)])
 
 
-def test_the_first_that_can_runs() -> None:
+def test_the_first_backend_that_can_runs() -> None:
     assert [candidate.name for candidate in BACKENDS] == ["llvm", "torchscript"]
     for module in (LSTM(3, 4), stack()):
         assert (module.path, module.obstacles) == ("llvm", {})
@@ -38,14 +38,14 @@ def test_a_cell_is_a_single_step() -> None:
     [(LSTM(3, 4), X), (LSTMCell(3, 4), X[0]), (stack(), X[None, :2].expand(2, -1, -1, -1))],
     ids=["LSTM", "LSTMCell", "stack"],
 )
-def test_one_that_is_asked_for_runs(module: nn.Module, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_asked_for_by_name_runs(module: nn.Module, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(BACKENDS[0]), "obstacle", lambda *_: pytest.fail("llvm is asked"))
     with backend("torchscript"):
         assert (module.path, module.obstacles) == ("torchscript", {})
         module(x)
 
 
-def test_both_give_the_same() -> None:
+def test_both_backends_give_the_same() -> None:
     lstm = LSTM(3, 4, 2, bidirectional=True, alteration="C4+H2")
     results = []
     for name in ("llvm", "torchscript"):
@@ -71,16 +71,18 @@ class Mixing(nn.Module):
     ],
     ids=["formula", "dtype", "no steps", "cell", "stack"],
 )
-def test_one_that_cannot_is_an_error_of_one_sentence(module: nn.Module, x: Tensor, reason: str) -> None:
+def test_a_backend_asked_for_that_cannot_run_is_an_error_of_one_sentence(
+    module: nn.Module, x: Tensor, reason: str
+) -> None:
     with backend("llvm"), pytest.raises(BackendError) as caught:
         module(x)
     assert str(caught.value).startswith(f"the backend llvm cannot run this cell: {reason}")
     assert str(caught.value).endswith("; ask for another backend or for none")
     assert "\n" not in str(caught.value)
-    module(x)  # nobody is asked for any more
+    module(x)  # outside, another backend runs it
 
 
-def test_an_unknown_name() -> None:
+def test_an_unknown_name_is_an_error() -> None:
     with (
         pytest.raises(ValueError, match=r"^there is no backend 'cudnn', choose llvm or torchscript$"),
         backend("cudnn"),
@@ -133,7 +135,7 @@ def test_a_request_is_for_its_own_coroutine() -> None:
 
 
 class Counting:
-    """A backend of its own that runs nothing and counts who asks."""
+    """A backend that only counts how often it is asked, and returns sevens."""
 
     name = "counting"
 
@@ -151,7 +153,7 @@ class Counting:
 
 
 @pytest.mark.parametrize("can", [False, True])
-def test_another_backend_is_a_line_in_the_list(can: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_takes_part_by_a_line_in_the_list(can: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     own = Counting(None if can else Obstacle(Kind.MACHINE, "it has no card"))
     monkeypatch.setattr(backends, "BACKENDS", (own, *BACKENDS))
     lstm = LSTM(3, 4)

@@ -1,4 +1,4 @@
-"""Compiled functions against torch's in double precision, and how work is cut into tasks and chunks."""
+"""Compiled functions against torch's in double precision, the fields of a task, and plans."""
 
 import ctypes
 import itertools
@@ -118,7 +118,7 @@ def test_a_plan_covers_every_row_once(sizes: tuple[int, ...], directions: int, t
         assert sorted(visited) == list(range(sum(sizes)))
 
 
-def test_slices_are_of_equal_work() -> None:
+def test_slices_have_equal_work() -> None:
     sizes = tuple(
         sorted(torch.randint(1, 200, (300,), generator=torch.Generator().manual_seed(0)).tolist(), reverse=True)
     )
@@ -130,7 +130,7 @@ def test_slices_are_of_equal_work() -> None:
 def test_the_last_state_of_each_row() -> None:
     cut = plan.Plan((3, 2, 2, 1), 2, 1, 10, 1)
     states = torch.arange(8.0).unsqueeze(1)
-    assert cut.final(states, 0).flatten().tolist() == [7, 6, 2]  # of the rows with 4, 3 and 1 steps
+    assert cut.final(states, 0).flatten().tolist() == [7, 6, 2]  # the last steps of the rows with 4, 3 and 1 steps
     assert cut.final(states, 1).flatten().tolist() == [0, 1, 2]
 
 

@@ -1,4 +1,4 @@
-"""The language of formulas: parsed, printed, differentiated, and nothing else accepted; poles are where declared."""
+"""The language of formulas: parsing, printing, derivatives, poles, and that nothing else is let in."""
 
 import math
 
@@ -77,7 +77,7 @@ def test_canonical_text(text: str, canonical: str) -> None:
 
 @settings(deadline=None)
 @given(expressions)
-def test_printed_and_read_again_it_is_the_same_formula(expression: Expression) -> None:
+def test_a_formula_printed_and_parsed_again_is_the_same(expression: Expression) -> None:
     assume(all(1e-6 <= abs(value) <= 1e6 for value in constants(expression)))
     assert parse(canonical_text(expression)) == expression
 
@@ -115,18 +115,18 @@ def test_every_backend_prints_every_function() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_derivative_of_every_function_is_torchs(function: str) -> None:
+def test_the_derivative_of_every_function_is_torchs(function: str) -> None:
     check_derivatives(parse(f"{function}(c * c + o)"))
     check_derivatives(parse(f"h * {function}(2 * c)"))
 
 
-def test_derivative_of_a_constant_is_zero_even_at_a_pole() -> None:
+def test_the_derivative_of_a_constant_is_zero_even_at_a_pole() -> None:
     assert derivative(parse("c * log(0)"), "h") == Number(0.0)
 
 
 @settings(deadline=None)
 @given(expressions)
-def test_derivative_of_any_formula_is_torchs(expression: Expression) -> None:
+def test_the_derivative_of_any_formula_is_torchs(expression: Expression) -> None:
     check_derivatives(expression)
 
 
@@ -142,7 +142,10 @@ def check_derivatives(expression: Expression) -> None:
 
 
 def away_from_poles(expression: Expression) -> Tensor:
-    """Where no part is infinite or takes log, sqrt or the inverse of 0: at a pole autograd and calculus differ."""
+    """Mask of the values where no part is infinite or takes log, sqrt or the inverse of 0.
+
+    At a pole autograd and calculus differ.
+    """
     usual = (evaluate(expression, VALUES) + 0 * VALUES["c"]).isfinite()
     for part in vars(expression).values():
         if isinstance(part, Expression):
@@ -156,7 +159,7 @@ def away_from_poles(expression: Expression) -> Tensor:
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_function_has_a_pole_exactly_where_it_is_declared(function: str, dtype: torch.dtype) -> None:
-    """The numbers are dense enough to meet 0, -1, negative ones, and the size at which exp overflows."""
+    """The numbers include 0, -1, negative ones, and those for which exp overflows."""
     x = torch.linspace(-1000, 1000, 4001, dtype=dtype, requires_grad=True)
     formula = Call(function, Variable("c"))
     value = evaluate(formula, {"c": x})
@@ -227,7 +230,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(("text", "piece", "column", "reason"), HOSTILE, ids=range(len(HOSTILE)))
-def test_anything_else_is_refused_in_one_line_that_points_at_the_place(
+def test_any_other_text_is_refused_in_one_line_that_points_at_the_place(
     text: str, piece: str, column: int, reason: str
 ) -> None:
     with pytest.raises(FormulaError) as caught:
@@ -250,7 +253,7 @@ def test_only_text_is_a_formula(not_text: object) -> None:
 
 @settings(deadline=None)
 @given(st.text(st.sampled_from("choifgx01.e+-*/() sin_'\"[]=\n\x00é")))
-def test_no_text_does_anything_but_parse_or_fail_cleanly(text: str) -> None:
+def test_any_text_is_parsed_or_refused_cleanly(text: str) -> None:
     try:
         formula = parse(text)
     except FormulaError:

@@ -1,4 +1,4 @@
-"""Padded batches with lengths: nothing behind a row's end matters, in either direction, in any layer."""
+"""Padded batches with lengths: values behind a row's end change nothing, in any direction and layer."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ LENGTHS = torch.tensor([3, 5, 0, 1, 5])  # of a batch of 5 rows with 5 steps
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("batch_first", [False, True])
-def test_every_row_of_a_padded_batch_is_as_if_alone(
+def test_every_row_of_a_padded_batch_is_computed_as_if_alone(
     alteration: str, layers: int, bidirectional: bool, batch_first: bool
 ) -> None:
     lstm = LSTM(3, 4, layers, True, batch_first, 0.0, bidirectional, alteration=alteration).double()
     x = torch.randn(5, 5, 3, dtype=torch.float64)
     for row, length in enumerate(LENGTHS):
-        x[row, length:] = torch.nan  # whatever stands behind the end must not matter
+        x[row, length:] = torch.nan  # must change nothing
     h, c = torch.randn(2, layers * (1 + bidirectional), 5, 4, dtype=torch.float64)
     output, (h_n, c_n) = lstm(x if batch_first else x.transpose(0, 1), (h, c), LENGTHS)
     if not batch_first:
@@ -118,7 +118,7 @@ def test_counting_what_the_layer_below_counted() -> None:
 
 
 @pytest.mark.parametrize("lengths", [None, torch.tensor([5, 5, 5])])
-def test_rows_that_all_have_every_step_are_not_copied(lengths: Tensor | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_rows_are_not_copied(lengths: Tensor | None, monkeypatch: pytest.MonkeyPatch) -> None:
     lstm, x = LSTM(3, 4, bidirectional=True, alteration="C1"), torch.randn(5, 3, 3)
     expected = lstm(x)
     inputs, layers = [], LSTM._layers
@@ -159,7 +159,7 @@ def test_lengths_that_do_not_fit(lengths: Tensor, message: str) -> None:
         LSTM(3, 4)(torch.randn(5, 2, 3), lengths=lengths)
 
 
-def test_lengths_where_they_have_no_place() -> None:
+def test_lengths_without_a_padded_batch() -> None:
     with pytest.raises(ValueError, match="a PackedSequence brings its own lengths"):
         LSTM(3, 4)(pack_sequence([torch.randn(2, 3)]), lengths=torch.tensor([2]))
     with pytest.raises(ValueError, match="lengths are for batches"):

@@ -1,4 +1,4 @@
-"""The backend llvm against the definition: every alteration, any formula, any batch, and what it must leave alone."""
+"""The backend llvm against the definition: every alteration, any formula, any batch, and its obstacles."""
 
 import logging
 import os
@@ -29,14 +29,14 @@ States = tuple[Tensor, Tensor] | None
 
 @pytest.fixture
 def threads() -> Iterator[Callable[[int], None]]:
-    """Sets torch's number of threads for the test."""
+    """Set torch's number of threads for the test."""
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
 
 
 def by_definition(function: Callable[..., list[Tensor]], *arguments: object) -> list[Tensor]:
-    """The function's result with the backend torchscript in Python, which spares the compilation."""
+    """The function's result by the definition in Python, which saves its compilation."""
     with pytest.MonkeyPatch.context() as patch, backend("torchscript"):
         patch.setattr(torchscript, "runner", lambda recurrence: recurrence)
         return function(*arguments)
@@ -72,7 +72,7 @@ RAGGED = torch.tensor([3, 7, 0, 1, 7, 5])
 
 
 @pytest.mark.parametrize("alteration", ALTERATIONS)
-def test_gradients_are_the_definitions(alteration: str) -> None:
+def test_results_and_gradients_are_those_of_the_definition(alteration: str) -> None:
     torch.manual_seed(0)
     for layers in (1, 2):
         for bidirectional in (False, True):
@@ -84,7 +84,7 @@ def test_gradients_are_the_definitions(alteration: str) -> None:
 
 
 @pytest.mark.parametrize("alteration", ALTERATIONS)
-def test_float32_is_the_definition_to_rounding(alteration: str) -> None:
+def test_float32_differs_from_the_definition_by_rounding_only(alteration: str) -> None:
     torch.manual_seed(0)
     module = LSTM(5, 16, 2, bidirectional=True, alteration=alteration)
     for lengths in (None, RAGGED):
@@ -94,7 +94,7 @@ def test_float32_is_the_definition_to_rounding(alteration: str) -> None:
 
 @pytest.mark.parametrize("alteration", ["baseline", "C4", "H2", "C1+H2", BOTH])
 def test_the_compiled_definition_agrees(alteration: str) -> None:
-    """TorchScript has derivatives of its own from the third call on; in the other tests the definition is in Python."""
+    """TorchScript uses its own derivatives from the third call on; in other tests the definition runs in Python."""
     torch.manual_seed(0)
     module = LSTM(3, 10, 2, bidirectional=True, alteration=alteration, dtype=torch.float64)
     for lengths in (None, RAGGED):
@@ -164,11 +164,11 @@ def test_shapes_at_the_edges_of_slices_and_chunks(sizes: tuple[int, ...], thread
                 torch.testing.assert_close(got, want, rtol=1e-10, atol=1e-10)
 
 
-# poles, and numbers that are none
+# poles, NaN and infinity
 
 
 class InPython(nn.Module):
-    """c = function(c, h, o), differentiated by autograd itself: TorchScript multiplies where it masks."""
+    """c = function(c, h, o), differentiated by autograd, which masks where TorchScript multiplies."""
 
     why_eager = "it is meant to run in Python"
 
@@ -213,7 +213,7 @@ def test_at_a_pole_a_zero_factor_counts() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("alteration", ["baseline", "C1", "H2"])
-def test_no_number_stays_none(alteration: str, value: float) -> None:
+def test_nan_and_infinity_spread_as_by_definition(alteration: str, value: float) -> None:
     module = LSTM(3, 4, alteration=alteration)
     x = torch.randn(5, 2, 3)
     x[2, 0, 1] = value
@@ -226,8 +226,8 @@ def test_no_number_stays_none(alteration: str, value: float) -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_functions_are_torchs_also_at_the_ends(function: str, dtype: torch.dtype) -> None:
-    """The final c is the function of an initial c, which a forget gate of 1 and an input gate of 0 hand on."""
+def test_functions_are_torchs_also_at_extreme_values(function: str, dtype: torch.dtype) -> None:
+    """A forget gate of 1 and an input gate of 0 keep the initial c, so that the final c is the function of it."""
     values = [0.0, 1e-3, -1e-3, 0.7, -0.7, 3.0, -3.0, 19.0, -30.0, 200.0, -200.0, float("inf"), -float("inf")]
     module = LSTM(1, len(values) + 1, alteration=f"c = {function}(c)", dtype=dtype)
     with torch.no_grad():
@@ -239,12 +239,12 @@ def test_functions_are_torchs_also_at_the_ends(function: str, dtype: torch.dtype
         x = torch.zeros(1, 1, 1, dtype=dtype)
         (want,) = by_definition(lambda: [module(x, (torch.zeros_like(c), c))[1][1]])
         got = module(x, (torch.zeros_like(c), c))[1][1]
-    # what torch keeps as a denormal number may be 0 here
+    # where torch gives a denormal number, llvm may give 0
     torch.testing.assert_close(got, want, equal_nan=True, rtol=4e-7 if dtype == torch.float32 else 4e-16, atol=1e-37)
 
 
 def test_a_final_state_that_nobody_uses_passes_no_gradient_on() -> None:
-    """c = sqrt(c) is no number in each row's last step, and the output is one all the same."""
+    """c = sqrt(c) is NaN after each row's last step, and the output is a number all the same."""
     module = LSTM(1, 1, alteration="c = sqrt(c)", dtype=torch.float64)
     with torch.no_grad():
         for parameter in module.parameters():
@@ -269,7 +269,7 @@ def test_a_final_state_that_nobody_uses_passes_no_gradient_on() -> None:
             torch.testing.assert_close(got, want)
 
 
-# gradients of some and not of others
+# gradients of some tensors and not of others
 
 
 @pytest.mark.parametrize("frozen", ["weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight", "bias", "input", "all"])
@@ -302,7 +302,7 @@ def test_without_gradients_nothing_is_kept() -> None:
     assert module(x)[0].grad_fn is None
 
 
-def test_inputs_that_lie_otherwise_in_memory() -> None:
+def test_inputs_that_are_not_contiguous() -> None:
     module = LSTM(3, 4, batch_first=True, bidirectional=True, alteration="C1", dtype=torch.float64)
     with torch.no_grad():
         module.weight_hh_l0.set_(module.weight_hh_l0.t().contiguous().t())
@@ -314,7 +314,7 @@ def test_inputs_that_lie_otherwise_in_memory() -> None:
     torch.testing.assert_close(got, want)
 
 
-# derivatives of derivatives, and other ways to ask for one
+# second derivatives, and other ways to ask for a derivative
 
 
 def test_second_derivatives() -> None:
@@ -326,7 +326,7 @@ def test_second_derivatives() -> None:
 
 
 @pytest.mark.parametrize("with_tensors", [False, True])
-def test_a_batch_of_gradients_at_once(with_tensors: bool) -> None:
+def test_a_batch_of_gradients_in_one_call(with_tensors: bool) -> None:
     module = LSTM(2, 3, alteration=Learned(3) if with_tensors else "C1")
     inputs = [torch.randn(3, 1, 2, requires_grad=True), *module.parameters()]
     assert module.path == "llvm"
@@ -340,7 +340,7 @@ def test_a_batch_of_gradients_at_once(with_tensors: bool) -> None:
 
 
 class Stop(torch.autograd.Function):
-    """Passes its input on, and no gradient back."""
+    """The identity, without a gradient."""
 
     @staticmethod
     def forward(ctx: object, x: Tensor) -> Tensor:
@@ -386,7 +386,7 @@ def test_checkpointing() -> None:
 
 
 class Learned(nn.Module):
-    """Everything that a module may do and be read as formulas."""
+    """A module that does everything that can be read as formulas."""
 
     def __init__(self, units: int) -> None:
         super().__init__()
@@ -430,7 +430,7 @@ class Shaped(nn.Module):
         return c + self.shift, h
 
 
-def test_an_elementwise_module_is_fast_with_its_parameters_gradients(threads: Callable[[int], None]) -> None:
+def test_an_elementwise_module_runs_on_llvm_with_its_parameters_gradients(threads: Callable[[int], None]) -> None:
     threads(4)
     module = LSTM(3, 10, 2, bidirectional=True, alteration=Learned(10), dtype=torch.float64).double()
     hook = module.recurrence.step.alter.module
@@ -453,19 +453,19 @@ def test_an_elementwise_module_is_fast_with_its_parameters_gradients(threads: Ca
     ],
     ids=["mixing", "detaching", "growing", "shaped"],
 )
-def test_another_module_is_for_torchscript(hook: nn.Module, reason: str) -> None:
+def test_any_other_module_is_for_torchscript(hook: nn.Module, reason: str) -> None:
     module, x = LSTM(3, 4, alteration=hook), torch.randn(5, 2, 3)
     assert (module.path, module.loop) == ("torchscript", "compiled")
     assert module.obstacles == {"llvm": Obstacle(Kind.FORMULA, reason)}
     assert module(x)[0].isfinite().all()
 
 
-def test_a_module_for_another_number_of_units_fails_as_by_definition() -> None:
+def test_a_module_for_another_number_of_units_fails_as_the_definition() -> None:
     with pytest.raises(RuntimeError, match="size of tensor"):
         LSTM(3, 4, alteration=Shaped(5))(torch.randn(5, 2, 3))
 
 
-def test_derivatives_of_derivatives_by_a_modules_tensors() -> None:
+def test_second_derivatives_by_a_modules_tensors() -> None:
     module = LSTM(2, 3, alteration=Learned(3)).double()
     hook = module.recurrence.step.alter.module
     x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
@@ -477,11 +477,11 @@ def test_derivatives_of_derivatives_by_a_modules_tensors() -> None:
     assert torch.autograd.gradgradcheck(output, [x, hook.scale, hook.shift], fast_mode=True)
 
 
-# what is left to torchscript, and says so
+# obstacles
 
 
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+def fresh_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """The log, as if nothing had been logged before."""
     backends._warn_once.cache_clear()
     caplog.set_level(logging.WARNING, logger="cells")
@@ -505,19 +505,21 @@ def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     ],
     ids=["projection", "bfloat16", "module", "device"],
 )
-def test_an_obstacle_is_told_and_logged_once(module: LSTM, obstacle: Obstacle, said: pytest.LogCaptureFixture) -> None:
+def test_an_obstacle_is_told_and_logged_once(
+    module: LSTM, obstacle: Obstacle, fresh_log: pytest.LogCaptureFixture
+) -> None:
     assert module.path == "torchscript"
     assert module.obstacles == {"llvm": obstacle}
     for _ in range(2):
         module(torch.randn(5, 2, 3).to(module.weight_ih_l0))
-    assert said.messages == [f"An LSTM runs on torchscript (compiled loop) and not on llvm: {obstacle.reason}"]
+    assert fresh_log.messages == [f"An LSTM runs on torchscript (compiled loop) and not on llvm: {obstacle.reason}"]
 
 
-def test_a_batch_without_steps_is_not_worth_a_word(said: pytest.LogCaptureFixture) -> None:
+def test_a_batch_without_steps_logs_nothing(fresh_log: pytest.LogCaptureFixture) -> None:
     module = LSTM(3, 4)
     module(torch.randn(5, 2, 3), lengths=torch.zeros(2, dtype=torch.int64))
     assert module.path == "llvm"
-    assert not said.messages
+    assert not fresh_log.messages
 
 
 def test_autocast_is_for_torchscript() -> None:
@@ -530,7 +532,7 @@ def test_autocast_is_for_torchscript() -> None:
     assert module.weight_hh_l0.grad is not None
 
 
-def test_states_of_another_dtype_are_refused_as_by_definition() -> None:
+def test_states_of_another_dtype_are_refused_as_by_the_definition() -> None:
     states = (torch.zeros(1, 2, 4, dtype=torch.float64),) * 2
     with pytest.raises(RuntimeError, match="dtype"):
         LSTM(3, 4)(torch.randn(5, 2, 3), states)
@@ -543,8 +545,8 @@ def test_states_of_another_dtype_are_refused_as_by_definition() -> None:
         ("libraries", "this build of torch does not show its matrix products or threads"),
     ],
 )
-def test_a_machine_without_what_it_takes(missing: str, reason: str) -> None:
-    """In a process of its own, where llvmlite or torch's symbols are not to be found."""
+def test_a_machine_without_the_libraries(missing: str, reason: str) -> None:
+    """Runs in a process of its own, which cannot find llvmlite or torch's symbols."""
     hide = {"llvmlite": "sys.modules['llvmlite'] = None", "libraries": "torch.__file__ = '/nowhere/__init__.py'"}
     show = "from cells import LSTM; lstm = LSTM(3, 4); print(lstm.path, *lstm.obstacles['llvm'])"
     code = f"import sys, torch; {hide[missing]}; {show}; lstm(torch.ones(5, 2, 3))"

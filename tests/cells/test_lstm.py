@@ -30,7 +30,7 @@ def flat(result: object) -> list[Tensor]:
 
 
 def results_and_gradients(lstm: nn.Module, x: object, hx: tuple[Tensor, Tensor] | None) -> list[Tensor]:
-    """Everything the module returns and the gradients of all weights and inputs by a weighting of it."""
+    """The tensors that the module returns, and the gradients of all weights and inputs by a weighted sum of them."""
     inputs = [tensor for tensor in (*flat(x), *(hx or ())) if tensor.requires_grad]
     results = flat(lstm(x, hx))
     generator = torch.Generator().manual_seed(3)
@@ -84,7 +84,7 @@ def test_the_baseline_is_torchs(dtype: torch.dtype, batch_kind: str, arguments: 
             torch.testing.assert_close(one, other, **tolerance)
 
 
-def test_a_packed_result_is_packed_as_the_input() -> None:
+def test_a_packed_result_is_packed_like_the_input() -> None:
     stock, ours = twins()
     packed = pack_sequence([torch.randn(n, 3).double() for n in (2, 4, 1)], enforce_sorted=False)
     for one, other in zip(ours(packed)[0], stock(packed)[0], strict=True):
@@ -95,7 +95,7 @@ def test_a_packed_result_is_packed_as_the_input() -> None:
 def test_gradients_of_a_part_of_the_result(which: int) -> None:
     stock, ours = twins(num_layers=2, bidirectional=True)
     x = torch.randn(5, 2, 3, dtype=torch.float64)
-    for _ in range(4):  # TorchScript optimises on the way, and that must not change them
+    for _ in range(4):  # TorchScript optimises meanwhile, which must not change them
         for lstm in (stock, ours):
             lstm.zero_grad()
             flat(lstm(x))[which].sum().backward()
@@ -242,7 +242,7 @@ def test_parameters_given_from_outside() -> None:
     assert all(parameter.grad is None for parameter in lstm.parameters())
 
 
-def test_flatten_parameters_and_moving_are_harmless() -> None:
+def test_flatten_parameters_and_moving_change_nothing() -> None:
     lstm = LSTM(3, 4, 2, bidirectional=True, alteration="H3")
     x = torch.randn(5, 2, 3)
     before = lstm(x)[0]

@@ -1,4 +1,4 @@
-"""States and gates of every step, by each backend."""
+"""The states and gates of every step, by each backend."""
 
 import math
 
@@ -49,7 +49,7 @@ def test_one_entry_per_layer_and_direction_with_real_steps_only() -> None:
     torch.testing.assert_close(seen[1]["h"][:2], h_n[1, [1, 0]])  # a reverse direction ends at the first step
 
 
-def test_all_backends_show_the_same() -> None:
+def test_all_backends_show_the_same_states() -> None:
     lstm = LSTM(3, 4, num_layers=2, bidirectional=True, batch_first=True, alteration="C4+H2")
     x = torch.randn(3, 5, 3)
     shown = []
@@ -64,7 +64,7 @@ def test_all_backends_show_the_same() -> None:
 
 
 @pytest.mark.parametrize(("cls", "other"), [(LLVM, TorchScript), (TorchScript, LLVM)])
-def test_the_backend_that_runs_is_the_one_that_shows(cls: type, other: type, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_backend_that_runs_shows_the_states(cls: type, other: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(other, "layer", lambda *_: pytest.fail(f"{other.name} runs"))
     lstm, x = LSTM(3, 4, 2, alteration="C1"), torch.randn(5, 2, 3)
     with backend(cls.name):

@@ -65,14 +65,14 @@ OPERATIONS = [
     "c * row + h * one",
     f"{F}.softplus(c, 2.0)",
 ]
-# Where torch itself is inexact: its slope of hardsigmoid is 1 / 6 in single precision, its softplus(x) is x above 20.
+# Torch itself is inexact here: its slope of hardsigmoid is 1 / 6 in single precision, its softplus(x) is x above 20.
 TOLERANCES = {f"{F}.hardsigmoid(c)": 1e-7, f"{F}.softplus(c, 2.0)": 1e-8}
 KINKS = [0.0, 0.7, 1.0, 2.0, 3.0, 6.0]
 VALUES = [*KINKS, *(-kink for kink in KINKS), 1e-3, -1e-3, 0.4, -1.6, 4.5, -20.0, 20.0]
 
 
 class Applied(nn.Module):
-    """c = code, where `one` is one number, `each` one for each unit and `row` the same in one row."""
+    """c = code, where `one` is a single number, `each` has a number for each unit, and so has `row`, as a row."""
 
     def __init__(self, code: str) -> None:
         super().__init__()
@@ -128,12 +128,12 @@ def assert_equal(module: LSTM, x: Tensor, states: tuple[Tensor, Tensor], toleran
         ("c / float('inf')", "Applied uses inf as a number"),
     ],
 )
-def test_anything_else_is_no_formula(code: str, reason: str) -> None:
+def test_any_other_code_is_no_formula(code: str, reason: str) -> None:
     module = LSTM(2, len(VALUES), alteration=Applied(code))
     assert module.obstacles == {"llvm": Obstacle(Kind.FORMULA, reason)}
 
 
-def test_a_cast_is_for_cells_that_are_of_that_type_anyway() -> None:
+def test_a_cast_is_a_formula_for_cells_of_that_dtype_only() -> None:
     module = LSTM(2, len(VALUES), alteration=Applied("c.float() * o"))
     assert module.path == "llvm"
     module.double()
@@ -149,7 +149,7 @@ class Limited(nn.Module):
         return c * o + h / self.limit, h
 
 
-def test_an_infinite_attribute_is_a_reason_and_no_crash() -> None:
+def test_an_infinite_attribute_is_an_obstacle_and_no_crash() -> None:
     module, x = LSTM(3, 4, alteration=Limited(float("inf"))), torch.randn(5, 2, 3)
     assert module.obstacles["llvm"] == (Kind.FORMULA, "Limited uses inf as a number")
     assert module(x)[0].isfinite().all()

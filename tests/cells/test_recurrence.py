@@ -83,14 +83,14 @@ def altered(alteration: object, **arguments: object) -> LSTM:
 
 
 def run(lstm: nn.Module, steps: int = 5) -> tuple[Tensor, Tensor, Tensor]:
-    """output, h_n, c_n on the same random batch and initial states for everyone."""
+    """output, h_n, c_n for a random batch and initial states that are the same in every call."""
     torch.manual_seed(1)
     x, h, c = torch.randn(steps, 2, 3), torch.randn(1, 2, 4), torch.randn(1, 2, 4)
     output, (h_n, c_n) = lstm(x.double(), (h.double(), c.double()))
     return output.detach(), h_n.detach(), c_n.detach()
 
 
-def test_the_oracle_knows_the_papers_seventeen() -> None:
+def test_the_oracle_has_all_of_the_papers_alterations() -> None:
     assert list(PAPER_CURRENT) == [name for name in CURRENT if name in PAPER_CURRENT]
     assert list(PAPER_HIDDEN) == [name for name in HIDDEN if name in PAPER_HIDDEN]
     assert len(PAPER_CURRENT) == 12
@@ -243,7 +243,7 @@ def test_a_modules_parameters_learn(cell: type[nn.Module], module: type[LearnedC
 
 
 @pytest.mark.parametrize("module", [LearnedC1, PythonC1])
-def test_reset_parameters_is_for_the_cells_own(module: type[LearnedC1]) -> None:
+def test_reset_parameters_leaves_a_modules_parameters(module: type[LearnedC1]) -> None:
     hook = module(7.0)
     lstm = altered(hook)
     before = lstm.weight_ih_l0.clone()
@@ -259,7 +259,7 @@ class Switch(nn.Module):
         return c / 2 if self.training else c, h
 
 
-def test_a_modules_training_mode_follows() -> None:
+def test_a_modules_training_mode_follows_the_lstms() -> None:
     lstm = altered(Switch())
     halved, plain = run(altered("c = c / 2")), run(altered("baseline"))
     assert all(torch.equal(a, b) for a, b in zip(run(lstm), halved, strict=True))

@@ -1,4 +1,4 @@
-"""K modules as one compute what each of them computes alone: cells, parts of nets, whole nets, gradients."""
+"""K modules run as one compute what each computes alone: cells, parts of nets, whole nets, gradients."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ def gradients(modules: Sequence[nn.Module], name: str) -> Tensor:
 @pytest.mark.parametrize("alteration", [None, *CURRENT, *HIDDEN, "c * relu(o) + 0.1 * tanh(h)"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("path", ["llvm", "torchscript"])
-def test_stacked_lstms_are_lstms_side_by_side(alteration: str | None, bidirectional: bool, path: str) -> None:
+def test_a_stack_computes_what_each_lstm_computes(alteration: str | None, bidirectional: bool, path: str) -> None:
     alone = lstms(alteration, bidirectional, torch.float64)
     together = StackedLSTM(alone)
     x = torch.randn(K, B, T, INPUTS, dtype=torch.float64)
@@ -44,7 +44,7 @@ def test_stacked_lstms_are_lstms_side_by_side(alteration: str | None, bidirectio
         assert together.path == path
         outputs, _ = together(inputs, None, LENGTHS)
     if path == "llvm":
-        assert torch.equal(outputs, expected)  # by the very loops that each would take alone
+        assert torch.equal(outputs, expected)  # by the same loops as each of them alone
     else:
         torch.testing.assert_close(outputs, expected, atol=1e-12, rtol=0)
     weights = torch.randn_like(expected)
@@ -78,7 +78,7 @@ def test_a_row_that_has_ended_does_not_overflow_on_torchscript() -> None:
     assert x.grad.isfinite().all()
 
 
-def test_rows_behind_the_real_ones_reach_nothing() -> None:
+def test_rows_behind_the_real_ones_change_nothing() -> None:
     how = packed(LENGTHS, T)
     together = StackedLSTM(lstms("H2", True, torch.float64))
     rows = how.pick(torch.randn(K, B, T, INPUTS, dtype=torch.float64))
@@ -92,7 +92,7 @@ def test_rows_behind_the_real_ones_reach_nothing() -> None:
     assert all((spoilt.grad[k, sum(sizes) :] == 0).all() for k, sizes in enumerate(how.sizes))
 
 
-def test_lstms_that_differ_are_no_stack() -> None:
+def test_lstms_that_differ_cannot_be_stacked() -> None:
     with pytest.raises(ValueError, match="same sizes and the same alteration"):
         StackedLSTM([LSTM(3, 4, batch_first=True), LSTM(3, 4, batch_first=True, alteration="C1")])
     with pytest.raises(ValueError, match="one layer"):
@@ -109,7 +109,7 @@ def test_packed_rows_are_the_real_steps_longest_sample_first(lengths: Tensor) ->
         assert how.sizes[k] == [sum(length > t for length in of_model) for t in range(max(of_model))]
 
 
-def test_dropout_of_a_stack_is_that_of_each_net() -> None:
+def test_a_stack_drops_what_each_net_drops() -> None:
     together = StackedSpatialDropout([SpatialDropout(0.4)] * K)
     how = packed(LENGTHS[[0, 2, 2]], T)
     x = torch.ones(K, len(how.places) // K, 9)
@@ -172,7 +172,7 @@ def test_a_stack_trains_what_its_nets_train() -> None:
     assert {name for name, weight in together.named_parameters() if not weight.requires_grad} == frozen != set()
 
 
-def test_what_has_no_stack_says_why() -> None:
+def test_a_net_that_cannot_be_stacked_says_why() -> None:
     sizes = {"vocabulary": 9, "classes": 3, "max_length": 7}
     net = Transformer(**sizes, embedding=4, heads=2, feedforward=4, dropout=0.0, bilstm=False, hidden=4)
     assert "MultiheadAttention has no stacked form" in nets.obstacle(net)

@@ -1,4 +1,4 @@
-"""Compiled by TorchScript, saved, and run where nothing of this project can be imported."""
+"""Modules compiled by TorchScript, saved, and run where nothing of this project can be imported."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ class Learned(nn.Module):
 
 
 class Everything(nn.Module):
-    """One of each, so that one file and one process show them all, and side by side."""
+    """One of each kind of module, so that one file and one process test them all."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ def test_saved_and_run_in_a_process_that_has_only_torch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("alteration", ["C1", Learned()])
-def test_scripted_it_trains_and_equals_the_module(alteration: object) -> None:
+def test_a_scripted_module_trains_and_equals_the_module(alteration: object) -> None:
     lstm = LSTM(3, 4, 2, bidirectional=True, alteration=alteration)
     scripted = torch.jit.script(lstm)
     x = torch.randn(5, 3, 3)
@@ -132,7 +132,7 @@ class Scaled(nn.Module):
 
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # that sizes become constants
 @pytest.mark.parametrize("alteration", ["baseline", "C4+H2", Scaled(), Learned()])
-def test_traced_it_trains_and_equals_the_module(alteration: object) -> None:
+def test_a_traced_module_trains_and_equals_the_module(alteration: object) -> None:
     lstm = LSTM(3, 4, 2, bidirectional=True, alteration=alteration)
     cell = LSTMCell(3, 4, alteration=alteration)
     for module, x in ((lstm, torch.randn(5, 2, 3)), (cell, torch.randn(2, 3))):

@@ -1,4 +1,4 @@
-"""Buffers that are used again, and never by two tensors at a time."""
+"""Buffers are reused, and never by two tensors at a time."""
 
 import gc
 import os
