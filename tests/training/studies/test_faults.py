@@ -94,10 +94,11 @@ def test_two_launchers_of_the_same_study_share_its_work(tmp_path: Path, monkeypa
             assert other.poll() is None, other.communicate()
             time.sleep(0.01)
         other.send_signal(signal.SIGSTOP)  # each launcher has a run before the other could make all of them
-        going_on = threading.Thread(target=go_on_when_one_is_finished, args=(tmp_path, other))
-        going_on.start()
-        here = train_here_in(tmp_path, *FOUR)
-        going_on.join()
+        threading.Thread(target=go_on_when_one_is_finished, args=(tmp_path, other), daemon=True).start()
+        try:
+            here = train_here_in(tmp_path, *FOUR)
+        finally:
+            other.send_signal(signal.SIGCONT)
         there = other.communicate()
     assert (here.returncode, other.returncode) == (0, 0), (here, there)
     assert_all_finished(tmp_path, 4, {})
