@@ -22,10 +22,16 @@ Done = subprocess.CompletedProcess[str]
 Command = Callable[..., Done]
 
 
+HANGS = 1200
+"""Seconds after which a test with processes has failed. On a quiet machine it takes a few; no other deadline is set."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "train" in getattr(item, "fixturenames", ()):
             item.add_marker("processes")
+        if item.get_closest_marker("processes"):
+            item.add_marker(pytest.mark.timeout(HANGS))
 
 
 class Unmarked:
@@ -59,10 +65,10 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
-def train_in(folder: Path, *arguments: str, timeout: float = 240) -> Done:
+def train_in(folder: Path, *arguments: str) -> Done:
     """Run `python train.py ...` in `folder` as a user does."""
     command = [sys.executable, str(PROJECT / "train.py"), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
-"""Processes of train.py that a signal reaches at one place in their training, however fast the machine is."""
+"""Commands that a signal reaches at one place in their training, however fast the machine is."""
 
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from conftest import PROJECT, Done
+import pytest
+from conftest import PROJECT, Done, train_here_in
 
 INTERRUPTED = """
 import os, runpy, sys
@@ -40,3 +41,20 @@ def interrupted(folder: Path, how: signal.Signals, *arguments: str, epoch: int, 
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == (130 if how == signal.SIGINT else -how), done.stdout + done.stderr
     return done
+
+
+def interrupted_here(folder: Path, *arguments: str, epoch: int, run: int = 1) -> Done:
+    """The same within this process, with Ctrl-C."""
+    from lightning.pytorch import LightningModule
+
+    left = [run]
+
+    def on_train_batch_start(module: LightningModule, batch: object, number: int) -> None:
+        if (module.current_epoch, number) == (epoch, 2):
+            left[0] -= 1
+            if not left[0]:
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LightningModule, "on_train_batch_start", on_train_batch_start)
+        return train_here_in(folder, *arguments)

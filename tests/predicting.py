@@ -1,28 +1,35 @@
-"""`python predict.py` run as a user runs it, for the tests of both kinds of runs."""
+"""`python predict.py` as a user runs it, for the tests of both kinds of runs."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import PROJECT
+from conftest import PROJECT, Done, one_line_error
 
 from predict import main
 
-Done = subprocess.CompletedProcess[str]
-
 
 @pytest.fixture
-def predict(runs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+def predict(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path_factory: Any
+) -> Callable[..., Done]:
     """`python predict.py ...` in `folder`, without the seconds that another process takes to import torch."""
     monkeypatch.delenv("LSTM_CS_DATA", raising=False)
 
-    def run(*arguments: str, folder: Path = runs) -> Done:
+    def run(*arguments: str, folder: Path = runs, typed: bytes | None = None) -> Done:
         monkeypatch.chdir(folder)
+        if typed is not None:
+            path = tmp_path_factory.mktemp("typed") / "input"
+            path.write_bytes(typed)
+            standard_input = SimpleNamespace(isatty=lambda: False, fileno=lambda: os.open(path, os.O_RDONLY))
+            monkeypatch.setattr(sys, "stdin", standard_input)
         monkeypatch.setattr(sys, "argv", ["predict.py", *arguments])
         code, message = 0, ""
         capfd.readouterr()
@@ -44,10 +51,10 @@ def answers(done: Done) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def typed(folder: Path, text: bytes, *arguments: str) -> Done:
-    """Another process, with something to read on its standard input."""
+def predict_in(folder: Path, typed: bytes, *arguments: str) -> Done:
+    """`python predict.py ...` in `folder` as a user runs it, with something to read on its standard input."""
     command = [sys.executable, str(PROJECT / "predict.py"), *arguments]
-    done = subprocess.run(command, cwd=folder, input=text, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=folder, input=typed, capture_output=True, check=False)
     return Done(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -62,8 +69,6 @@ def replaced(run: Path, old: str, new: str) -> None:
 
 
 def assert_one_line_error(done: Done, *says: str) -> None:
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stderr.startswith("Error: "), done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
+    error = one_line_error(done)
     for text in says:
-        assert text in done.stderr
+        assert text in error

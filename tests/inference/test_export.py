@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import train_in
+from conftest import train_here_in
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
@@ -63,6 +63,7 @@ for tokens, lengths, expected in torch.load(f"{folder}/expected.pt"):
 """
 
 
+@pytest.mark.processes
 def test_torchscript_gives_the_same_logits_in_a_process_that_has_only_torch(tmp_path: Path) -> None:
     net = classifier("c = c * relu(o); h = h * sigmoid(c)")
     to_torchscript(net, tmp_path / "net.pt", {})
@@ -197,7 +198,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("-m", "model=bilstm,transformer,tfidf", "cell=baseline"),
         ("features=btc", "source=synthetic", "start=2015-01-01", "end=2016-06-30"),
     ):
-        done = train_in(folder, *arguments, *small)
+        done = train_here_in(folder, *arguments, *small)
         assert done.returncode == 0, done.stderr
     return folder
 
@@ -216,6 +217,7 @@ def predicted(run: Path) -> list[dict[str, float]]:
     return [answer.probabilities for answer in classify(saved_run.load(run), TEXTS)]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("model", ["bilstm", "transformer", "tfidf"])
 def test_a_file_has_all_that_a_server_needs(runs: Path, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
     assert exported(monkeypatch, str(runs / model)) == ""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import train_in
+from conftest import train_here_in
 from pandas.tseries.offsets import BDay
 from predicting import Predict, answers, assert_one_line_error, copied, predict, replaced
 
@@ -26,7 +26,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data" / "market").mkdir(parents=True)
     for market, daily in synthetic.prices(DateRange.parse(*SPAN)).items():
         daily.frame.to_csv(folder / "data" / "market" / f"{MARKETS[market].symbol.removeprefix('^')}.csv")
-    done = train_in(
+    done = train_here_in(
         folder, "-m", "source=yahoo,synthetic", "protocol=paper,walk_forward", "features=btc_sent",
         "sentiment=price_sign", "window=5", "horizon=3", "n_folds=3", "run_dir=${source}_${protocol}", *MARKET,
     )  # fmt: skip

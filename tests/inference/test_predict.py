@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import PROJECT, train_in
-from predicting import Predict, answers, assert_one_line_error, copied, predict, replaced, typed
+from conftest import PROJECT, train_here_in
+from predicting import Predict, answers, assert_one_line_error, copied, predict, predict_in, replaced
 from pretrained import make_encoder
 from text_data import lay_out
 
@@ -38,7 +38,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     lay_out(folder / "data")
     for arguments in (("-m", "loss=sigmoid,softmax", "run_dir=${loss}", *SMALL), (*SEMEVAL, "run_dir=multilabel")):
-        done = train_in(folder, *arguments)
+        done = train_here_in(folder, *arguments)
         assert done.returncode == 0, done.stderr
     return folder
 
@@ -73,7 +73,7 @@ def test_the_test_documents_get_what_predictions_csv_says(
 def test_a_pre_trained_encoder_reads_word_pieces(predict: Predict, tmp_path: Path) -> None:
     pytest.importorskip("transformers", reason="the extra bert is not installed")
     encoder = make_encoder(tmp_path / "encoder")
-    done = train_in(tmp_path, "model=bert", f"model.checkpoint={encoder}", "epochs=1", "run_dir=bert")
+    done = train_here_in(tmp_path, "model=bert", f"model.checkpoint={encoder}", "epochs=1", "run_dir=bert")
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "bert" / "predictions.csv")
     texts = [robo().texts[row] for row in table["row"]]
@@ -118,8 +118,21 @@ def test_texts_come_from_arguments_a_file_or_standard_input(predict: Predict, ru
     assert [answer["text"] for answer in by_file] == texts
     assert [answer["known_words"] for answer in by_file] == [1, 0, 1]
     assert answers(predict("sigmoid", "--json", *texts)) == by_file
-    assert answers(typed(runs, lines.encode(), "sigmoid", "--json", "-")) == by_file
-    assert answers(typed(runs, lines.encode(), "sigmoid", "--json")) == by_file
+    assert answers(predict("sigmoid", "--json", "-", typed=lines.encode())) == by_file
+    assert answers(predict("sigmoid", "--json", typed=lines.encode())) == by_file
+
+
+@pytest.mark.processes
+def test_a_process_labels_standard_input(predict: Predict, runs: Path) -> None:
+    (here,) = answers(predict("sigmoid", "--json", "go to the café"))
+    assert answers(predict_in(runs, "go to the café\n".encode(), "sigmoid", "--json")) == [here]
+
+
+@pytest.mark.processes
+def test_a_mistake_is_one_line_of_a_process(runs: Path) -> None:
+    done = predict_in(runs, b"", "sigmoid")
+    assert_one_line_error(done, "standard input is empty, there is nothing to label")
+    assert done.stdout == ""
 
 
 def test_a_folder_above_a_single_run_will_do(predict: Predict, runs: Path, tmp_path: Path) -> None:
@@ -244,12 +257,13 @@ def test_of_many_runs_some_are_named(predict: Predict, runs: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("json", [(), ("--json",)])
-def test_nothing_on_standard_input_is_one_line(runs: Path, json: tuple[str, ...]) -> None:
-    done = typed(runs, b"", "sigmoid", *json)
+def test_nothing_on_standard_input_is_one_line(predict: Predict, json: tuple[str, ...]) -> None:
+    done = predict("sigmoid", *json, typed=b"")
     assert_one_line_error(done, "standard input is empty, there is nothing to label")
     assert done.stdout == ""
 
 
+@pytest.mark.processes
 def test_a_reader_that_ends_early_is_no_error(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("bring the cup\n" * 5000)
     command = [sys.executable, str(PROJECT / "predict.py"), "sigmoid", "--json", "--file", str(tmp_path / "texts.txt")]
@@ -259,13 +273,14 @@ def test_a_reader_that_ends_early_is_no_error(runs: Path, tmp_path: Path) -> Non
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(60) == 0
+        assert process.wait() == 0
 
 
-def test_a_file_in_another_encoding_is_one_line(runs: Path) -> None:
-    assert_one_line_error(typed(runs, "café\n".encode("latin-1"), "sigmoid"), "standard input is not UTF-8")
+def test_a_file_in_another_encoding_is_one_line(predict: Predict) -> None:
+    assert_one_line_error(predict("sigmoid", typed="café\n".encode("latin-1")), "standard input is not UTF-8")
 
 
+@pytest.mark.processes
 def test_help_answers_without_importing_torch(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", PROJECT / "predict.py", "--help"],

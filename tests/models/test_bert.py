@@ -103,16 +103,16 @@ def test_the_whole_encoder_is_trained_with_its_dropout(encoder: Path) -> None:
     assert [(layer.in_features, layer.out_features) for layer in dense] == [(8, 6), (6, 3)]
 
 
-def test_a_run_from_a_local_folder(train: Command, encoder: Path, tmp_path: Path) -> None:
+def test_a_run_from_a_local_folder(train_here: Command, encoder: Path, tmp_path: Path) -> None:
     command = ("data=robo", "model=bert", f"model.checkpoint={encoder}", "epochs=1")
-    done = train(*command)
+    done = train_here(*command)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Encoder: {encoder}, bert of 2 layers of 8" in done.stdout
     (metrics,) = tmp_path.rglob("metrics.csv")
     rows = pd.read_csv(metrics)
     assert set(rows["checkpoint"]) == {str(encoder)}
     assert set(rows["parameters"]) == {sum(p.numel() for p in pretrained(5, str(encoder), 512, 0.1).parameters())}
-    assert "is finished" in train(*command).stdout
+    assert "is finished" in train_here(*command).stdout
 
 
 def test_the_packaged_encoder_is_found_by_its_name() -> None:
@@ -139,7 +139,7 @@ def test_a_name_that_cannot_be_reached_is_one_line(
 ) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
-    done = train("data=robo", "model=bert", timeout=60)
+    done = train("data=robo", "model=bert")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert done.stderr.startswith("Error: model.checkpoint=bert-base-uncased is no folder and no installed package")
 

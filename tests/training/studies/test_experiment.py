@@ -1,27 +1,31 @@
 """Many runs by one command: what conf/experiment asks for, what is left to do, and what the terminal says."""
 
+import functools
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, Command
+from conftest import PROJECT, Command, train_here_in
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from interrupting import interrupted, interrupted_here
 from omegaconf import DictConfig, OmegaConf
 
 from analysis import published
 from cells.errors import UserError
 from conf.configuration import CONF, composed
+from training.run.fit import fit
 from training.run.folder import RunFolder
-from training.studies.progress import remaining
-from training.studies.study import Run, Study
+from training.studies.grid import Grid, Run
+from training.studies.progress import time_left
 
 SMALL = ("model.embedding=8", "model.hidden=8", "epochs=1")
 FOUR = ("experiment=table04_robo", "seed=0", "fold=0,1", "cell=baseline,C1", *SMALL)
-SLOW = (*FOUR, "epochs=20")
+THREE_EPOCHS = (*FOUR, "epochs=3")
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 DIVERGES = "lr=1e37"
 
@@ -29,17 +33,20 @@ PAPER = {"table03_hasoc": 1800, "table10_current": 7800, "table11_hidden": 3600,
 """Fits that the paper's design asks for: 10 seeds, 10 folds, and Table 1's 17 alterations or some of them."""
 
 
-def runs_of(experiment: str, *arguments: str) -> list[Run]:
-    from hydra import compose, initialize_config_dir
-
+@functools.cache
+def sweeper(experiment: str) -> DictConfig:
     composed()  # offers the cells to Hydra
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        sweeper = compose("config", [f"experiment={experiment}"], return_hydra_config=True).hydra.sweeper
-    return study(sweeper.params, sweeper.one_of, f"experiment={experiment}", *arguments).runs()
+        return compose("config", [f"experiment={experiment}"], return_hydra_config=True).hydra.sweeper
 
 
-def study(params: DictConfig | dict, one_of: Sequence[DictConfig | dict], *arguments: str) -> Study:
-    return Study.read(params, one_of, arguments, OverridesParser.create(), n_folds=10)
+def runs_of(experiment: str, *arguments: str) -> list[Run]:
+    params, one_of = sweeper(experiment).params, sweeper(experiment).one_of
+    return grid(params, one_of, f"experiment={experiment}", *arguments).runs()
+
+
+def grid(params: DictConfig | dict, one_of: Sequence[DictConfig | dict], *arguments: str) -> Grid:
+    return Grid.read(params, one_of, arguments, OverridesParser.create(), n_folds=10)
 
 
 def finished(folder: Path) -> list[Path]:
@@ -60,7 +67,8 @@ def test_an_experiment_begins_with_its_command_its_cost_and_its_result(experimen
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_an_experiments_runs_are_those_of_the_same_command_without_it(experiment: str) -> None:
-    for run in (runs_of(experiment)[0], runs_of(experiment)[-1]):
+    runs = runs_of(experiment)
+    for run in (runs[0], runs[-1]) if sweeper(experiment).one_of else (runs[-1],):
         with_it = RunFolder.of(composed(*run.values()))
         without = RunFolder.of(composed(*(override for key, override in run.items() if key != "experiment")))
         assert "experiment" in run
@@ -88,7 +96,7 @@ def test_values_on_the_command_line_narrow_an_experiment() -> None:
 
 
 def test_all_cells_of_one_seed_come_before_those_of_the_next() -> None:
-    runs = study({"cell": "a,b", "seed": "0,1"}, [{"model": "x,y"}, {"model": "z", "seed": 1}]).runs()
+    runs = grid({"cell": "a,b", "seed": "0,1"}, [{"model": "x,y"}, {"model": "z", "seed": 1}]).runs()
     assert [" ".join(run[key].split("=")[1] for key in ("seed", "cell", "model")) for run in runs] == [
         *("0 a x", "0 a y", "0 b x", "0 b y"),
         *("1 a x", "1 a y", "1 b x", "1 b y", "1 a z", "1 b z"),
@@ -106,7 +114,7 @@ def test_all_cells_of_one_seed_come_before_those_of_the_next() -> None:
 )
 def test_a_model_without_a_cell_is_only_run_without(given: str, left: set[tuple[str, str]]) -> None:
     alternatives = [{"model": "m", "cell": "baseline,C1,H2"}, {"model": "bert", "cell": "baseline"}]
-    runs = study({"seed": 0}, alternatives, given).runs()
+    runs = grid({"seed": 0}, alternatives, given).runs()
     assert {(run["model"].split("=")[1], run["cell"].split("=")[1]) for run in runs} == left
     assert len(runs) == len(left)
 
@@ -121,7 +129,7 @@ def test_a_model_without_a_cell_is_only_run_without(given: str, left: set[tuple[
 )
 def test_what_no_study_can_be_is_one_sentence(given: str, says: str) -> None:
     with pytest.raises(UserError, match=re.escape(says)):
-        study({}, [{"model": "m"}], given).runs()
+        grid({}, [{"model": "m"}], given).runs()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +143,7 @@ def test_what_no_study_can_be_is_one_sentence(given: str, says: str) -> None:
     ],
 )
 def test_the_time_that_remains_in_words(seconds: float, words: str) -> None:
-    assert remaining(seconds) == words
+    assert time_left(seconds) == words
 
 
 def test_a_failure_is_kept_until_the_run_is_finished(tmp_path: Path) -> None:
@@ -151,7 +159,10 @@ def test_a_failure_is_kept_until_the_run_is_finished(tmp_path: Path) -> None:
     assert run.is_finished()
 
 
-def test_an_experiment_shows_one_line_a_run_and_skips_all_of_it_without_torch(train: Command, tmp_path: Path) -> None:
+@pytest.mark.processes
+def test_an_experiment_shows_one_line_a_run_and_skips_all_of_it_without_torch(
+    train: Command, train_here: Command, tmp_path: Path
+) -> None:
     done = train(*FOUR)
     assert (done.returncode, done.stderr) == (0, "")
     first, note, *lines = done.stdout.splitlines()
@@ -164,7 +175,7 @@ def test_an_experiment_shows_one_line_a_run_and_skips_all_of_it_without_torch(tr
 
     # the very runs of the same command without the experiment, but for one
     command = ("-m", "data=robo", "seed=0", "fold=0,1", "cell=baseline,C1", *SMALL)
-    more = train(*command[:-1], "epochs=1", "seed=0,1", "fold=0")
+    more = train_here(*command[:-1], "epochs=1", "seed=0,1", "fold=0")
     assert more.stdout.startswith("4 runs, of which 2 are finished.\n")
     assert "[3/4]" in more.stdout
     again = subprocess.run(
@@ -177,31 +188,26 @@ def test_an_experiment_shows_one_line_a_run_and_skips_all_of_it_without_torch(tr
     assert not imported & {"torch", "lightning", "pandas"}
 
 
-BROKEN_FOR_SEED_1 = f"""
-import runpy, sys
-sys.path.insert(0, {str(PROJECT)!r})
-from training import build
-job = build.job
+@pytest.fixture
+def seed_1_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(config: DictConfig, folder: RunFolder) -> None:
+        if config.seed == 1:
+            raise RuntimeError("a bug\nin two lines")
+        fit(config, folder)
 
-def broken(config):
-    if config.seed == 1:
-        raise RuntimeError("a bug\\nin two lines")
-    return job(config)
-
-build.job = broken
-runpy.run_path({str(PROJECT / "train.py")!r}, run_name="__main__")
-"""
+    monkeypatch.setattr("training.run.fit.fit", broken)
 
 
-def broken(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", BROKEN_FOR_SEED_1, *arguments]
-    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
-
-
-def test_failed_runs_stop_no_other_and_are_listed_and_tried_again(train: Command, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("seed_1_is_broken")
+def test_failed_runs_stop_no_other_and_are_listed_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # CROWD's file is missing, seed 1 meets a bug, a learning rate diverges, and fold 12 cannot be
     robo = ("-m", "data=robo", "seed=0,1", "model.embedding=4", "model.hidden=4", "epochs=3")
-    done = broken(tmp_path, *robo, "data=crowd,robo", f"lr=0.01,{DIVERGES.removeprefix('lr=')}", "fold=0,12")
+    lr = f"lr=0.01,{DIVERGES.removeprefix('lr=')}"
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
+    done = train_here_in(tmp_path, *robo, "data=crowd,robo", lr, "fold=0,12")
     assert done.returncode == 1
     assert len(finished(tmp_path)) == 1
     *listed, summary = done.stderr.splitlines()
@@ -221,55 +227,49 @@ def test_failed_runs_stop_no_other_and_are_listed_and_tried_again(train: Command
     assert len(list(tmp_path.rglob("failed"))) == 7
     assert OmegaConf.load(kept.with_name("config.yaml")).seed == 1
 
-    again = train(*robo, "lr=0.01")
+    monkeypatch.undo()
+    again = train_here_in(tmp_path, *robo, "lr=0.01")
     assert again.returncode == 0, again.stderr
     assert again.stdout.startswith("2 runs, of which 1 are finished.\n")
     assert len(list(tmp_path.rglob("failed"))) == 6
 
 
+BROKEN = f"""
+import runpy, sys, types
+sys.path.insert(0, {str(PROJECT)!r})
+def fit(config, folder):
+    raise RuntimeError("a bug\\nin two lines")
+sys.modules["training.run.fit"] = types.SimpleNamespace(fit=fit)
+runpy.run_path({str(PROJECT / "train.py")!r}, run_name="__main__")
+"""
+
+
+@pytest.mark.processes
 def test_a_bug_in_a_single_run_has_its_traceback(tmp_path: Path) -> None:
-    done = broken(tmp_path, "data=robo", "seed=1", *SMALL)
+    command = [sys.executable, "-c", BROKEN, "data=robo", *SMALL]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-2:] == ["RuntimeError: a bug", "in two lines"]
 
 
-def test_a_study_goes_on_where_it_was_interrupted_and_where_it_was_killed(train: Command, tmp_path: Path) -> None:
-    code, errors = stopped(tmp_path, signal.SIGINT)
-    assert (code, errors.strip()) == (
-        130,
-        "Interrupted; the same command goes on after the last epoch that was written.",
-    )
+@pytest.mark.processes
+def test_a_study_goes_on_where_it_was_interrupted_and_where_it_was_killed(train_here: Command, tmp_path: Path) -> None:
+    stopped = interrupted_here(tmp_path, *THREE_EPOCHS, epoch=1, run=2)
+    line = "Interrupted; the same command goes on after the last epoch that was written."
+    assert (stopped.returncode, stopped.stderr.strip()) == (130, line)
     assert len(finished(tmp_path)) == 1
-    code, _ = stopped(tmp_path, signal.SIGKILL)
-    assert code == -signal.SIGKILL
+    interrupted(tmp_path, signal.SIGKILL, *THREE_EPOCHS, epoch=1, run=2)  # its first run is what is left of the second
     made = finished(tmp_path)
     assert len(made) == 2
     before = {path: path.stat().st_mtime_ns for run in made for path in run.rglob("*")}
 
-    again = train(*SLOW)
+    again = train_here(*THREE_EPOCHS)
     assert again.returncode == 0, again.stderr
     assert again.stdout.startswith("4 runs, of which 2 are finished.\n")
     assert len(finished(tmp_path)) == 4
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def stopped(tmp_path: Path, how: signal.Signals) -> tuple[int, str]:
-    """Exit code and errors of a study that gets a signal as soon as it shows a run."""
-    command = [sys.executable, PROJECT / "train.py", *SLOW]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("["):
-                process.send_signal(how)
-                break
-        _, errors = process.communicate()
-    return process.returncode, errors
-
-
-def test_an_unknown_experiment_is_one_line(train: Command) -> None:
-    done = train("experiment=table99")
-    assert done.returncode == 1
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
-    assert "table05_mlma" in done.stderr
+def test_an_unknown_experiment_is_one_line(refused: Callable[..., str]) -> None:
+    assert "table05_mlma" in refused("experiment=table99")

@@ -4,15 +4,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
-from conftest import PROJECT, train_in
+from conftest import PROJECT, train_here_in, train_in
+
+from training.run import leases
+from training.run.leases import holder
+
+pytestmark = pytest.mark.processes
 
 TINY = ("data=robo", "model.embedding=4", "model.hidden=4", "patience=null")
-FOUR = ("-m", "cell=baseline,C1", "seed=0,1", *TINY, "epochs=15")
+FOUR = ("-m", "cell=baseline,C1", "seed=0,1", *TINY, "epochs=10")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 
 
@@ -23,25 +30,22 @@ def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def until_first_result(folder: Path) -> tuple[dict[Path, int], list[int]]:
-    """The files of the finished runs, as soon as there is one while others are made, and the pids of who makes them."""
-    for _ in range(1200):
-        time.sleep(0.05)
-        finished = [mark.parent for mark in folder.rglob("finished")]
-        pids = [int(line[4:]) for line in running(folder) if line.startswith("pid=")]
-        if finished and pids:
-            return files(*finished), pids
-    raise AssertionError("no run was finished")
+def finished(folder: Path) -> list[Path]:
+    return [mark.parent for mark in folder.rglob("finished")]
 
 
-def running(folder: Path) -> list[str]:
-    lines = []
-    for marker in folder.rglob("running"):
-        try:
-            lines += marker.read_text().splitlines()
-        except OSError:
-            continue
-    return lines
+def stop_in_a_run(folder: Path, study: "subprocess.Popen[str]") -> psutil.Process:
+    """Stop a worker that has begun a run, as soon as another run is finished."""
+    while True:
+        assert study.poll() is None, study.communicate()
+        for marker in folder.rglob("running") if finished(folder) else ():
+            if (there := holder(marker.parent)) is not None:
+                worker = psutil.Process(there.pid)
+                worker.suspend()
+                if holder(marker.parent) == there:
+                    return worker
+                worker.resume()
+        time.sleep(0.01)
 
 
 def files(*runs: Path) -> dict[Path, int]:
@@ -49,28 +53,31 @@ def files(*runs: Path) -> dict[Path, int]:
 
 
 def assert_all_finished(folder: Path, runs: int, as_before: dict[Path, int]) -> None:
-    assert len(list(folder.rglob("finished"))) == runs
+    assert len(finished(folder)) == runs
     assert not [*folder.rglob("running"), *folder.rglob("failed")]
     assert {path: path.stat().st_mtime_ns for path in as_before} == as_before
 
 
 def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
     study = start(tmp_path, *FOUR, *JOBLIB)
-    before, pids = until_first_result(tmp_path)
-    os.kill(pids[0], signal.SIGKILL)
-    output, errors = study.communicate(timeout=240)
+    worker = stop_in_a_run(tmp_path, study)
+    before = files(*finished(tmp_path))
+    worker.kill()
+    output, errors = study.communicate()
     assert study.returncode == 0, output + errors
     assert_all_finished(tmp_path, 4, before)
     assert "4 runs were finished now, 0 before.\n" in output
-    assert "cut off by the death of a worker and begun again." in output
+    assert "interrupted by the death of a worker and begun again." in output
     assert "Traceback" not in errors
 
 
 def test_a_killed_launcher_is_repeated_and_goes_on(tmp_path: Path) -> None:
     study = start(tmp_path, *FOUR, *JOBLIB)
-    before, _ = until_first_result(tmp_path)
-    study.kill()  # its workers live on for a while, and have their leases
-    again = train_in(tmp_path, *FOUR, *JOBLIB)
+    worker = stop_in_a_run(tmp_path, study)
+    before = files(*finished(tmp_path))
+    study.kill()
+    worker.resume()  # the workers live on for a while, and have their leases
+    again = train_here_in(tmp_path, *FOUR)
     os.killpg(study.pid, signal.SIGKILL)
     study.communicate()
     assert again.returncode == 0, again.stdout + again.stderr
@@ -78,13 +85,34 @@ def test_a_killed_launcher_is_repeated_and_goes_on(tmp_path: Path) -> None:
     assert_all_finished(tmp_path, 4, before)
 
 
-def test_two_launchers_of_the_same_study_share_its_work(tmp_path: Path) -> None:
-    both = [start(tmp_path, *FOUR[:-1], "epochs=8") for _ in range(2)]
-    outputs = [study.communicate(timeout=240) for study in both]
-    assert [study.returncode for study in both] == [0, 0], outputs
+def test_two_launchers_of_the_same_study_share_its_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("DURATION", 600.0), ("HEARTBEAT", 100.0), ("PATIENCE", 800.0)):
+        monkeypatch.setattr(leases, name, seconds)  # nobody takes a stopped process for a dead one
+    monkeypatch.setenv("LSTM_CS_LEASE", "600")
+    with start(tmp_path, *FOUR) as other:
+        while not list(tmp_path.rglob("running")):
+            assert other.poll() is None, other.communicate()
+            time.sleep(0.01)
+        other.send_signal(signal.SIGSTOP)  # each launcher has a run before the other could make all of them
+        threading.Thread(target=go_on_when_one_is_finished, args=(tmp_path, other), daemon=True).start()
+        try:
+            here = train_here_in(tmp_path, *FOUR)
+        finally:
+            other.send_signal(signal.SIGCONT)
+        there = other.communicate()
+    assert (here.returncode, other.returncode) == (0, 0), (here, there)
     assert_all_finished(tmp_path, 4, {})
-    for mark in tmp_path.rglob("finished"):  # who trains a run writes files of events, named by the process
-        assert len({path.name.split(".")[-2] for path in mark.parent.glob("events.*")}) == 1
+    workers = []
+    for run in finished(tmp_path):  # who trains a run writes files of events, named by the process
+        (worker,) = {path.name.split(".")[-2] for path in run.glob("events.*")}
+        workers.append(worker)
+    assert set(workers) == {str(other.pid), str(os.getpid())}
+
+
+def go_on_when_one_is_finished(folder: Path, stopped: "subprocess.Popen[str]") -> None:
+    while not finished(folder):
+        time.sleep(0.01)
+    stopped.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture
@@ -104,11 +132,11 @@ def test_a_full_disk_ends_the_study_with_one_line(tmp_path: Path, small_disk: Pa
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stderr.startswith(f"Error: the disk of {small_disk}")
     assert done.stderr.count("\n") == 1, done.stderr
-    made = [mark.parent for mark in small_disk.rglob("finished")]
+    made = finished(small_disk)
     assert 0 < len(made) < 4, subprocess.run(["du", "-a", str(small_disk)], capture_output=True, text=True).stdout
     before = files(*made)
 
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    again = train_in(tmp_path, *command)
+    again = train_here_in(tmp_path, *command)
     assert again.returncode == 0, again.stdout + again.stderr
     assert_all_finished(small_disk, 4, before)

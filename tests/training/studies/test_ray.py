@@ -23,7 +23,6 @@ from training.run.leases import holder
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason='no Ray: pip install -e ".[ray]"'),
     pytest.mark.processes,
-    pytest.mark.timeout(1500),  # a cluster on a busy machine; nothing here waits for a time, only for events
 ]
 
 ON_RAY = ("-m", "hydra/launcher=ray")
@@ -221,7 +220,7 @@ def test_a_run_that_is_too_large_for_every_node_is_one_line(nodes: Sequence[Node
 def test_without_a_cluster_a_study_has_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     alone = ("hydra.launcher.ray.init.address=local", "+hydra.launcher.ray.init.num_cpus=1")
-    done = train_in(tmp_path, *ON_RAY, *alone, *SMALL, "epochs=1", timeout=1000)
+    done = train_in(tmp_path, *ON_RAY, *alone, *SMALL, "epochs=1")
     assert (done.returncode, done.stderr) == (0, "")
     assert len(finished(tmp_path)) == 1
 
