@@ -1,19 +1,35 @@
-"""The papers' tables as facts, one CSV each in published/, and where the cell paper contradicts itself.
+"""The cell paper's tables as facts, one CSV file each in this folder, and where the paper contradicts itself.
 
-All of Tables 1-16 are there but for Table 2, which the data sets' own checks need: it is `datamodules/table2.csv`, and
-`python -m datamodules NAME` shows it beside a set. Table 1's formulas are `cells.alterations`; table01.csv has them as
-the paper prints them. The captions of Tables 3-9 are out of place in the paper's text; the numbers say which data
+All of Tables 1-16 are here but for Table 2, which the data sets' own checks need: it is `datamodules/texts/table2.csv`,
+and `python -m datamodules NAME` shows it beside a set. Table 1's formulas are `cells.alterations`; table01.csv has them
+as the paper prints them. The captions of Tables 3-9 are out of place in the paper's text; the numbers say which data
 set each belongs to: its baseline is that of Tables 12 and 15.
 
-Cells are named as here: C1 for the paper's C-1. Models too: bilstm is the paper's LSTM-CS, transformer its SIMPLE.
+Cells are named as in this project: C1 for the paper's C-1. So are models: bilstm is the paper's LSTM-CS, transformer
+its SIMPLE.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-FOLDER = Path(__file__).with_name("published")
+FOLDER = Path(__file__).parent
+
+LSTM_CS, SIMPLE, BERT = "bilstm", "transformer", "bert"
+"""The paper's three models, by their names in this project."""
+
+PRINTED_SCORES = ["accuracy", "macro_f1", "micro_f1", "weighted_f1"]
+"""The scores of the paper's tables, in their order."""
+
+AVERAGED_SETS = ("mlma", "hasoc", "ag", "crowd", "hate", "semeval")
+"""The data sets of the paper's averages: all but ROBO."""
+
+ALL_SETS = (*AVERAGED_SETS, "robo")
+
+COMPARED_SETS = ("mlma", "hasoc", "ag", "robo", "crowd", "hate")
+"""The data sets of Tables 12-15, which compare models."""
 
 STAND_IN = "ROBO here is a stand-in written for this project, the paper's own is not public: compare with care."
 
@@ -47,21 +63,26 @@ CONTRADICTIONS = {
         "above LSTM-CS with C1 as a mean of percentages (ROBO's alone is 2250 %), and 35.6 % in the mean scores.",
     ],
 }
-"""What the tables say beneath them, by the number of the table."""
+"""The notes under the tables, by the number of the table."""
 
 
 def notes(table: int | None, data: Iterable[str] = ()) -> list[str]:
-    """What has to be known beside a table of the paper, and beside runs on these data sets."""
+    """The notes that belong under a table of the paper, and under runs on these data sets."""
     return [*([STAND_IN] if "robo" in data else []), *CONTRADICTIONS.get(table or 0, [])]
 
 
 def alterations(state: str = "") -> list[str]:
-    """The cells of Table 1 by name, in its order: those of the paper, whatever else can be run here.
+    """The names of the cells in the paper's Table 1, in its order, whatever else can be run here.
 
     Args:
-        state: "C" or "H", for those of one state only.
+        state: "C" for the current-state ones only, "H" for the hidden-state ones.
     """
-    return [cell for cell in pd.read_csv(FOLDER / "table01.csv")["cell"] if cell.startswith(state)]
+    return [cell for cell in _table_1() if cell.startswith(state)]
+
+
+@cache
+def _table_1() -> tuple[str, ...]:
+    return tuple(pd.read_csv(FOLDER / "table01.csv")["cell"])
 
 
 def improvements() -> pd.DataFrame:
@@ -72,12 +93,12 @@ def improvements() -> pd.DataFrame:
     return pd.read_csv(FOLDER / "table03_09.csv")
 
 
-def averages() -> pd.DataFrame:
+def average_improvements() -> pd.DataFrame:
     """Tables 10 and 11: table, cell and four improvements in percent, averaged over all data sets but ROBO."""
     return pd.read_csv(FOLDER / "table10_11.csv")
 
 
-def models() -> pd.DataFrame:
+def model_scores() -> pd.DataFrame:
     """Tables 12 and 15: table, metric, model, cell, data, score in percent.
 
     The paper's "Top Current State Mod" is C1 and its "Top Hidden State Mod" H2. BERT has no cell; it is "baseline"
@@ -87,7 +108,7 @@ def models() -> pd.DataFrame:
     return wide.melt(["table", "metric", "model", "cell"], var_name="data", value_name="score")
 
 
-def seconds() -> pd.DataFrame:
+def seconds_per_fold() -> pd.DataFrame:
     """Table 13: data, model, seconds per fold, as text: one is "<1"."""
     wide = pd.read_csv(FOLDER / "table13.csv", dtype=str)
     return wide.melt("data", var_name="model", value_name="seconds")
@@ -98,11 +119,6 @@ def parameters() -> pd.DataFrame:
     return pd.read_csv(FOLDER / "table14.csv")
 
 
-def best() -> pd.DataFrame:
+def best_averages() -> pd.DataFrame:
     """Table 16: the equation as the paper prints it, and four average improvements in percent."""
     return pd.read_csv(FOLDER / "table16.csv")
-
-
-def bitcoin() -> pd.DataFrame:
-    """Tables 1-3 of the Bitcoin paper: table, window, features, model, train and val RMSE and MAE."""
-    return pd.read_csv(FOLDER / "bitcoin.csv")

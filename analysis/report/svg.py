@@ -19,18 +19,18 @@ SHAPES = {
 }
 
 WIDTH = 360
-"""Of a panel, in pixels: a phone's."""
+"""The width of a panel in pixels: it fits on a phone."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels that belong together.
+    """Panels that belong together, with a title, a legend and notes.
 
     Attributes:
-        title: what it shows, with units.
+        title: the heading, with units.
         panels: SVG elements; they stand beside each other where there is room.
-        legend: a `legend`.
-        notes: what has to be known to read it.
+        legend: from `legend`.
+        notes: sentences that a reader of the figure has to know.
     """
 
     title: str
@@ -40,7 +40,7 @@ class Figure:
 
 
 def tag(name: str, *inside: str, **attributes: object) -> Markup:
-    """An element; `_` in the name of an attribute is `-`, and one at its end is dropped."""
+    """An element; `_` in an attribute's name becomes `-`, and a `_` at its end is dropped."""
     given = (
         Markup(' {}="{}"').format(
             key.rstrip("_").replace("_", "-"), f"{value:.1f}" if isinstance(value, float) else value
@@ -51,7 +51,7 @@ def tag(name: str, *inside: str, **attributes: object) -> Markup:
 
 
 def panel(title: str, about: str, height: float, *inside: str, width: float = WIDTH) -> Markup:
-    """A picture with a visible title, and words for those who do not see it."""
+    """A picture with a visible title, and a description for readers who do not see it."""
     return tag(
         "svg",
         tag("title", title),
@@ -67,23 +67,23 @@ def panel(title: str, about: str, height: float, *inside: str, width: float = WI
 
 
 def text(x: float, y: float, words: str, **attributes: object) -> Markup:
-    """Words at a place."""
+    """Words that begin at (x, y), or are aligned there as `text_anchor` says."""
     return tag("text", words, x=float(x), y=float(y), **attributes)
 
 
 def label(x: float, y: float, name: str, letters: int = 14, **attributes: object) -> Markup:
-    """A name, cut where it is long; the whole of it is in the tooltip."""
+    """A name, shortened if it is long; the tooltip has all of it."""
     short = name if len(name) <= letters else f"{name[: letters - 1]}…"
     return tag("text", short, tag("title", name), x=float(x), y=float(y), **attributes)
 
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str = PALE, **attributes: object) -> Markup:
-    """A straight line."""
+    """A straight line from (x1, y1) to (x2, y2)."""
     return tag("line", x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), stroke=colour, **attributes)
 
 
 def mark(shape: str, x: float, y: float, colour: str, filled: bool = True, about: str = "") -> Markup:
-    """One of SHAPES; `about` is its tooltip."""
+    """One of SHAPES at (x, y); `about` is its tooltip."""
     inside = [tag("title", about)] if about else []
     fill = colour if filled else "#ffffff"
     return tag(
@@ -93,7 +93,7 @@ def mark(shape: str, x: float, y: float, colour: str, filled: bool = True, about
 
 
 def legend(entries: Iterable[tuple[Markup, str]]) -> Markup:
-    """Marks or lines, drawn around (12, 7), beside what they mean."""
+    """A list of marks or lines, drawn around (12, 7), each beside its meaning."""
     items = (
         tag("li", tag("svg", drawn, viewBox="0 0 24 14", width=24, height=14, aria_hidden="true"), Markup(" "), words)
         for drawn, words in entries
@@ -103,12 +103,12 @@ def legend(entries: Iterable[tuple[Markup, str]]) -> Markup:
 
 @dataclass(frozen=True)
 class Axis:
-    """Values onto pixels.
+    """The mapping of values onto pixels.
 
     Attributes:
-        low, high: values.
+        low, high: the values at both ends.
         start, end: their pixels.
-        log: whether equal ratios are equally far apart.
+        log: whether the scale is logarithmic.
     """
 
     low: float
@@ -119,7 +119,7 @@ class Axis:
 
     @classmethod
     def over(cls, values: Iterable[float], start: float, end: float, log: bool = False) -> "Axis":
-        """An axis with some room around the values that are finite (and, if `log`, above 0)."""
+        """An axis over the values that are finite (and above 0 if `log`), with some room on both sides."""
         finite = [value for value in values if math.isfinite(value) and (value > 0 or not log)] or [1.0]
         low, high = (math.log(bound) if log else float(bound) for bound in (min(finite), max(finite)))
         room = 0.06 * (high - low) or (0.5 if log else 0.05 * abs(high) or 1.0)
@@ -140,7 +140,7 @@ class Axis:
         return [float(value) for value in locator.tick_values(self.low, self.high) if self.low <= value <= self.high]
 
 
-def ruled(axis: Axis, top: float, bottom: float, name: str) -> Markup:
+def across(axis: Axis, top: float, bottom: float, name: str) -> Markup:
     """A horizontal axis: lines from top to bottom at its ticks, their values, and its name below."""
     parts = []
     for value in axis.ticks():
@@ -150,7 +150,7 @@ def ruled(axis: Axis, top: float, bottom: float, name: str) -> Markup:
     return Markup("").join([*parts, text(middle, bottom + 30, name, text_anchor="middle")])
 
 
-def ruled_across(axis: Axis, left: float, right: float) -> Markup:
+def down(axis: Axis, left: float, right: float) -> Markup:
     """A vertical axis: lines from left to right at its ticks, and their values."""
     parts = []
     for value in axis.ticks():

@@ -1,31 +1,32 @@
-"""Walk-forward runs: the test days of all folds taken together, beside the baselines."""
+"""The table of walk-forward runs: the test days of all folds taken together, beside the baselines."""
 
 import numpy as np
 import pandas as pd
 
-from analysis.results import ResultsError
-from analysis.table import Table
+from analysis.tables.table import Table
+from cells.errors import UserError
 from forecasting.accuracy import compare
 
 RUN = ["features", "sentiment", "control", "window", "horizon", "source"]
-"""What the forecasts of one row have in common with those of its baselines."""
+"""The columns that the forecasts of one row share with those of its baselines."""
 
 BASELINES = ["drift", "ar", "ridge"]
 
-ROUNDING = 1e-6  # of a close; other machines add in another order
+ROUNDING = 1e-6
+"""Relative difference between closes that does not count: other machines add in another order."""
 
 
-def pooled(predictions: pd.DataFrame) -> Table:
-    """Errors of log-returns relative to persistence, with the Diebold-Mariano p, and how often the direction is right.
+def walk_forward_table(predictions: pd.DataFrame) -> Table:
+    """RMSE of log-returns relative to persistence, with the Diebold-Mariano p, and how often the direction is right.
 
     Each net and seed is a row over the test days of its folds in the order of time; baselines are the same for all.
 
     Args:
-        predictions: rows of predictions.csv with protocol=walk_forward, each with the columns of RUN, model, cell,
-            seed and fold.
+        predictions: rows of predictions.csv of runs with protocol=walk_forward, with the columns of RUN, and with
+            model, cell, seed and fold.
 
     Raises:
-        ResultsError: runs that share their baselines do not, since they have other folds, say.
+        UserError: runs that should share their baselines do not, because they have other folds, for example.
     """
     test = predictions[predictions["split"] == "test"]
     rows = []
@@ -48,7 +49,7 @@ def _refuse_other_baselines(group: pd.DataFrame) -> None:
     most = of_a_day.max()
     if ((most - of_a_day.min()) > ROUNDING * most).any(axis=None):
         run = ", ".join(f"{key} {group[key].iloc[0]}" for key in RUN if group[key].notna().all())
-        raise ResultsError(
+        raise UserError(
             f"walk-forward runs of {run} have different baselines on the same days, so they differ in their folds or "
             "their data (see their config.yaml): give a folder with those of one kind."
         )

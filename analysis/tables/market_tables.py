@@ -5,50 +5,52 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import published
-from analysis.results import ResultsError, configuration, read, read_table
-from analysis.table import Table, file_name, number, plain, span
+from analysis.published import bitcoin_paper
+from analysis.published.bitcoin_paper import PRINTED_ERRORS
+from analysis.study.results import configuration, read, read_table
+from analysis.tables.formatting import count_range, file_name, number
+from analysis.tables.table import Table, plain_text
+from cells.errors import UserError
 
-SCORES = [f"{split}_{score}" for split in ("train", "val") for score in ("rmse", "mae")]
 FIELD = ["window", "features", "model"]
-"""What names a field of the tables."""
+"""The columns that lead to a field of the tables."""
 
 SETTINGS = ["cell", "horizon", "source"]
-"""Runs that differ in these are other tables."""
+"""Runs that differ in these columns are in different tables."""
 
-KNOWN_BY = [*FIELD, *SETTINGS, "protocol", "sentiment", "control"]
-"""What the tables say of a run, but for seed and fold, over which they take means."""
+SHOWN = [*FIELD, *SETTINGS, "protocol", "sentiment", "control"]
+"""The columns by which the tables tell runs apart; over seed and fold they take means."""
 
 
 def as_text(runs: Path) -> str:
-    """`every` table, for the terminal.
+    """The `market_tables` for the terminal.
 
     Raises:
-        ResultsError: see there.
+        UserError: as there.
     """
-    return "\n\n".join(map(plain, every(runs)))
+    return "\n\n".join(map(plain_text, market_tables(runs)))
 
 
-def every(runs: Path) -> list[Table]:
-    """Everything there is to say of the market runs below a folder: `tables`, and `walk_forward.pooled`.
+def market_tables(runs: Path) -> list[Table]:
+    """All tables of the market runs below a folder: `tables_1_to_3` and `walk_forward_table`.
 
     Raises:
-        ResultsError: there are none but controls, one twice, or some that differ in something that no table shows,
-            such as epochs.
+        UserError: there are none but controls, one twice, or some that differ in something that no table shows, such as
+            epochs.
     """
     metrics = read(runs, "features")
     _refuse_mixed(runs, metrics)
     baselines, predictions = (read_table(runs, "features", table) for table in ("baselines", "predictions"))
     found: list[Table] = []
-    if (paper := _of_the_paper(metrics)).any():
+    if (paper := _in_the_paper(metrics)).any():
         days = metrics["folder"].map(_validated(predictions))
-        found += tables(metrics.assign(days=days)[paper], baselines[_of_the_paper(baselines)])
+        found += tables_1_to_3(metrics.assign(days=days)[paper], baselines[_in_the_paper(baselines)])
     if (walked := predictions["protocol"] == "walk_forward").any():
-        from analysis.walk_forward import pooled  # imports SciPy
+        from analysis.tables.walk_forward_table import walk_forward_table  # imports SciPy
 
-        found.append(pooled(predictions[walked]))
+        found.append(walk_forward_table(predictions[walked]))
     if not found:
-        raise ResultsError(
+        raise UserError(
             f"{runs} holds only runs with control=, which are no part of the paper's tables: "
             "repeat one of them without control=."
         )
@@ -56,48 +58,52 @@ def every(runs: Path) -> list[Table]:
 
 
 def _refuse_mixed(runs: Path, metrics: pd.DataFrame) -> None:
-    """Means are taken over runs that differ in seed and fold, and in nothing else."""
+    """Refuse runs over which a mean would be taken although they differ in more than seed and fold.
+
+    Raises:
+        UserError: names the first two that differ, or that are the same run.
+    """
     advice = "give a folder below it, or keep them apart with runs_dir=..."
-    for known, rows in metrics.groupby(KNOWN_BY, dropna=False):
+    for known, rows in metrics.groupby(SHOWN, dropna=False):
         named = ", ".join(f"{key} {value}" for key, value in zip(FIELD, known, strict=False))
         one, *others = rows.drop_duplicates("settings")["folder"]
         if others:
-            raise ResultsError(
+            raise UserError(
                 f"{runs} holds runs of {named} that differ in {_difference(Path(one), Path(others[0]))}, which the "
                 f"tables do not show: {advice}"
             )
         twice = rows[rows.duplicated(["seed", "fold", "split"], keep=False)]["folder"].unique()
         if len(twice):
-            raise ResultsError(f"{runs} holds a run of {named} twice, in {' and '.join(twice[:2])}: {advice}")
+            raise UserError(f"{runs} holds a run of {named} twice, in {' and '.join(twice[:2])}: {advice}")
 
 
 def _difference(*folders: Path) -> str:
-    """Keys and values of two configurations where they differ: "epochs (40, 5)"."""
+    """The keys in which two configurations differ, with both values: "epochs (40, 5)"."""
     one, other = (pd.json_normalize(configuration(folder)).astype(object).iloc[0].to_dict() for folder in folders)
     keys = [key for key in {**one, **other} if str(one.get(key)) != str(other.get(key)) and key not in ("seed", "fold")]
     return ", ".join(f"{key} ({one.get(key)}, {other.get(key)})" for key in keys)
 
 
 def _validated(predictions: pd.DataFrame) -> "pd.Series[str]":
-    """Which days each run was validated on, by its folder."""
+    """The days on which each run was validated, by its folder: "4 days, 2020-01-01 to 2020-01-04"."""
     days = predictions[predictions["split"] == "val"].groupby("folder")["day"].agg(["size", "min", "max"])
     return days["size"].astype(str) + " days, " + days["min"] + " to " + days["max"]
 
 
-def _of_the_paper(table: pd.DataFrame) -> pd.Series:
+def _in_the_paper(table: pd.DataFrame) -> pd.Series:
     return (table["protocol"] == "paper") & table["control"].isna()
 
 
-def tables(metrics: pd.DataFrame, baselines: pd.DataFrame) -> list[Table]:
-    """Paper / ours in each cell, the latter as a mean over seeds, and persistence on the same days below.
+def tables_1_to_3(metrics: pd.DataFrame, baselines: pd.DataFrame) -> list[Table]:
+    """Tables 1-3: paper / ours in each field, ours as a mean over seeds, and below it persistence on the same days.
 
     Args:
-        metrics: rows of metrics.csv of runs with protocol=paper and without a control, with the column days: on which
-            the run was validated.
+        metrics: rows of metrics.csv of runs with protocol=paper and without a control, with a column more, days: the
+            days on which the run was validated.
         baselines: rows of their baselines.csv, each with its run's folder.
     """
     sentiments = sorted(metrics["sentiment"].dropna().unique()) or [None]
-    blocks: list[Table] = []
+    found: list[Table] = []
     for values, group in metrics.groupby(SETTINGS, sort=False):
         settings = dict(zip(SETTINGS, values, strict=True))
         for sentiment in sentiments:
@@ -105,13 +111,13 @@ def tables(metrics: pd.DataFrame, baselines: pd.DataFrame) -> list[Table]:
             if rows.empty:
                 continue
             about = {**settings, "sentiment": sentiment}
-            blocks += _block(about, rows, baselines)
-    return blocks
+            found += _by_window(about, rows, baselines)
+    return found
 
 
-def _block(settings: dict[str, object], metrics: pd.DataFrame, baselines: pd.DataFrame) -> Iterator[Table]:
+def _by_window(settings: dict[str, object], metrics: pd.DataFrame, baselines: pd.DataFrame) -> Iterator[Table]:
     """One table for each window of runs with the same settings."""
-    paper = published.bitcoin()
+    paper = bitcoin_paper.errors()
     for window, rows in _wide(metrics).groupby("window"):
         theirs = paper[paper["window"] == window]
         name = f"Table {theirs['table'].iloc[0]}" if len(theirs) else "Not in the paper"
@@ -121,7 +127,7 @@ def _block(settings: dict[str, object], metrics: pd.DataFrame, baselines: pd.Dat
         numbers = numbers.sort_values(["features", "model"], key=lambda column: column.map(order.index))
         yield Table(
             file_name("bitcoin", name.lower() if len(theirs) else f"window {window}", *settings.values()),
-            f"{name}: window {window}, {about}; paper / ours, scaled units, seeds: {span(rows['seeds'])}",
+            f"{name}: window {window}, {about}; paper / ours, scaled units, seeds: {count_range(rows['seeds'])}",
             numbers,
             _side_by_side(numbers),
             [
@@ -132,7 +138,7 @@ def _block(settings: dict[str, object], metrics: pd.DataFrame, baselines: pd.Dat
 
 
 def _wide(metrics: pd.DataFrame) -> pd.DataFrame:
-    """A row for each cell of the tables: SCORES as means over seeds, how many seeds there are, and the days."""
+    """A row for each field of the tables: PRINTED_ERRORS as means over seeds, the number of seeds, and the days."""
     groups = metrics.groupby([*FIELD, "split"])
     means = pd.DataFrame(groups[["rmse", "mae"]].mean().unstack("split"))
     means.columns = means.columns.map(lambda column: f"{column[1]}_{column[0]}")
@@ -142,15 +148,15 @@ def _wide(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def _side_by_side(numbers: pd.DataFrame) -> pd.DataFrame:
-    """Features x (model, score), in the paper's order; what is not in the paper or not run is a dash.
+    """A row for each feature set, a column for each model and error, in the paper's order; a dash for a missing number.
 
-    Where rows rest on different days, each says on which.
+    Where rows were validated on different days, a column says on which.
     """
     shown = pd.DataFrame({"features": numbers["features"].unique()}).set_index("features")
     for model, rows in numbers.groupby("model", sort=False):
-        for score in SCORES:
-            pairs = zip(rows["features"], rows[f"{score}_paper"], rows[score], strict=True)
-            shown[f"{model} {score}"] = pd.Series({name: f"{number(a, 2)} / {number(b, 4)}" for name, a, b in pairs})
+        for error in PRINTED_ERRORS:
+            pairs = zip(rows["features"], rows[f"{error}_paper"], rows[error], strict=True)
+            shown[f"{model} {error}"] = pd.Series({name: f"{number(a, 2)} / {number(b, 4)}" for name, a, b in pairs})
     shown = shown.fillna("- / -")
     if numbers["days"].nunique() > 1:
         shown["validated on"] = numbers.dropna(subset="days").groupby("features")["days"].agg(_listed)
@@ -163,7 +169,7 @@ def _listed(texts: "pd.Series[str]") -> str:
 
 
 def _persistence(metrics: pd.DataFrame, baselines: pd.DataFrame) -> list[str]:
-    """What "tomorrow = today" scores on the days of these runs; one line for all feature sets that agree on it."""
+    """The errors of "tomorrow = today" on the days of these runs, in one line for all feature sets that share them."""
     scores = baselines[(baselines["forecast"] == "persistence") & (baselines["split"] == "val")]
     runs = metrics.drop_duplicates("folder")[["folder", "days"]]
     lines: dict[str, list[str]] = {}

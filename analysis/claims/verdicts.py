@@ -1,36 +1,39 @@
-"""What the runs at hand say of the cell paper's claims. The rules for a number and a bound are those of `verdict`."""
+"""A verdict on each of the cell paper's claims, from the runs at hand, by the rules in `rules`."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from analysis import published
-from analysis.claims import CLAIMS, COUNTED, EVERY, MEAN_CURRENT, SIMPLE, Claim, Counted, of_the_tables
-from analysis.compare import ALPHA, LSTM_CS, averages, improvements, mean_cell, models, of_mean_scores
-from analysis.verdict import (
-    NOT_DECIDABLE,
-    NOT_REPRODUCED,
-    REPRODUCED,
-    Effect,
-    runs_needed,
-    verdict_on_bound,
-    verdict_on_number,
+from analysis.claims.claims import (
+    CLAIMS,
+    COUNTING_CLAIMS,
+    EVERY,
+    MEAN_CURRENT,
+    Claim,
+    CountingClaim,
+    claims_of_tables,
 )
+from analysis.claims.rules import NOT_DECIDABLE, NOT_REPRODUCED, REPRODUCED, verdict_on_bound, verdict_on_number
+from analysis.published.cell_paper import LSTM_CS, SIMPLE, alterations
+from analysis.statistics.averages import averages, relative_to_mean_baseline
+from analysis.statistics.improvements import improvements, model_improvements, with_mean_cell
+from analysis.statistics.power import Effect, runs_needed
+from analysis.statistics.significance import ALPHA
 
 
 def verdicts(results: pd.DataFrame) -> pd.DataFrame:
     """A row for each claim and each recipe of LSTM-CS, then one for each macro-F1 in Tables 3-9 whose data set was run.
 
-    Where the other model of a claim was run with several recipes, it has a row for each.
+    Where the other model of a claim was run with several recipes, the claim has a row for each.
 
     Args:
-        results: of `design.study`.
+        results: from `text_results.read`.
 
     Returns:
         Columns recipe, where, claim; of: the other model's recipe, else empty; sets and data: on how many data sets,
         and on which; n: pairs of runs, the fewest on any of them; claimed, improvement, low, high in percent;
-        alteration: of a claim about all of them the one that decides, else empty; verdict; needed: the pairs on each
+        alteration: for a claim about all of them the one that decides, else empty; verdict; needed: the pairs on each
         data set that would decide, NaN if no number would or the verdict is out; because: why it is not decidable.
     """
     rows = []
@@ -41,11 +44,12 @@ def verdicts(results: pd.DataFrame) -> pd.DataFrame:
     for recipe in of_lstm_cs or [""]:  # a claim is judged, however little was run
         runs = results[(results["model"] == LSTM_CS) & (results["recipe"] == recipe)]
         own = improved[(improved["model"] == LSTM_CS) & (improved["recipe"] == recipe)].assign(of="")
-        mean = improvements(mean_cell(runs, published.alterations("C"), MEAN_CURRENT)).assign(of="")
-        every = pd.concat([rows for rows in (own, mean, models(results, recipe), simple) if len(rows)] or [own])
+        mean = improvements(with_mean_cell(runs, alterations("C"), MEAN_CURRENT)).assign(of="")
+        parts = (own, mean, model_improvements(results, recipe), simple)
+        every = pd.concat([part for part in parts if len(part)] or [own])
         found = [row for claim in CLAIMS for row in judge(claim, every)]
-        found += [row for claim in COUNTED for row in count(claim, every)]
-        found += [row for claim in of_the_tables(set(own["data"])) for row in judge(claim, every)]
+        found += [row for claim in COUNTING_CLAIMS for row in judge_count(claim, every)]
+        found += [row for claim in claims_of_tables(set(own["data"])) for row in judge(claim, every)]
         rows += [{"recipe": recipe, **row} for row in found]
     return pd.DataFrame(rows)
 
@@ -54,11 +58,11 @@ def judge(claim: Claim, improved: pd.DataFrame) -> list[dict[str, object]]:
     """The rows of one claim, without the recipe of LSTM-CS; one, or one for each recipe of the other model.
 
     Args:
-        claim: what is claimed.
-        improved: rows of `improvements` of one recipe of LSTM-CS, and of other models, each with the column of.
+        claim: the claim to judge.
+        improved: rows of `improvements` for one recipe of LSTM-CS, and for other models, each with the column `of`.
     """
     about = improved[(improved["metric"] == claim.metric) & (improved["model"] == claim.model)]
-    cells = published.alterations() if claim.subject == EVERY else [claim.subject]
+    cells = alterations() if claim.subject == EVERY else [claim.subject]
     about = about[about["data"].isin(claim.sets) & about["cell"].isin(cells)].dropna(subset="improvement")
     row = {"where": claim.where, "claim": claim.text, "claimed": claim.number}
     if about.empty:
@@ -68,7 +72,7 @@ def judge(claim: Claim, improved: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def _judged(claim: Claim, rows: pd.DataFrame) -> dict[str, object]:
-    scaled = of_mean_scores(rows) if claim.of_mean_scores else rows
+    scaled = relative_to_mean_baseline(rows) if claim.of_mean_scores else rows
     means = averages(scaled)
     chosen = _decisive(claim, means) if claim.subject == EVERY else means.iloc[0]
     scaled = scaled[scaled["cell"] == chosen["cell"]]
@@ -77,7 +81,7 @@ def _judged(claim: Claim, rows: pd.DataFrame) -> dict[str, object]:
     row = {key: chosen[key] for key in ("sets", "data", "improvement", "low", "high")} | {"n": int(scaled["n"].min())}
     row["alteration"] = chosen["cell"] if claim.subject == EVERY else ""
     decided = _decided(claim, effect)
-    lacking = len(published.alterations()) - int((means["sets"] == len(claim.sets)).sum())
+    lacking = len(alterations()) - int((means["sets"] == len(claim.sets)).sum())
     if claim.subject == EVERY and decided["verdict"] == REPRODUCED and lacking:
         because = f"{lacking} of the paper's alterations missing"
         decided = {"verdict": NOT_DECIDABLE, "needed": np.nan, "because": because}
@@ -87,7 +91,7 @@ def _judged(claim: Claim, rows: pd.DataFrame) -> dict[str, object]:
 def _decisive(claim: Claim, means: pd.DataFrame) -> pd.Series:
     """The alteration that refutes "none reaches the bound" most clearly; if none does, the one nearest to it.
 
-    One that was run on fewer data sets than others does not count.
+    An alteration that was run on fewer data sets than others does not count.
     """
     means = means[means["sets"] == means["sets"].max()]
     against = means[means["low"] >= claim.number]
@@ -117,19 +121,19 @@ def _decided(claim: Claim, effect: Effect) -> dict[str, object]:
 
 
 def _filled(values: Sequence[float], missing: int) -> list[float]:
-    """Those of the data sets that were not run are taken to be the root mean square of the others."""
+    """The values, and for each missing data set the root mean square of them."""
     return [*values, *[float(np.sqrt(np.mean(np.square(values))))] * missing]
 
 
-def count(claim: Counted, improved: pd.DataFrame) -> list[dict[str, object]]:
-    """The rows of one claim about a number of data sets, as those of `judge`.
+def judge_count(claim: CountingClaim, improved: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows of one claim about a number of data sets, with the columns of `judge`.
 
     A data set counts as improved if some subject is better in all metrics with p below 5 % after Holm's correction, and
     as not improved if no subject's interval reaches above 0 in all of them. Reproduced: enough are improved. Not
-    reproduced: so many are not that the others cannot be enough. Not decidable otherwise.
+    reproduced: so many are not that the rest cannot be enough. Not decidable otherwise.
 
     Args:
-        claim: what is claimed.
+        claim: the claim to judge.
         improved: as in `judge`.
     """
     about = improved[improved["metric"].isin(claim.metrics) & (improved["model"] == LSTM_CS)]
@@ -140,7 +144,7 @@ def count(claim: Counted, improved: pd.DataFrame) -> list[dict[str, object]]:
     return [{**row, "of": of, **_counted(claim, rows)} for of, rows in about.groupby("of", sort=False)]
 
 
-def _counted(claim: Counted, rows: pd.DataFrame) -> dict[str, object]:
+def _counted(claim: CountingClaim, rows: pd.DataFrame) -> dict[str, object]:
     wide = rows.set_index(["data", "cell", "metric"])
     above = (wide["low"] > 0) & (wide["p_holm"] < ALPHA)
     sure = above.unstack("metric", fill_value=False).all(axis=1).groupby("data").any()
@@ -157,5 +161,6 @@ def _counted(claim: Counted, rows: pd.DataFrame) -> dict[str, object]:
 
 
 def _nothing(because: str) -> dict[str, object]:
+    """The columns of a claim about which no runs tell anything."""
     nothing = dict.fromkeys(("improvement", "low", "high", "needed"), np.nan)
     return {"sets": 0, "data": "", "n": 0, "alteration": "", **nothing, "verdict": NOT_DECIDABLE, "because": because}

@@ -1,4 +1,4 @@
-"""What a run logged in each epoch, from its TensorBoard event files."""
+"""The values that a run logged in each epoch, from its TensorBoard event files."""
 
 import math
 import struct
@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LENGTH, CHECKSUM = 8, 4
-"""Bytes: a record is its length, that number's checksum, the record, its checksum."""
+"""Bytes. A record in the file is its length, the length's checksum, its content, the content's checksum."""
 
 
 def epochs(folder: Path) -> dict[str, list[float]]:
-    """Values of each tag in the order of its steps, which is one for each epoch.
+    """The values of each tag in the order of steps; there is one step for each epoch.
 
-    A histogram becomes the root mean square of what was counted. An epoch that was logged again after an interruption
-    counts once, as it was logged last.
+    A histogram becomes the root mean square of its values. An epoch that was logged again after an interruption counts
+    once, as it was logged last.
 
     Args:
-        folder: of a run.
+        folder: a run's folder.
     """
     found: dict[str, dict[int, float]] = defaultdict(dict)
     for path in sorted(folder.glob("events.out.tfevents.*")):
@@ -39,7 +39,7 @@ def _values(path: Path) -> Iterator[tuple[str, int, float]]:
 
 
 def _records(file: bytes) -> Iterator[bytes]:
-    """Whole records; the last one of a killed run may be cut off.
+    """The contents of all whole records; the last one of a killed run may be cut off, and is left out.
 
     TensorBoard's own EventAccumulator takes 0.7 s for a run, most of it for checksums in Python; this takes 8 ms.
     """

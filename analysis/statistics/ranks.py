@@ -5,21 +5,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from analysis.compare import ALPHA
+from analysis.statistics.significance import ALPHA
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """What a critical-difference diagram shows of one model, recipe and metric.
+    """The contents of a critical-difference diagram of one model, recipe and metric.
 
     Attributes:
         average: each cell's mean rank over the data sets, the best (1 = highest score) first.
         data: the data sets.
         left_out: the cells that were not run on all of them.
-        statistic, p: of the Friedman test, corrected for ties; H0: all cells rank alike.
+        statistic, p: chi2 and p of the Friedman test, corrected for ties; H0: all cells rank alike.
         critical_difference: cells whose average ranks differ by less are not told apart at 5 %.
-        alike: maximal groups of two or more neighbours in the order of ranks of which Nemenyi's test tells no two
-            apart, each best first: the diagram's bars.
+        alike: the diagram's bars: maximal groups of two or more neighbours in the order of ranks, each best first, no
+            two of which Nemenyi's test tells apart.
     """
 
     average: pd.Series
@@ -32,7 +32,7 @@ class Ranks:
 
     @property
     def notes(self) -> list[str]:
-        """Which cells have no rank."""
+        """A sentence about the cells that have no rank, if any."""
         if not self.left_out:
             return []
         return [f"Not ranked, since not run on all of these data sets: {', '.join(self.left_out)}."]
@@ -42,10 +42,10 @@ def ranks(results: pd.DataFrame, metric: str = "macro_f1") -> dict[tuple[str, st
     """Ranks of the cells of each model and recipe, by (model, recipe).
 
     A cell's score on a data set is its mean over seeds and folds. A cell that was not run on one of the data sets is
-    left out; models with fewer than two data sets, or three cells that are on all of them, are not in the answer.
+    left out; a model and recipe with fewer than two data sets, or with fewer than three cells left, has no ranks.
 
     Args:
-        results: of `design.study`.
+        results: from `text_results.read`.
         metric: a score that is better when it is higher.
     """
     found = {}
@@ -82,7 +82,10 @@ def friedman(scores: pd.DataFrame) -> Ranks:
 
 
 def critical_difference(treatments: int, data_sets: int) -> float:
-    """Nemenyi's: q sqrt(k (k + 1) / (6 N)), with q the 95 % quantile of the studentized range over sqrt(2)."""
+    """Nemenyi's critical difference between average ranks of k treatments over N data sets, at 5 %:
+
+    q sqrt(k (k + 1) / (6 N)),  q the 95 % quantile of the studentized range over sqrt(2)
+    """
     from scipy.stats import studentized_range
 
     q = studentized_range.ppf(1 - ALPHA, treatments, np.inf) / np.sqrt(2)
@@ -90,10 +93,10 @@ def critical_difference(treatments: int, data_sets: int) -> float:
 
 
 def _alike(apart: pd.DataFrame) -> list[list[str]]:
-    """Maximal runs of neighbours that are not told apart from the first of them, the best.
+    """Maximal groups of neighbours that are not told apart from the first of them, the best.
 
     Args:
-        apart: whether each two cells are told apart, in the order of ranks.
+        apart: whether each two cells are told apart; rows and columns in the order of ranks.
     """
     groups: list[list[str]] = []
     for place in range(len(apart)):

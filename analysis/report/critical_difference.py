@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.cell_tables import TITLES
-from analysis.ranks import Ranks
-from analysis.report.drawing import Axis, Figure, label, line, panel, text
 from analysis.report.palette import BLACK, GREY, VERMILLION
-from analysis.table import named
+from analysis.report.svg import Axis, Figure, label, line, panel, text
+from analysis.statistics.ranks import Ranks
+from analysis.tables.alteration_tables import TITLES
+from analysis.tables.formatting import with_recipe
 
 WIDTH, MARGIN, TOP, ROW, BAR = 720, 130, 84, 17, 8
 
@@ -18,27 +18,27 @@ def figures(found: Mapping[tuple[str, str], Ranks], metric: str) -> Iterator[Fig
     """One diagram for each model and recipe.
 
     Args:
-        found: of `ranks.ranks`.
-        metric: by which they are ranked.
+        found: from `ranks.ranks`.
+        metric: the score by which the cells are ranked.
     """
     for (model, recipe), rank in found.items():
-        title = f"Average ranks by {TITLES[metric]} over {', '.join(rank.data)}, {named(model, recipe)}"
-        said = "; ".join(f"{cell} {value:.2f}" for cell, value in rank.average.items())
-        yield Figure(title, [_diagram(rank, said)], notes=[_test(rank), *rank.notes])
+        title = f"Average ranks by {TITLES[metric]} over {', '.join(rank.data)}, {with_recipe(model, recipe)}"
+        described = "; ".join(f"{cell} {value:.2f}" for cell, value in rank.average.items())
+        yield Figure(title, [_diagram(rank, described)], notes=[_test(rank), *rank.notes])
 
 
 def why_none(results: pd.DataFrame) -> str:
-    """Why there is no diagram.
+    """A sentence that says why there is no diagram.
 
     Args:
-        results: of `design.study`.
+        results: from `text_results.read`.
     """
     lacking = []
     for (model, recipe), runs in results.groupby(["model", "recipe"], sort=False):
         cells = set(runs["cell"])
         for data, rows in runs.groupby("data"):
             if absent := sorted(cells - set(rows["cell"])):
-                lacking.append(f"{named(str(model), str(recipe))} on {data} lacks {', '.join(absent)}")
+                lacking.append(f"{with_recipe(str(model), str(recipe))} on {data} lacks {', '.join(absent)}")
     because = f" Here {'; '.join(lacking)}." if lacking else ""
     return (
         "No critical-difference diagram: it needs two data sets, and three cells of a model that were run on all of "
@@ -54,7 +54,7 @@ def _test(rank: Ranks) -> str:
     )
 
 
-def _diagram(rank: Ranks, said: str) -> Markup:
+def _diagram(rank: Ranks, described: str) -> Markup:
     cells = [(str(cell), float(value)) for cell, value in rank.average.items()]
     axis = Axis(1, len(cells), MARGIN, WIDTH - MARGIN)
     half = (len(cells) + 1) // 2
@@ -68,11 +68,13 @@ def _diagram(rank: Ranks, said: str) -> Markup:
         ends = sorted(axis.at(float(rank.average[cell])) for cell in group)
         y = TOP + BAR * (place + 1)
         parts.append(line(ends[0] - 4, y, ends[-1] + 4, y, VERMILLION, stroke_width="4"))
-    return panel("Critical-difference diagram", f"Average ranks: {said}.", below + ROW * half + 12, *parts, width=WIDTH)
+    return panel(
+        "Critical-difference diagram", f"Average ranks: {described}.", below + ROW * half + 12, *parts, width=WIDTH
+    )
 
 
 def _scale(axis: Axis, difference: float) -> Iterator[Markup]:
-    """The ranks, and the critical difference above them, as far as it fits."""
+    """The scale of ranks, and above it the critical difference, cut off where it is longer than the scale."""
     yield line(axis.start, TOP, axis.end, TOP, BLACK)
     for value in range(int(axis.low), int(axis.high) + 1):
         x = axis.at(value)

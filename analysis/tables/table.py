@@ -1,25 +1,24 @@
-"""One table: its numbers, how they are shown, and the files it becomes."""
+"""One table: its numbers, how they are shown, and the files it is written to."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from analysis import output
+from analysis.tables.output_folder import write_files
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a report.
+    """A table of one of the papers beside our runs, or of our runs alone.
 
     Attributes:
-        name: of its files, such as "table08_hate".
-        title: what it is.
-        numbers: as computed, a column each, for the CSV file and for further use.
-        shown: the same in words, for people.
-        notes: what has to be known to read it.
+        name: the name of its files, such as "table08_hate".
+        title: the heading above it.
+        numbers: the values as computed, for the CSV file and for further use.
+        shown: the same values as text, for people.
+        notes: sentences that a reader of the table has to know.
     """
 
     name: str
@@ -29,7 +28,7 @@ class Table:
     notes: Sequence[str] = field(default=())
 
 
-def plain(table: Table) -> str:
+def plain_text(table: Table) -> str:
     """Title, rows and notes for the terminal."""
     return "\n".join([table.title, table.shown.set_index(table.shown.columns[0]).to_string(), *table.notes])
 
@@ -62,26 +61,26 @@ def latex(table: Table) -> str:
 
 
 def write(tables: Sequence[Table], folder: Path) -> None:
-    """NAME.md, NAME.csv and NAME.tex of each table, and all of them in tables.md; each file appears whole.
+    """Write NAME.md, NAME.csv and NAME.tex for each table, and all of them to tables.md; each file appears whole.
 
-    Files of tables that an earlier call wrote there and that are not among these are removed, and nothing else is.
+    Files that an earlier call wrote there for tables that are not among these are removed, and nothing else is.
 
     Raises:
-        ResultsError: the folder cannot be written.
+        UserError: the folder cannot be written.
     """
     files = {"tables.md": "\n\n".join(map(markdown, tables)) + "\n"}
     for table in tables:
         files[f"{table.name}.md"] = markdown(table) + "\n"
         files[f"{table.name}.csv"] = table.numbers.to_csv(index=False)
         files[f"{table.name}.tex"] = latex(table)
-    for path in _of_before(folder):
+    for path in _written_before(folder):
         if path.name not in files:
             path.unlink()
-    output.write(folder, files)
+    write_files(folder, files)
 
 
-def _of_before(folder: Path) -> list[Path]:
-    """Files of the tables whose Markdown stands, word for word, in the folder's tables.md: they were written by us."""
+def _written_before(folder: Path) -> list[Path]:
+    """Files of an earlier call: those of tables whose Markdown stands, word for word, in the folder's tables.md."""
     every = folder / "tables.md"
     if not every.is_file():
         return []
@@ -91,40 +90,8 @@ def _of_before(folder: Path) -> list[Path]:
     return [file for path in ours for ending in (".md", ".csv", ".tex") if (file := path.with_suffix(ending)).exists()]
 
 
-def number(value: float, digits: int = 3, sign: bool = False) -> str:
-    """A number as it is shown; a dash for one that is not there."""
-    return "-" if pd.isna(value) else f"{value:{'+' if sign else ''},.{digits}f}"
-
-
-def estimate(mean: float, low: float, high: float, digits: int = 2) -> str:
-    """ "+0.31 [-0.20, +0.82]", without an interval where there is none."""
-    interval = "" if pd.isna(low) or pd.isna(high) else f" [{low:+.{digits}f}, {high:+.{digits}f}]"
-    return number(mean, digits, sign=True) + interval
-
-
-def measured(rows: pd.DataFrame, digits: int = 2) -> list[str]:
-    """Of the columns improvement, low and high, each row's `estimate`."""
-    columns = zip(rows["improvement"], rows["low"], rows["high"], strict=True)
-    return [estimate(mean, low, high, digits) for mean, low, high in columns]
-
-
-def span(counts: pd.Series) -> str:
-    """ "5", or "3 to 5"."""
-    fewest, most = counts.min(), counts.max()
-    return f"{fewest}" if fewest == most else f"{fewest} to {most}"
-
-
-def named(model: str, recipe: str) -> str:
-    """A model, with its recipe if it has one: "bilstm (epochs=10)"."""
-    return f"{model} ({recipe})" if recipe else model
-
-
-def file_name(*parts: object) -> str:
-    """The parts that are there, joined by _; what is no letter or digit is _ as well."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", "_".join(str(part) for part in parts if part)).strip("_")
-
-
 def _escaped(text: str) -> str:
+    """Text with LaTeX's special characters escaped."""
     signs = {sign: rf"\{sign}" for sign in "&%$#_{}"} | {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"}
     signs |= {"<": r"\textless{}", ">": r"\textgreater{}"}
     return "".join(signs.get(letter, letter) for letter in text)
