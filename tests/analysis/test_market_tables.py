@@ -1,14 +1,16 @@
-"""Tables 1-3 and walk-forward scores, from hand-written results."""
+"""Tables 1-3 of the Bitcoin paper and walk-forward scores, from hand-written results."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
+from study_runs import write_run
 
-from analysis import tables
-from analysis.market import as_text
-from analysis.results import ResultsError, read
+from analysis.study.results import read
+from analysis.tables.all_tables import all_tables
+from analysis.tables.market_tables import as_text
+from cells.errors import UserError
 
 RUN = {
     "features": "btc", "sentiment": None, "window": 7, "horizon": 1, "protocol": "paper", "control": None,
@@ -23,7 +25,7 @@ DAYS = ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04"]
 
 
 def run(folder: Path, val_rmse: float, closes: dict[str, list[float]] | None = None, **changed: object) -> None:
-    """A finished run as train.py leaves it, as far as the tables need it."""
+    """Write a finished run as train.py leaves it, as far as the tables need it."""
     folder.mkdir(parents=True)
     parts = ("train", "val") if {**RUN, **changed}["protocol"] == "paper" else ("train", "val", "test")
     rmse = {"train": 0.02, "val": val_rmse, "test": 0.5}
@@ -39,7 +41,7 @@ def run(folder: Path, val_rmse: float, closes: dict[str, list[float]] | None = N
 
 
 def configured(folder: Path, **changed: object) -> None:
-    """What a run was configured to."""
+    """Write the configuration of a run."""
     OmegaConf.save(OmegaConf.merge(CONFIG, changed), folder / "config.yaml")
 
 
@@ -61,14 +63,14 @@ def test_each_cell_is_the_papers_number_and_the_mean_over_our_seeds(tmp_path: Pa
     assert "RMSE 0.0209, MAE 0.0125 ($395.8, $235.9)" in text
 
 
-def test_what_the_paper_has_not_is_shown_alone(tmp_path: Path) -> None:
+def test_a_window_that_the_paper_does_not_have_is_shown_alone(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03, window=14)
     text = as_text(tmp_path)
     assert "Not in the paper: window 14" in text
     assert cells(text, "btc")[:3] == ["-", "/", "0.0200"]
 
 
-def test_other_cells_sentiments_and_controls_are_not_mixed(tmp_path: Path) -> None:
+def test_cells_sentiments_and_controls_are_not_mixed(tmp_path: Path) -> None:
     sentiment = {"features": "btc_sent", "sentiment": "reddit"}
     run(tmp_path / "a", 0.03, **sentiment)
     run(tmp_path / "b", 0.05, **{**sentiment, "sentiment": "price_sign"}, warning="WARNING: it looks like the price.")
@@ -104,56 +106,56 @@ def test_walk_forward_folds_are_scored_together(tmp_path: Path) -> None:
     assert ridge.split()[-2] == "100.0%"
 
 
-def test_runs_that_would_be_mixed_unseen_are_refused(tmp_path: Path) -> None:
+def test_runs_that_differ_in_settings_no_table_shows_are_refused(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03, settings="a1")
     run(tmp_path / "b", 0.05, settings="b2", seed=1)
     configured(tmp_path / "a", seed=0)
     configured(tmp_path / "b", seed=1, epochs=5, model={"hidden": 8})
     says = r"window 7, features btc, model lstm that differ in epochs \(40, 5\), model.hidden \(64, 8\), which"
-    with pytest.raises(ResultsError, match=says):
+    with pytest.raises(UserError, match=says):
         as_text(tmp_path)
 
 
 @pytest.mark.parametrize("table", ["baselines", "predictions"])
-def test_a_run_without_one_of_its_tables_is_one_line(tmp_path: Path, table: str) -> None:
+def test_a_run_without_one_of_its_tables_is_refused(tmp_path: Path, table: str) -> None:
     run(tmp_path / "a", 0.03)
     (tmp_path / "a" / f"{table}.csv").unlink()
-    with pytest.raises(ResultsError, match=rf"{table}\.csv cannot be read .*remove that run's folder and repeat"):
+    with pytest.raises(UserError, match=rf"{table}\.csv cannot be read .*remove that run's folder and repeat"):
         as_text(tmp_path)
 
 
 def test_controls_alone_make_no_table(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03, features="btc_sent", sentiment="reddit", control="leak")
-    with pytest.raises(ResultsError, match="only runs with control="):
+    with pytest.raises(UserError, match="only runs with control="):
         as_text(tmp_path)
 
 
-def test_a_run_that_lies_there_twice_is_refused(tmp_path: Path) -> None:
+def test_a_copied_run_is_refused(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03)
     run(tmp_path / "b", 0.03)
-    with pytest.raises(ResultsError, match=r"holds a run of window 7, features btc, model lstm twice, in .*a and .*b"):
+    with pytest.raises(UserError, match=r"holds a run of window 7, features btc, model lstm twice, in .*a and .*b"):
         as_text(tmp_path)
 
 
-def test_folds_of_different_numbers_are_not_pooled(tmp_path: Path) -> None:
+def test_folds_of_different_n_folds_are_not_pooled(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03, protocol="walk_forward", settings="a1", fold=0)
     run(tmp_path / "b", 0.03, protocol="walk_forward", settings="b2", fold=1)
     configured(tmp_path / "a")
     configured(tmp_path / "b", n_folds=3, fold=1)
-    with pytest.raises(ResultsError, match=r"differ in n_folds \(10, 3\)"):
+    with pytest.raises(UserError, match=r"differ in n_folds \(10, 3\)"):
         as_text(tmp_path)
 
 
-def test_nets_whose_baselines_differ_do_not_share_them(tmp_path: Path) -> None:
+def test_nets_whose_baselines_differ_are_refused(tmp_path: Path) -> None:
     closes = {"truth": [110.0, 121.0, 110.0, 121.0], "prediction": [105.0, 105.0, 105.0, 95.0]}
     run(tmp_path / "a", 0.03, closes, protocol="walk_forward")
     other = {"protocol": "walk_forward", "model": "cnn_lstm", "settings": "b2"}
     run(tmp_path / "b", 0.03, {**closes, "ridge": [100.0, 101.0, 100.0, 100.0]}, **other)
-    with pytest.raises(ResultsError, match="features btc, window 7, horizon 1, source yahoo have different baselines"):
+    with pytest.raises(UserError, match="features btc, window 7, horizon 1, source yahoo have different baselines"):
         as_text(tmp_path)
 
 
-def test_rows_on_other_days_have_their_own_persistence_and_say_so(tmp_path: Path) -> None:
+def test_rows_validated_on_different_days_say_so_and_have_their_own_persistence(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03)
     csv = {"features": "btc_sent", "sentiment": "jar_vader"}
     run(tmp_path / "b", 0.05, **csv)
@@ -174,20 +176,27 @@ def test_rows_on_other_days_have_their_own_persistence_and_say_so(tmp_path: Path
     assert "validated on" not in of_reddit
 
 
-def test_runs_on_texts_and_on_the_market_lie_side_by_side(tmp_path: Path) -> None:
+def test_runs_on_texts_and_on_the_market_are_read_apart_from_one_folder(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03)
-    with pytest.raises(ResultsError, match="no finished run with data="):
+    alone = as_text(tmp_path)
+    with pytest.raises(UserError, match="no finished run with data="):
         read(tmp_path)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ResultsError, match="no finished run with features="):
-        as_text(tmp_path / "empty")
+    write_run(tmp_path / "b", [0.5] * 5)
+    assert read(tmp_path)["data"].tolist() == ["hate", "hate"]  # its validation and its test row
+    assert as_text(tmp_path) == alone
+
+
+def test_texts_alone_have_no_market_tables(tmp_path: Path) -> None:
+    write_run(tmp_path / "b", [0.5] * 5)
+    with pytest.raises(UserError, match="no finished run with features="):
+        as_text(tmp_path)
 
 
 def test_the_market_is_among_all_tables_with_its_numbers(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03)
     up = {"truth": [110.0, 121.0, 110.0, 121.0], "prediction": [105.0, 105.0, 105.0, 95.0]}
     run(tmp_path / "b", 0.04, up, protocol="walk_forward")
-    found = {table.name: table for table in tables.every(tmp_path)}
+    found = {table.name: table for table in all_tables(tmp_path)}
     assert list(found) == ["missing", "bitcoin_table_1_baseline_1_yahoo", "bitcoin_walk_forward"]
     numbers = found["bitcoin_table_1_baseline_1_yahoo"].numbers.set_index(["features", "model"])
     assert numbers.loc[("btc", "lstm"), ["val_rmse_paper", "val_rmse", "seeds"]].tolist() == [0.21, 0.03, 1]

@@ -1,18 +1,17 @@
-"""What was not run, and what failed, is listed: on texts over all data sets, and on the market."""
+"""The table of runs that failed or were not run: on texts over all data sets, and on the market."""
 
 import shutil
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 from report_runs import write_market_run
 from study_runs import write_run, write_study
 
-from analysis import tables
-from analysis.market import as_text
-from analysis.results import ResultsError
-from analysis.table import Table
+from analysis.tables.all_tables import all_tables
+from analysis.tables.market_tables import as_text
+from analysis.tables.table import Table
+from cells.errors import UserError
 
 CELLS = ("baseline", "C1", "C2")
 
@@ -26,7 +25,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def listed(runs: Path) -> Table:
-    return next(table for table in tables.every(runs) if table.name == "missing")
+    return next(table for table in all_tables(runs) if table.name == "missing")
 
 
 def failed(folder: Path, error: str) -> None:
@@ -49,7 +48,7 @@ def failed(folder: Path, error: str) -> None:
         ),
     ],
 )
-def test_what_other_data_sets_have_is_missing(runs: Path, gone: str, rows: list[list[object]]) -> None:
+def test_runs_that_another_data_set_has_are_missing(runs: Path, gone: str, rows: list[list[object]]) -> None:
     for path in list(runs.glob(gone)):
         shutil.rmtree(path)
     found = listed(runs)
@@ -81,7 +80,7 @@ def test_failed_runs_that_differ_in_lr_are_two(runs: Path) -> None:
 
 def test_failed_runs_alone_are_listed(tmp_path: Path) -> None:
     failed(write_run(tmp_path / "a", [0.5] * 5, "C4"), "the loss is nan")
-    (only,) = tables.every(tmp_path)
+    (only,) = all_tables(tmp_path)
     assert only.numbers["error"].tolist() == ["the loss is nan"]
 
 
@@ -100,7 +99,7 @@ def market(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_complete_market(market: Path) -> None:
+def test_nothing_is_missing_from_a_complete_market(market: Path) -> None:
     assert listed(market).title == "Missing runs: none"
 
 
@@ -132,22 +131,22 @@ def test_each_failed_run_on_the_market_says_which_it_is(market: Path) -> None:
     assert ((rows["error"] == "not run") & (rows["seed"] == 0) & (rows["data"] == "btc")).any()
 
 
-def test_a_market_that_cannot_be_shown_takes_nothing_from_the_texts(runs: Path, market: Path) -> None:
+def test_texts_have_their_tables_although_the_market_cannot_have_its_own(runs: Path, market: Path) -> None:
     write_market_run(market / "mixed", 0.03, seed=7, settings="other")
     configure(market / "mixed", lr=0.1)
-    with pytest.raises(ResultsError, match="differ in"):
+    with pytest.raises(UserError, match="differ in"):
         as_text(market)
-    with pytest.raises(ResultsError, match="differ in"):
-        tables.every(market)
+    with pytest.raises(UserError, match="differ in"):
+        list(all_tables(market))
     shutil.copytree(market, runs / "market")
-    found = {table.name: table for table in tables.every(runs)}
+    found = {table.name: table for table in all_tables(runs)}
     assert "table08_hate_bilstm" in found
     assert "differ in" in found["bitcoin_not_made"].shown.iloc[0, 0]
     assert not [name for name in found if name.startswith("bitcoin_table")]
 
 
-def test_controls_beside_texts_are_no_error(runs: Path) -> None:
+def test_controls_alone_make_no_market_tables_and_miss_nothing(runs: Path) -> None:
     write_market_run(runs / "leak", 0.01, control="leak")
-    found = {table.name: table for table in tables.every(runs)}
+    found = {table.name: table for table in all_tables(runs)}
     assert "only runs with control=" in found["bitcoin_not_made"].shown.iloc[0, 0]
-    assert isinstance(found["missing"].numbers, pd.DataFrame)
+    assert found["missing"].title == "Missing runs: none"
