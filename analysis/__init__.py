@@ -1,1 +1,1 @@
-"""Tables, statistics, verdicts and the report of finished runs, made from their folders and never inside a run."""
+"""Statistics, tables, verdicts and the report of finished runs, made from their folders and never inside a run."""

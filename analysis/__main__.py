@@ -1,47 +1,67 @@
-"""What came of runs: `python -m analysis tables runs`, and the other commands of --help."""
+"""The command line: `python -m analysis tables runs` and the other commands of --help."""
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from analysis import market, report, tables
-from analysis.results import ResultsError
+from analysis import report
 from analysis.status import follow, status
 from analysis.summary import summary
+from analysis.tables import all_tables, market_tables
+from cells.errors import UserError
+
+Command = Callable[[argparse.Namespace], str]
 
 
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m analysis", description="What came of runs.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add(commands, "summary", "mean test scores of each data set, model and cell").set_defaults(
-        show=lambda given: summary(given.runs)
-    )
-    _add(commands, "market", "Tables 1-3 of the Bitcoin paper beside the runs, and walk-forward runs").set_defaults(
-        show=lambda given: market.as_text(given.runs)
-    )
-    command = _add(commands, "tables", "every table of both papers beside the runs, and what becomes of the claims")
-    command.add_argument("-o", "--output", type=Path, default=Path("tables"), help="folder for the files [tables]")
-    command.set_defaults(show=lambda given: tables.write_all(given.runs, given.output))
-    command = _add(commands, "report", "one HTML page with pictures and all tables, to be opened from disk")
-    command.add_argument("-o", "--output", type=Path, default=Path("report"), help="folder for index.html [report]")
-    command.set_defaults(show=lambda given: report.write(given.runs, given.output))
-    command = _add(commands, "status", "how far the studies are that train.py makes there, now or at last")
-    command.add_argument("--watch", action="store_true", help="keep looking, on one line, until all runs are over")
-    command.set_defaults(show=lambda given: follow(given.runs) if given.watch else status(given.runs))
-    given = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and print its answer; a mistake of the user's becomes one line and exit code 1.
+
+    Args:
+        arguments: of the command line; None for those of the process.
+    """
+    given = _parser().parse_args(arguments)
     try:
-        print(given.show(given))
-    except ResultsError as error:
+        print(given.run(given))
+    except UserError as error:
         sys.exit(f"Error: {error}")
 
 
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text)
-    command.add_argument("runs", type=Path, help="a folder with runs below it, such as runs or runs/robo")
-    return command
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m analysis", description="Results of finished runs.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, run: Command) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text)
+        command.add_argument("runs", type=Path, help="a folder with runs below it, such as runs or runs/robo")
+        command.set_defaults(run=run)
+        return command
+
+    add("summary", "mean test scores of each data set, model and cell", lambda given: summary(given.runs))
+    add(
+        "market",
+        "Tables 1-3 of the Bitcoin paper beside the runs, and walk-forward runs",
+        lambda given: market_tables.as_text(given.runs),
+    )
+    command = add(
+        "tables",
+        "every table of both papers beside the runs, and a verdict on each claim",
+        lambda given: all_tables.write_all(given.runs, given.output),
+    )
+    command.add_argument("-o", "--output", type=Path, default=Path("tables"), help="folder for the files [tables]")
+    command = add(
+        "report",
+        "one HTML page with pictures and all tables, to be opened from disk",
+        lambda given: report.write(given.runs, given.output),
+    )
+    command.add_argument("-o", "--output", type=Path, default=Path("report"), help="folder for index.html [report]")
+    command = add(
+        "status",
+        "how far the studies of train.py in this folder are",
+        lambda given: follow(given.runs) if given.watch else status(given.runs),
+    )
+    command.add_argument("--watch", action="store_true", help="keep looking, on one line, until all runs are over")
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,21 +1,21 @@
-"""How far studies are, from any terminal and any machine that sees their runs: `python -m analysis status runs`."""
+"""How far studies are, seen from any terminal or machine that sees their runs: `python -m analysis status RUNS`."""
 
 import sys
 import time
 from pathlib import Path
 
-from analysis.results import ResultsError
+from cells.errors import UserError
 from training.studies import progress
 
 EVERY = 3.0
-"""Seconds between two looks of --watch."""
+"""Seconds between two looks with --watch."""
 
 
 def status(runs: Path) -> str:
-    """Each study in a folder, and all of their runs.
+    """Two lines for each study in a folder, and one for all their runs together.
 
     Raises:
-        ResultsError: there is none.
+        UserError: there is no study.
     """
     studies = _studies(runs)
     lines = []
@@ -29,10 +29,10 @@ def status(runs: Path) -> str:
 
 
 def follow(runs: Path) -> str:
-    """One line of all studies' runs, kept up to date until none is left.
+    """Print one line about all studies' runs and keep it up to date until all runs are over; returns the last line.
 
     Raises:
-        ResultsError: there is no study.
+        UserError: there is no study.
     """
     while True:
         total = _total(_studies(runs))
@@ -57,7 +57,7 @@ def _total(studies: list[progress.StudyRecord]) -> progress.Progress:
 def _studies(runs: Path) -> list[progress.StudyRecord]:
     paths = sorted((runs / progress.STUDIES).glob("*.json"))
     if not paths:
-        raise ResultsError(
+        raise UserError(
             f"{runs} holds no study; give the runs_dir of one (python train.py -m ... or experiment=...), usually runs."
         )
     return sorted(map(progress.read_record, paths), key=lambda study: study.since)

@@ -1,23 +1,24 @@
-"""A small table for the terminal: what was run, and how it scored."""
+"""A small table of mean scores for the terminal: `python -m analysis summary RUNS`."""
 
 from pathlib import Path
 
-from analysis.design import GROUP, refuse_twice
-from analysis.results import kinds, read, unfinished
+from analysis.study.results import kinds, read, without_result
+from analysis.study.text_results import GROUP, refuse_twice
 
 CELL = [*GROUP, "cell"]
-"""Fits of one group differ in seed and fold only."""
+"""The columns that the fits of one row share: they differ in seed and fold only."""
 
-SCORES = ["accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1"]
+SUMMARISED_SCORES = ["accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1"]
 
 
 def summary(runs: Path) -> str:
-    """Mean test scores in percent over the fits of each group, with seconds a fit and parameters; and what has none.
+    """Mean test scores in percent over the fits of each data set, model, settings and cell, with seconds per fit and
+    parameters; below them the fits without a result.
 
     Raises:
-        ResultsError: there are no runs on texts, or one is there twice.
+        UserError: there are no runs on texts, or one is there twice.
     """
-    without = unfinished(runs).query("kind == 'data'")
+    without = without_result(runs).query("kind == 'data'")
     lines = [] if len(without) and "data" not in kinds(runs) else [_scores(runs)]
     for cell, rows in without.groupby("cell", sort=False):
         for (data, model, settings, error), fits in rows.groupby([*GROUP, "error"], sort=False):
@@ -30,9 +31,9 @@ def _scores(runs: Path) -> str:
     test = results[results["split"] == "test"]
     refuse_twice(test)
     groups = test.groupby(CELL, sort=False)
-    table = groups[SCORES].mean() * 100
+    table = groups[SUMMARISED_SCORES].mean() * 100
     table.insert(0, "fits", groups.size())
     table["seconds"] = groups["seconds"].mean()
     table["parameters"] = groups["parameters"].mean()
-    formats = {score: "{:.1f}".format for score in [*SCORES, "seconds"]} | {"parameters": "{:,.0f}".format}
+    formats = {score: "{:.1f}".format for score in [*SUMMARISED_SCORES, "seconds"]} | {"parameters": "{:,.0f}".format}
     return table.reset_index().to_string(index=False, formatters=formats)

@@ -9,6 +9,8 @@ from conftest import PROJECT
 
 ROOMS = [
     *("benchmarks", "train", "predict", "hydra_plugins", "inference", "analysis"),
+    *("analysis.report", "analysis.tables", "analysis.claims", "analysis.statistics"),
+    *("analysis.study", "analysis.published"),
     *("training.studies", "training.stacks", "training.run", "training"),
     *("models", "forecasting"),
     *("datamodules.__main__", "datamodules.market", "datamodules.texts"),

@@ -1,16 +1,16 @@
-"""Score against training time: the cell paper's cost argument as a picture."""
+"""Score against training time: the cell paper's argument about cost as a picture."""
 
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.cell_tables import TITLES
-from analysis.compare import LSTM_CS
-from analysis.model_tables import MACHINE, encoders
-from analysis.report.drawing import WIDTH, Axis, Figure, legend, mark, panel, ruled, ruled_across, text
+from analysis.published.cell_paper import LSTM_CS
 from analysis.report.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
-from analysis.table import named
+from analysis.report.svg import WIDTH, Axis, Figure, across, down, legend, mark, panel, text
+from analysis.tables.alteration_tables import TITLES
+from analysis.tables.formatting import with_recipe
+from analysis.tables.model_tables import MACHINE, encoders
 
-METRIC = "macro_f1"
+SCORE = "macro_f1"
 STYLES = {
     LSTM_CS: ("circle", BLUE, "LSTM-CS (bilstm)"),
     "transformer": ("square", VERMILLION, "transformer"),
@@ -25,11 +25,11 @@ def figure(results: pd.DataFrame) -> Figure:
     """A panel for each data set, a mark for each model and cell: means over its runs.
 
     Args:
-        results: of `design.study`.
+        results: from `text_results.read`.
     """
     keys = ["data", "model", "recipe", "cell"]
     means = results.groupby(keys, sort=False).agg(
-        seconds=("seconds", "mean"), score=(METRIC, "mean"), n=("seed", "size")
+        seconds=("seconds", "mean"), score=(SCORE, "mean"), n=("seed", "size")
     )
     styles = _styles(results["model"].unique().tolist())
     panels = [_panel(str(data), rows, styles) for data, rows in means.reset_index().groupby("data", sort=False)]
@@ -39,11 +39,11 @@ def figure(results: pd.DataFrame) -> Figure:
         notes.append(f"Not run here: {', '.join(absent)}.")
     entries = [(mark(shape, 12, 7, colour), words) for shape, colour, words in styles.values()]
     entries.append((mark("circle", 12, 7, BLUE, False), "open: an altered cell"))
-    return Figure(f"{TITLES[METRIC]} against seconds of training", panels, legend(entries), notes)
+    return Figure(f"{TITLES[SCORE]} against seconds of training", panels, legend(entries), notes)
 
 
 def _styles(models: list[str]) -> dict[str, tuple[str, str, str]]:
-    """Shape, colour and name of the models that were run."""
+    """Shape, colour and name of each model that was run."""
     others = [model for model in models if model not in STYLES]
     styles = {model: style for model, style in STYLES.items() if model in models}
     return styles | {model: (*OTHERS[place % len(OTHERS)], model) for place, model in enumerate(others)}
@@ -53,18 +53,18 @@ def _panel(name: str, rows: pd.DataFrame, styles: dict[str, tuple[str, str, str]
     x = Axis.over(rows["seconds"], LEFT, WIDTH - 12, log=True)
     y = Axis.over(100 * rows["score"], BOTTOM, TOP)
     parts = [
-        ruled(x, TOP, BOTTOM, "seconds of training for each fit (logarithmic)"),
-        ruled_across(y, LEFT, WIDTH - 12),
-        text(LEFT, TOP - 8, f"{TITLES[METRIC]}, %", text_anchor="middle"),
+        across(x, TOP, BOTTOM, "seconds of training for each fit (logarithmic)"),
+        down(y, LEFT, WIDTH - 12),
+        text(LEFT, TOP - 8, f"{TITLES[SCORE]}, %", text_anchor="middle"),
     ]
-    said = []
+    described = []
     for row in rows.sort_values("cell", key=lambda cell: cell == "baseline").to_dict("records"):  # the baseline on top
         shape, colour, _ = styles[row["model"]]
-        which = named(row["model"], row["recipe"])
+        which = with_recipe(row["model"], row["recipe"])
         words = f"{which} {row['cell']}: {100 * row['score']:.2f} %, {row['seconds']:,.1f} s, n = {row['n']}"
-        said.append(words)
+        described.append(words)
         if row["seconds"] > 0:
             parts.append(
                 mark(shape, x.at(row["seconds"]), y.at(100 * row["score"]), colour, row["cell"] == "baseline", words)
             )
-    return panel(name, "; ".join(said), BOTTOM + 36, *parts)
+    return panel(name, "; ".join(described), BOTTOM + 36, *parts)

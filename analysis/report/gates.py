@@ -1,15 +1,16 @@
-"""How an alteration changes states and gates: their size, and the share of saturated gates."""
+"""How an alteration changes states and gates: the states' size, and the share of saturated gates."""
 
 from collections.abc import Iterator
 
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.design import in_order
-from analysis.report.drawing import WIDTH, Axis, Figure, label, legend, mark, panel, ruled
 from analysis.report.logs import CellLogs, Group
 from analysis.report.palette import BLUE, GREEN, ORANGE, VERMILLION
-from analysis.table import Table, file_name, named, number
+from analysis.report.svg import WIDTH, Axis, Figure, across, label, legend, mark, panel
+from analysis.study.text_results import in_cell_order
+from analysis.tables.formatting import file_name, number, with_recipe
+from analysis.tables.table import Table
 
 SHOWN = {
     "c": ("cell state c", "root mean square", 1, 3),
@@ -19,7 +20,7 @@ SHOWN = {
     "saturated g": ("candidate g", "saturated, % of values", 100, 1),
     "saturated o": ("output gate o", "saturated, % of values", 100, 1),
 }
-"""What is shown of each quantity that a run logs: name, measure with its unit, factor, digits."""
+"""How each quantity that a run logs is shown: name, measure with its unit, factor, digits."""
 
 NOTE = (
     "At the tested epoch, over the first few documents or days of the validation part, without padding; means over "
@@ -34,7 +35,7 @@ def statistics(group: Group) -> pd.DataFrame:
     """A row for each cell and layer, a column for each of SHOWN (in its unit).
 
     Args:
-        group: of `logs.read`.
+        group: from `logs.read`.
     """
     rows = [row for cell in group.cells for row in _rows(cell)]
     if not rows:
@@ -42,7 +43,7 @@ def statistics(group: Group) -> pd.DataFrame:
     long = pd.DataFrame(rows, columns=["cell", "layer", "quantity", "value"])
     wide = long.pivot_table("value", ["cell", "layer"], "quantity", "mean", sort=False).reset_index()
     wide = wide.reindex(columns=["cell", "layer", *SHOWN])
-    return in_order(wide.assign(**{key: wide[key] * factor for key, (_, _, factor, _) in SHOWN.items()}))
+    return in_cell_order(wide.assign(**{key: wide[key] * factor for key, (_, _, factor, _) in SHOWN.items()}))
 
 
 def _rows(cell: CellLogs) -> Iterator[tuple[str, str, str, float]]:
@@ -58,8 +59,8 @@ def figure(group: Group, values: pd.DataFrame) -> Figure:
     """A panel for each of SHOWN: a row for each cell, a mark for each layer.
 
     Args:
-        group: of `logs.read`.
-        values: its `statistics`.
+        group: from `logs.read`.
+        values: `statistics` of it.
     """
     layers = list(dict.fromkeys(values["layer"]))
     styles = {layer: STYLES[place % len(STYLES)] for place, layer in enumerate(layers)}
@@ -69,11 +70,11 @@ def figure(group: Group, values: pd.DataFrame) -> Figure:
 
 
 def table(group: Group, values: pd.DataFrame) -> Table:
-    """The same in words.
+    """The numbers of the `figure` as a table.
 
     Args:
-        group: of `logs.read`.
-        values: its `statistics`.
+        group: from `logs.read`.
+        values: `statistics` of it.
     """
     shown = values[["cell", "layer"]].assign(
         **{
@@ -86,7 +87,7 @@ def table(group: Group, values: pd.DataFrame) -> Table:
 
 
 def _title(group: Group) -> str:
-    return f"States and gates: {group.data}, {named(group.model, group.recipe)}"
+    return f"States and gates: {group.data}, {with_recipe(group.model, group.recipe)}"
 
 
 def _notes(group: Group) -> list[str]:
@@ -98,7 +99,7 @@ def _panel(key: str, values: pd.DataFrame, styles: dict[str, tuple[str, str]]) -
     cells = list(dict.fromkeys(values["cell"]))
     bottom = TOP + ROW * len(cells)
     axis = Axis.over([0.0, *values[key]], LEFT, WIDTH - 12)
-    parts = [ruled(axis, TOP, bottom, measure)]
+    parts = [across(axis, TOP, bottom, measure)]
     parts += [label(LEFT - 8, TOP + ROW * (place + 0.7), cell, text_anchor="end") for place, cell in enumerate(cells)]
     for cell, layer, value in zip(values["cell"], values["layer"], values[key], strict=True):
         shape, colour = styles[layer]

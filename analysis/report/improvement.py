@@ -5,17 +5,18 @@ from collections.abc import Iterator
 import pandas as pd
 from markupsafe import Markup
 
-from analysis import published
-from analysis.cell_tables import LEFT_OUT, TITLES
-from analysis.claims import SIX
-from analysis.compare import ALPHA, LSTM_CS, averages
-from analysis.design import GROUP, in_order
-from analysis.report.drawing import WIDTH, Axis, Figure, label, legend, line, mark, panel, ruled, text
+from analysis.published import cell_paper
+from analysis.published.cell_paper import AVERAGED_SETS, LSTM_CS
 from analysis.report.palette import BLACK, BLUE, GREEN, GREY, VERMILLION
-from analysis.table import estimate, measured, named, number
+from analysis.report.svg import WIDTH, Axis, Figure, across, label, legend, line, mark, panel, text
+from analysis.statistics.averages import averages
+from analysis.statistics.significance import ALPHA
+from analysis.study.text_results import GROUP, in_cell_order
+from analysis.tables.alteration_tables import LEFT_OUT, TITLES
+from analysis.tables.formatting import estimate, estimates, number, with_recipe
 from cells.alterations import CURRENT, HIDDEN
 
-METRICS = ("macro_f1", "accuracy")
+DRAWN_SCORES = ("macro_f1", "accuracy")
 LEFT, TOP, ROW = 100, 26, 17
 PAPER = ("diamond", GREY)
 NO_RESULT = "no run has a result"
@@ -26,25 +27,26 @@ NOTES = (
 )
 
 
-def figures(improved: pd.DataFrame, without: pd.DataFrame) -> Iterator[Figure]:
+def figures(improved: pd.DataFrame, without_result: pd.DataFrame) -> Iterator[Figure]:
     """A figure for each model, recipe and score: a panel for each data set, and one for their average.
 
     Args:
-        improved: of `compare.improvements`.
-        without: of `design.stopped`: a cell all of whose runs are there has a row without a mark.
+        improved: from `improvements.improvements`.
+        without_result: from `text_results.without_result`: a cell none of whose runs has a result gets a row without a
+            mark.
     """
     means = averages(improved, LEFT_OUT)
     for (model, recipe), group in improved.groupby(["model", "recipe"], sort=False):
         mean = means[(means["model"] == model) & (means["recipe"] == recipe) & (means["sets"] > 1)]
-        for metric in METRICS:
+        for metric in DRAWN_SCORES:
             rows = group[group["metric"] == metric].dropna(subset="improvement")
             if rows.empty:
                 continue
             panels = [
                 _panel(
                     str(data),
-                    in_order(_with_the_failed(part, without)),
-                    _of_the_paper(str(data), metric, str(model)),
+                    in_cell_order(_with_failed_cells(part, without_result)),
+                    _printed(str(data), metric, str(model)),
                 )
                 for data, part in rows.groupby("data", sort=False)
             ]
@@ -52,39 +54,42 @@ def figures(improved: pd.DataFrame, without: pd.DataFrame) -> Iterator[Figure]:
             over = mean[mean["metric"] == metric]
             if len(over):
                 sets = over["data"].iloc[0]
-                panels.append(_panel(f"mean over {sets}", in_order(over), _mean_of_the_paper(metric, str(model))))
+                panels.append(_panel(f"mean over {sets}", in_cell_order(over), _printed_mean(metric, str(model))))
                 notes += _other_sets(sets, str(model))
-            title = f"{TITLES[metric]}: improvement over the baseline in percent, {named(str(model), str(recipe))}"
+            title = (
+                f"{TITLES[metric]}: improvement over the baseline in percent, {with_recipe(str(model), str(recipe))}"
+            )
             yield Figure(title, panels, _legend(rows, model == LSTM_CS), notes)
 
 
-def _with_the_failed(rows: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one data set, and one without numbers for each cell that has runs and no result."""
-    same = (without[GROUP] == rows[GROUP].iloc[0]).all(axis=1)
-    cells = [cell for cell in without.loc[same, "cell"].unique() if cell not in {"baseline", *rows["cell"]}]
+def _with_failed_cells(rows: pd.DataFrame, without_result: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one data set, and a row without numbers for each cell that has runs but no result."""
+    same = (without_result[GROUP] == rows[GROUP].iloc[0]).all(axis=1)
+    cells = [cell for cell in without_result.loc[same, "cell"].unique() if cell not in {"baseline", *rows["cell"]}]
     return pd.concat([rows, pd.DataFrame({"cell": cells})], ignore_index=True) if cells else rows
 
 
 def _other_sets(sets: str, model: str) -> list[str]:
-    """That the paper's mean is over other data sets, where it is."""
-    if model != LSTM_CS or set(sets.split(", ")) == set(SIX):
+    """A sentence that the paper's mean is over other data sets, if it is."""
+    if model != LSTM_CS or set(sets.split(", ")) == set(AVERAGED_SETS):
         return []
-    return [f"The paper's means are over {', '.join(SIX)}: beside a mean over {sets} they are not the same quantity."]
+    theirs = ", ".join(AVERAGED_SETS)
+    return [f"The paper's means are over {theirs}: beside a mean over {sets} they are not the same quantity."]
 
 
-def _of_the_paper(data: str, metric: str, model: str) -> dict[str, float]:
-    paper = published.improvements()
+def _printed(data: str, metric: str, model: str) -> dict[str, float]:
+    paper = cell_paper.improvements()
     paper = paper[(paper["data"] == data) & (paper["cell"] != "baseline") & (model == LSTM_CS)]
     return dict(zip(paper["cell"], paper[metric], strict=True))
 
 
-def _mean_of_the_paper(metric: str, model: str) -> dict[str, float]:
-    paper = published.averages()
+def _printed_mean(metric: str, model: str) -> dict[str, float]:
+    paper = cell_paper.average_improvements()
     return dict(zip(paper["cell"], paper[metric], strict=True)) if model == LSTM_CS else {}
 
 
 def style(cell: str) -> tuple[str, str]:
-    """Shape and colour: one for alterations of each state, one for others."""
+    """Shape and colour of a cell's mark: one for alterations of each state, one for other cells."""
     if cell in CURRENT:
         return "circle", BLUE
     return ("square", VERMILLION) if cell in HIDDEN else ("triangle", GREEN)
@@ -95,12 +100,12 @@ def _panel(name: str, rows: pd.DataFrame, paper: dict[str, float]) -> Markup:
     bounds = pd.concat([rows[key].dropna() for key in ("improvement", "low", "high")])
     axis = Axis.over([*bounds, *shown.values(), 0.0], LEFT, WIDTH - 12)
     bottom = TOP + ROW * len(rows)
-    parts = [ruled(axis, TOP, bottom, "improvement, %"), line(axis.at(0), TOP, axis.at(0), bottom, BLACK)]
+    parts = [across(axis, TOP, bottom, "improvement, %"), line(axis.at(0), TOP, axis.at(0), bottom, BLACK)]
     for place, (_, row) in enumerate(rows.iterrows()):
         parts += _row(axis, TOP + ROW * (place + 0.5), row, shown.get(str(row["cell"])))
-    words = (NO_RESULT if number == "-" else number for number in measured(rows))
-    said = (f"{cell} {text}" for cell, text in zip(rows["cell"], words, strict=True))
-    return panel(name, f"Improvement in percent: {'; '.join(said)}.", bottom + 36, *parts)
+    words = (NO_RESULT if number == "-" else number for number in estimates(rows))
+    described = (f"{cell} {text}" for cell, text in zip(rows["cell"], words, strict=True))
+    return panel(name, f"Improvement in percent: {'; '.join(described)}.", bottom + 36, *parts)
 
 
 def _row(axis: Axis, y: float, row: pd.Series, paper: float | None) -> Iterator[Markup]:
@@ -121,7 +126,7 @@ def _row(axis: Axis, y: float, row: pd.Series, paper: float | None) -> Iterator[
 
 def _legend(rows: pd.DataFrame, beside_the_paper: bool) -> Markup:
     meanings = {"circle": "current state altered", "square": "hidden state altered", "triangle": "other alterations"}
-    styles = dict.fromkeys(style(str(cell)) for cell in in_order(rows)["cell"])
+    styles = dict.fromkeys(style(str(cell)) for cell in in_cell_order(rows)["cell"])
     entries = [(mark(shape, 12, 7, colour, False), meanings[shape]) for shape, colour in styles]
     shape, colour = next(iter(styles))
     entries.append((mark(shape, 12, 7, colour), "filled: p < 5 % after Holm's correction"))

@@ -1,4 +1,4 @@
-"""What the runs of each cell logged while they were trained."""
+"""The training logs of each cell's runs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.design import GROUP, in_order
-from analysis.report.events import epochs
+from analysis.report.event_files import epochs
 from analysis.report.persistence import feature_sets
+from analysis.study.text_results import GROUP, in_cell_order
 
 MOST = 20
-"""Fits of a cell whose logs are read: each takes 8 ms, and a mean over 20 curves is smooth."""
+"""The most fits of a cell whose logs are read: each takes 8 ms, and a mean over 20 curves is smooth."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One run's log: values by tag, one for each epoch; `tested` is the epoch whose weights were tested, from 0."""
+    """One run's log: a value of each tag for each epoch; `tested` is the epoch whose weights were tested, from 0."""
 
     tested: int
     values: dict[str, list[float]]
@@ -35,7 +35,7 @@ class CellLogs:
 
 @dataclass(frozen=True)
 class Group:
-    """Cells that differ in nothing else."""
+    """The logs of cells whose runs differ in nothing else."""
 
     data: str
     model: str
@@ -44,19 +44,19 @@ class Group:
 
     @property
     def note(self) -> str:
-        """Of how many runs the means are, if not of all."""
+        """A sentence about how many runs the means are over, if not over all."""
         most = max(cell.runs for cell in self.cells)
         return f"Of each cell {MOST} of its {most} fits, evenly spread over seeds and folds." if most > MOST else ""
 
 
 def read(results: pd.DataFrame) -> Iterator[Group]:
-    """The logs of each data, model and settings; those that logged no epochs are left out.
+    """The logs of each data, model and settings; cells that logged no epochs are left out.
 
     Args:
-        results: of `design.study`.
+        results: from `text_results.read`.
     """
     for (data, model, _), group in results.groupby(GROUP, sort=False):
-        names = in_order(group.drop_duplicates("cell"))["cell"]
+        names = in_cell_order(group.drop_duplicates("cell"))["cell"]
         cells = [_cell(str(name), group[group["cell"] == name]) for name in names]
         cells = [cell for cell in cells if cell.fits]
         if cells:
@@ -67,7 +67,7 @@ def read_market(results: pd.DataFrame) -> Iterator[Group]:
     """The logs of each net, window and protocol; a feature set takes the place of a cell.
 
     Args:
-        results: of `bitcoin.scored`.
+        results: from `market_results.scored`.
     """
     results = results.sort_values(["protocol", "model", "window"], kind="stable")
     protocol = results["protocol"] + " protocol"
@@ -92,7 +92,7 @@ def _cell(name: str, runs: pd.DataFrame) -> CellLogs:
 
 
 def mean_curve(cell: CellLogs, tag: str) -> NDArray[np.float64]:
-    """The mean over fits in each epoch that half of them or more reached: training stops early in some."""
+    """The mean over fits in each epoch that at least half of them reached: some stop early."""
     curves = [fit.values[tag] for fit in cell.fits if tag in fit.values]
     if not curves:
         return np.empty(0)

@@ -1,37 +1,38 @@
-"""The study in a paragraph: what was run, whether it is complete, what becomes of the claims."""
+"""The study in a paragraph: what was run, whether it is complete, how many claims are reproduced."""
 
 from collections.abc import Iterator
 
 import pandas as pd
 
-from analysis.missing import NOT_RUN
-from analysis.results import UNFINISHED
-from analysis.table import Table, span
-from analysis.verdict import VERDICTS
+from analysis.claims.rules import VERDICTS
+from analysis.study.results import UNFINISHED
+from analysis.tables.formatting import count_range
+from analysis.tables.missing_runs import NOT_RUN
+from analysis.tables.table import Table
 
 
-def of_texts(results: pd.DataFrame, groups: pd.DataFrame) -> str:
-    """What was run on texts.
+def about_texts(results: pd.DataFrame, groups: pd.DataFrame) -> str:
+    """A sentence about the runs on texts.
 
     Args:
-        results: of `design.study`.
-        groups: of `design.check`.
+        results: from `text_results.read`.
+        groups: from `design.design_of`.
     """
     data, models = (_listed(results[key]) for key in ("data", "model"))
     altered = results.loc[results["cell"] != "baseline", "cell"].nunique()
     counts = f"{_count(altered, 'altered cell')} and the baseline" if altered else "the baseline only"
     return (
         f"{_count(len(results), 'finished fit')} on {_count(results['data'].nunique(), 'text data set')} ({data}) with "
-        f"{_count(results['model'].nunique(), 'model')} ({models}): {counts}; seeds {span(groups['seeds'])}, "
-        f"folds {span(groups['folds'])} of {span(groups['n_folds'])}; {_hours(results)}."
+        f"{_count(results['model'].nunique(), 'model')} ({models}): {counts}; seeds {count_range(groups['seeds'])}, "
+        f"folds {count_range(groups['folds'])} of {count_range(groups['n_folds'])}; {_hours(results)}."
     )
 
 
-def of_the_market(results: pd.DataFrame) -> str:
-    """What was run on the market.
+def about_the_market(results: pd.DataFrame) -> str:
+    """A sentence about the runs on the market.
 
     Args:
-        results: of `bitcoin.scored`.
+        results: from `market_results.scored`.
     """
     models, windows = (_listed(results[key]) for key in ("model", "window"))
     return (
@@ -42,10 +43,10 @@ def of_the_market(results: pd.DataFrame) -> str:
 
 
 def completeness(missing: Table) -> str:
-    """What is not there.
+    """A sentence about the missing runs.
 
     Args:
-        missing: the table of that name of `tables.every`.
+        missing: from `missing_runs.missing_runs`.
     """
     errors = missing.numbers["error"].where(missing.numbers["error"].isin([UNFINISHED, NOT_RUN]), "failed")
     if errors.empty:
@@ -55,10 +56,10 @@ def completeness(missing: Table) -> str:
 
 
 def claims(verdicts: pd.DataFrame) -> Iterator[str]:
-    """How many of the cell paper's claims hold, for each recipe of LSTM-CS.
+    """A sentence on how many of the cell paper's claims hold, for each recipe of LSTM-CS.
 
     Args:
-        verdicts: of `claims.verdicts`.
+        verdicts: from `verdicts.verdicts`.
     """
     for recipe, rows in verdicts.groupby("recipe", sort=False):
         counts = rows["verdict"].value_counts()

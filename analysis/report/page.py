@@ -1,4 +1,4 @@
-"""The page as a file: template, style and script are put into one document."""
+"""The page as a file: one document of template, style and script."""
 
 import re
 from base64 import b64encode
@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from analysis import output
 from analysis.report.sections import Section, sections
-from analysis.table import Table
+from analysis.tables.output_folder import write_files
+from analysis.tables.table import Table
 
 HERE = Path(__file__).parent
 PAGE = "index.html"
@@ -19,7 +19,7 @@ NUMBER = re.compile(r"[+-]?\d[\d,]*\.?\d*")
 
 
 class Field(NamedTuple):
-    """One field of a table: what is shown, what is sorted by ("" if nothing is there), and whether it is a number."""
+    """One field of a table: its text, its key for sorting ("" if the field is empty), and whether that is a number."""
 
     text: str
     key: str
@@ -27,21 +27,21 @@ class Field(NamedTuple):
 
 
 def write(runs: Path, folder: Path) -> str:
-    """Write index.html into `folder`; returns where it lies.
+    """Write index.html into `folder`; returns a sentence that says where it is.
 
     Raises:
-        ResultsError: there are no runs below `runs`, or some that would be mixed, or `folder` cannot be written.
+        UserError: there are no runs below `runs`, or some that would be mixed, or `folder` cannot be written.
     """
     text = render(runs.resolve().name, sections(runs))
-    output.write(folder, {PAGE: text})
+    write_files(folder, {PAGE: text})
     return f"{folder / PAGE}: {len(text.encode()) / 1e6:.1f} MB; open it in a browser."
 
 
 def render(name: str, content: Sequence[Section]) -> str:
-    """The document. Its policy lets a browser run this one script, and load nothing from anywhere.
+    """The page as HTML. Its security policy lets a browser run this one script, and load nothing from anywhere.
 
     Args:
-        name: of the study.
+        name: the study's name.
         content: its sections.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -61,7 +61,7 @@ def render(name: str, content: Sequence[Section]) -> str:
 def rows(table: Table) -> Iterator[list[Field]]:
     """The rows of a table as it is shown.
 
-    Fields such as "0.64 / +0.31 [-0.2, +0.8] *" are the paper's number and ours: they are sorted by ours.
+    A field such as "0.64 / +0.31 [-0.2, +0.8] *" is the paper's number and ours: it is sorted by ours.
     """
     for row in table.shown.to_numpy().tolist():
         yield [_field(str(value)) for value in row]

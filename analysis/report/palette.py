@@ -1,4 +1,4 @@
-"""Okabe and Ito's colours, which people with any colour vision tell apart; without the yellow, too pale on white."""
+"""Okabe and Ito's colours, which people with any colour vision can tell apart; their yellow is too pale on white."""
 
 BLACK = "#000000"
 ORANGE = "#E69F00"

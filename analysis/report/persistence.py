@@ -3,14 +3,14 @@
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.report.drawing import Axis, Figure, label, legend, line, mark, panel, ruled
 from analysis.report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
+from analysis.report.svg import Axis, Figure, across, label, legend, line, mark, panel
 
 PANEL = ["protocol", "window", "horizon", "source"]
-"""Runs that differ in these are not drawn in one panel."""
+"""The columns that the runs of one panel share."""
 
 BASELINES = {"ar": ("cross", BLACK), "ridge": ("plus", GREY)}
-"""Beside persistence, which is the line at 1, and drift, which hardly differs from it."""
+"""The baselines that are drawn, beside persistence, which is the line at 1; drift hardly differs from it."""
 
 NETS = [
     ("circle", BLUE),
@@ -32,8 +32,8 @@ def figure(results: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
     """A panel for each protocol and window, a row for each feature set, a mark for each net: mean and range of runs.
 
     Args:
-        results: of `bitcoin.scored`.
-        baselines: rows of baselines.csv, each with what its run is.
+        results: from `market_results.scored`.
+        baselines: rows of baselines.csv, from `results.read_table`.
     """
     nets = results.assign(forecast=results["model"] + results["cell"].map(_altered), row=feature_sets(results))
     drawn = {net: NETS[place % len(NETS)] for place, net in enumerate(sorted(nets["forecast"].unique()))} | BASELINES
@@ -52,7 +52,7 @@ def _altered(cell: str) -> str:
 
 
 def feature_sets(results: pd.DataFrame) -> pd.Series:
-    """The feature set of each run, with the sentiment where there are several, and the control."""
+    """The feature set of each run, with its control, and with its sentiment if there are several."""
     several = results["sentiment"].nunique() > 1
     rows = results["features"]
     for column in ["sentiment", "control"] if several else ["control"]:
@@ -67,9 +67,9 @@ def _panel(values: tuple[object, ...], rows: pd.DataFrame, drawn: dict[str, tupl
     nets = [forecast for forecast in drawn if forecast not in BASELINES]
     bottom = TOP + ROW * len(places)
     axis = Axis.over([*groups["min"], *groups["max"], 1.0], LEFT, WIDTH - 14, log=True)
-    parts = [ruled(axis, TOP, bottom, "RMSE / persistence's RMSE"), line(axis.at(1), TOP, axis.at(1), bottom, BLACK)]
+    parts = [across(axis, TOP, bottom, "RMSE / persistence's RMSE"), line(axis.at(1), TOP, axis.at(1), bottom, BLACK)]
     parts += [label(LEFT - 8, y + 4, row, 20, text_anchor="end") for row, y in places.items()]
-    said = []
+    described = []
     for each in groups.reset_index().to_dict("records"):
         shape, colour = drawn[each["forecast"]]
         y = places[each["row"]]
@@ -81,6 +81,6 @@ def _panel(values: tuple[object, ...], rows: pd.DataFrame, drawn: dict[str, tupl
             y += APART * (nets.index(each["forecast"]) - (len(nets) - 1) / 2)
             parts.append(line(axis.at(each["min"]), y, axis.at(each["max"]), y, colour, stroke_width="2"))
         parts.append(mark(shape, axis.at(each["mean"]), y, colour, True, words))
-        said.append(words)
+        described.append(words)
     title = f"{protocol} protocol, window {window}, {source}" + (f", horizon {horizon}" if horizon != 1 else "")
-    return panel(title, "; ".join(said), bottom + 36, *parts, width=WIDTH)
+    return panel(title, "; ".join(described), bottom + 36, *parts, width=WIDTH)

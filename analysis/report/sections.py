@@ -1,4 +1,4 @@
-"""What the page says of a folder of runs, section by section."""
+"""The sections of the page about a folder of runs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,62 +6,73 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.compare import improvements
-from analysis.design import stopped, study
-from analysis.ranks import ranks
-from analysis.report import bitcoin, cost, gates, improvement, learning, logs, overview, persistence, ranking
-from analysis.report.drawing import Figure
-from analysis.results import kinds, read_table
-from analysis.table import Table
-from analysis.tables import NO_MARKET, every
+from analysis.report import (
+    cost,
+    critical_difference,
+    gates,
+    importance,
+    improvement,
+    learning_curves,
+    logs,
+    overview,
+    persistence,
+)
+from analysis.report.figure7 import MEDIAN_RUN, Picture, pictures
+from analysis.report.svg import Figure
+from analysis.statistics.improvements import improvements
+from analysis.statistics.ranks import ranks
+from analysis.study import market_results, text_results
+from analysis.study.results import kinds, read_table
+from analysis.tables.all_tables import NO_MARKET, all_tables
+from analysis.tables.table import Table
 
 FIRST = ("missing", "verdicts", "design", NO_MARKET)
-"""Tables that stand at the top."""
+"""The names of the tables at the top."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it; `name` is its address in the page."""
+    """A heading with its contents; `name` is its address in the page."""
 
     name: str
     title: str
     text: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
-    pictures: Sequence[bitcoin.Picture] = ()
+    pictures: Sequence[Picture] = ()
 
 
 def sections(runs: Path) -> list[Section]:
-    """All there is to say of the runs.
+    """All sections that the runs give.
 
     Raises:
-        ResultsError: there are no finished runs below `runs`, or some that would be mixed.
+        UserError: there are no finished runs below `runs`, or some that would be mixed.
     """
     found = kinds(runs)
-    tables = {table.name: table for table in every(runs)}
+    tables = {table.name: table for table in all_tables(runs)}
     first = {name: tables.pop(name) for name in FIRST if name in tables}
-    said: list[str] = []
+    sentences: list[str] = []
     rest: list[Section] = []
     if "data" in found:
-        results = study(runs)
-        said.append(overview.of_texts(results, first["design"].numbers))
-        rest += _of_texts(results, stopped(runs, results))
+        results = text_results.read(runs)
+        sentences.append(overview.about_texts(results, first["design"].numbers))
+        rest += _text_sections(results, text_results.without_result(runs, results))
     if "features" in found and NO_MARKET not in first:
-        market = bitcoin.scored(runs)
-        said.append(overview.of_the_market(market))
-        rest += _of_the_market(runs, market)
-    said.append(overview.completeness(first["missing"]))
+        market = market_results.scored(runs)
+        sentences.append(overview.about_the_market(market))
+        rest += _market_sections(runs, market)
+    sentences.append(overview.completeness(first["missing"]))
     if "verdicts" in first:
-        said += overview.claims(first["verdicts"].numbers)
-    top = Section("study", "The study", said, tables=[table for table in first.values() if len(table.shown)])
+        sentences += overview.claims(first["verdicts"].numbers)
+    top = Section("study", "The study", sentences, tables=[table for table in first.values() if len(table.shown)])
     return [top, *rest, Section("tables", "All tables", tables=list(tables.values()))]
 
 
-def _of_texts(results: pd.DataFrame, without: pd.DataFrame) -> Iterator[Section]:
+def _text_sections(results: pd.DataFrame, without_result: pd.DataFrame) -> Iterator[Section]:
     improved = improvements(results)
     if len(improved):
         yield Section(
-            "improvement", "Improvement over the baseline", figures=list(improvement.figures(improved, without))
+            "improvement", "Improvement over the baseline", figures=list(improvement.figures(improved, without_result))
         )
         yield _ranked(results)
     yield Section("cost", "Score against training time", figures=[cost.figure(results)])
@@ -69,13 +80,13 @@ def _of_texts(results: pd.DataFrame, without: pd.DataFrame) -> Iterator[Section]
 
 
 def _logged(groups: list[logs.Group], name: str, title: str) -> Iterator[Section]:
-    """Learning curves, states and gates, as far as there are any.
+    """The sections of learning curves and of states and gates, if anything was logged.
 
     Args:
-        groups: of `logs`.
-        name, title: what the sections' begin with.
+        groups: from `logs`.
+        name, title: the beginning of the sections' names and titles.
     """
-    if curves := list(learning.figures(groups)):
+    if curves := list(learning_curves.figures(groups)):
         yield Section(f"{name}learning", f"{title}Learning curves", figures=curves)
     if observed := [(group, values) for group in groups if len(values := gates.statistics(group))]:
         yield Section(
@@ -87,19 +98,21 @@ def _logged(groups: list[logs.Group], name: str, title: str) -> Iterator[Section
 
 
 def _ranked(results: pd.DataFrame) -> Section:
-    figures = [figure for metric in improvement.METRICS for figure in ranking.figures(ranks(results, metric), metric)]
-    return Section("ranks", "Ranks over data sets", [] if figures else [ranking.why_none(results)], figures)
+    found = {score: ranks(results, score) for score in improvement.DRAWN_SCORES}
+    figures = [figure for score in found for figure in critical_difference.figures(found[score], score)]
+    why_none = [] if figures else [critical_difference.why_none(results)]
+    return Section("ranks", "Ranks over data sets", why_none, figures)
 
 
-def _of_the_market(runs: Path, results: pd.DataFrame) -> Iterator[Section]:
+def _market_sections(runs: Path, results: pd.DataFrame) -> Iterator[Section]:
     relative = persistence.figure(results, read_table(runs, "features", "baselines"))
     yield Section("persistence", "Bitcoin: beside persistence", figures=[relative])
-    importance = bitcoin.importance(runs)
+    means = importance.mean_importance(runs)
     yield Section(
         "weights",
         "Bitcoin: weights of the features",
-        figures=[bitcoin.weights(importance)],
-        tables=[bitcoin.weights_table(importance)],
+        figures=[importance.figure(means)],
+        tables=[importance.table(means)],
     )
-    yield Section("figure7", "Bitcoin: forecasts", [bitcoin.MEDIAN], pictures=list(bitcoin.pictures(results)))
+    yield Section("figure7", "Bitcoin: forecasts", [MEDIAN_RUN], pictures=list(pictures(results)))
     yield from _logged(list(logs.read_market(results)), "market-", "Bitcoin: ")

@@ -1,64 +1,66 @@
-"""The papers' tables as facts: whole, consistent where the paper is, and said to be contradictory where it is not."""
+"""The papers' tables as facts: complete, as consistent as the paper, and with a note where it contradicts itself."""
 
 import pandas as pd
 import pytest
 from conftest import PROJECT
 
-from analysis import published
-from analysis.compare import SCORES, averages, improvements
-from analysis.market import SCORES as MARKET_SCORES
+from analysis.published import bitcoin_paper, cell_paper
+from analysis.published.bitcoin_paper import PRINTED_ERRORS
+from analysis.published.cell_paper import PRINTED_SCORES
+from analysis.statistics.averages import averages
+from analysis.statistics.improvements import improvements
 from cells.alterations import CURRENT, HIDDEN
 from datamodules.texts.corpus_size import published_sizes
 
-SETS = ["hasoc", "robo", "mlma", "ag", "crowd", "hate", "semeval"]  # of Tables 3-9
-COMPARED = ["mlma", "hasoc", "ag", "robo", "crowd", "hate"]  # of Tables 12-15
+SETS = ["hasoc", "robo", "mlma", "ag", "crowd", "hate", "semeval"]
+"""The data sets of Tables 3-9, in their order."""
 
 
 def absolute(metric: str) -> pd.DataFrame:
-    """Table 12 or 15: (model, cell) x data."""
-    rows = published.models().query("metric == @metric")
+    """Table 12 or 15: a row for each model and cell, a column for each data set."""
+    rows = cell_paper.model_scores().query("metric == @metric")
     return rows.pivot_table("score", ["model", "cell"], "data")
 
 
 def percent(metric: str, cell: str) -> pd.Series:
-    """Table 12 or 15 of LSTM-CS: by how many percent a cell is above the baseline, on each data set."""
+    """By how many percent a cell of LSTM-CS is above the baseline on each data set, by Table 12 or 15."""
     scores = absolute(metric).loc["bilstm"]
     return 100 * (scores.loc[cell] / scores.loc["baseline"] - 1)
 
 
 def printed(metric: str, cell: str) -> pd.Series:
-    """The same by Tables 3-9, where they have the cell."""
-    return published.improvements().query("cell == @cell").set_index("data")[metric]
+    """By how many percent it is above the baseline by Tables 3-9, where they have the cell."""
+    return cell_paper.improvements().query("cell == @cell").set_index("data")[metric]
 
 
 def baselines() -> pd.DataFrame:
-    return published.improvements().query("cell == 'baseline'").set_index("data")
+    return cell_paper.improvements().query("cell == 'baseline'").set_index("data")
 
 
-# Table 1, in the paper's notation: an independent transcription
+# Table 1 in the paper's notation, transcribed independently of the code
 
 
 def test_table_1_is_what_the_cells_compute() -> None:
-    equations = pd.read_csv(published.FOLDER / "table01.csv").set_index("cell")["equation"]
+    equations = pd.read_csv(cell_paper.FOLDER / "table01.csv").set_index("cell")["equation"]
     right = equations.str.split(" = ").str[1]
     signs = {r"\circ": "*", r"\sigma_g": "sigmoid", r"\sigma_c": "tanh", "_t": ""}
     for sign, ours in signs.items():
         right = right.str.replace(sign, ours, regex=False)
     ours = {**CURRENT, **HIDDEN}
-    assert right.to_dict() == {cell: ours[cell] for cell in published.alterations()}
+    assert right.to_dict() == {cell: ours[cell] for cell in cell_paper.alterations()}
     assert equations.str[0].str.upper().tolist() == [cell[0] for cell in equations.index]
 
 
 def test_table_1_has_twelve_and_five_alterations() -> None:
-    assert published.alterations("C") == [f"C{number}" for number in range(1, 13)]
-    assert published.alterations() == [*published.alterations("C"), *(f"H{number}" for number in range(1, 6))]
+    assert cell_paper.alterations("C") == [f"C{number}" for number in range(1, 13)]
+    assert cell_paper.alterations() == [*cell_paper.alterations("C"), *(f"H{number}" for number in range(1, 6))]
 
 
 # Shapes
 
 
 def test_tables_3_to_9_have_a_baseline_and_the_best_three_of_each_state() -> None:
-    table = published.improvements()
+    table = cell_paper.improvements()
     assert dict(zip(table["table"], table["data"], strict=True)) == dict(zip(range(3, 10), SETS, strict=True))
     for _, rows in table.groupby("table"):
         assert rows["cell"].iloc[0] == "baseline"
@@ -68,26 +70,26 @@ def test_tables_3_to_9_have_a_baseline_and_the_best_three_of_each_state() -> Non
 
 
 def test_tables_10_and_11_have_every_alteration_once() -> None:
-    table = published.averages()
-    assert table.query("table == 10")["cell"].tolist() == published.alterations("C")
-    assert table.query("table == 11")["cell"].tolist() == published.alterations("H")
+    table = cell_paper.average_improvements()
+    assert table.query("table == 10")["cell"].tolist() == cell_paper.alterations("C")
+    assert table.query("table == 11")["cell"].tolist() == cell_paper.alterations("H")
     assert not table.isna().any(axis=None)
 
 
 def test_tables_12_and_15_have_seven_rows_of_six_data_sets() -> None:
-    table = published.models()
+    table = cell_paper.model_scores()
     assert table.groupby(["table", "metric"]).size().to_dict() == {(12, "accuracy"): 42, (15, "macro_f1"): 42}
-    assert table["data"].unique().tolist() == COMPARED
+    assert table["data"].unique().tolist() == list(cell_paper.COMPARED_SETS)
     assert table["score"].between(0, 100).all()
 
 
 def test_tables_13_and_14_have_three_models() -> None:
-    assert published.seconds().groupby("model", sort=False).size().to_dict() == {
+    assert cell_paper.seconds_per_fold().groupby("model", sort=False).size().to_dict() == {
         "bilstm": 6,
         "transformer": 6,
         "bert": 6,
     }
-    assert published.parameters().set_index("model")["parameters"].to_dict() == {
+    assert cell_paper.parameters().set_index("model")["parameters"].to_dict() == {
         "bilstm": 940_596,
         "transformer": 1_194_987,
         "bert": 109_881_611,
@@ -95,13 +97,13 @@ def test_tables_13_and_14_have_three_models() -> None:
 
 
 def test_the_data_sets_are_those_of_table_2() -> None:
-    assert all(published_sizes(name) for name in SETS)
+    assert [name for name in SETS if not published_sizes(name)] == []
 
 
 # Where the paper is consistent
 
 
-def test_the_captions_are_out_of_place_but_the_baselines_say_whose_table_it_is() -> None:
+def test_the_baselines_of_tables_3_to_9_are_those_of_tables_12_and_15() -> None:
     for metric in ("accuracy", "macro_f1"):
         base = absolute(metric).loc["bilstm"].loc["baseline"]
         assert baselines()[metric].drop("semeval").to_dict() == base.to_dict()
@@ -126,23 +128,23 @@ def test_the_top_modifications_of_tables_12_and_15_are_c1_and_h2(metric: str, ce
 def test_table_10s_c1_leaves_semeval_a_place_below_its_best_three(metric: str) -> None:
     five = printed(metric, "C1").combine_first(percent(metric, "C1")).drop("robo")
     assert sorted(five.index) == ["ag", "crowd", "hasoc", "hate", "mlma"]
-    mean = published.averages().set_index("cell").loc["C1", metric]
+    mean = cell_paper.average_improvements().set_index("cell").loc["C1", metric]
     semeval = 6 * mean - five.sum()  # the paper does not print it
-    best = published.improvements().query("data == 'semeval' and cell != 'baseline'")[metric].max()
+    best = cell_paper.improvements().query("data == 'semeval' and cell != 'baseline'")[metric].max()
     assert -0.2 < semeval < best
 
 
 def runs_that_scored_as_tables_12_and_15() -> pd.DataFrame:
-    """One run of LSTM-CS for each number, as `analysis.design.study` reads runs."""
-    rows = published.models().query("model == 'bilstm'")
+    """One run of LSTM-CS for each number, as `text_results.read` reads runs."""
+    rows = cell_paper.model_scores().query("model == 'bilstm'")
     wide = rows.pivot_table("score", ["model", "cell", "data"], "metric").div(100).reset_index()
     return wide.assign(settings=wide["data"], recipe="", n_folds=10, split_seed=0, seed=0, fold=0)
 
 
-def test_the_program_makes_tables_3_to_8_and_11_of_tables_12_and_15() -> None:
+def test_tables_3_to_8_and_11_are_computed_from_tables_12_and_15() -> None:
     ours = improvements(runs_that_scored_as_tables_12_and_15())
     wide = ours.pivot_table("improvement", ["data", "cell"], "metric")
-    theirs = published.improvements().set_index(["data", "cell"])[["accuracy", "macro_f1"]]
+    theirs = cell_paper.improvements().set_index(["data", "cell"])[["accuracy", "macro_f1"]]
     both = theirs.index.intersection(wide.index)
     assert len(both) == 6  # C1 of HASOC, MLMA and AG; H2 of HASOC, ROBO and CROWD
     for metric in ("accuracy", "macro_f1"):
@@ -154,7 +156,7 @@ def test_the_program_makes_tables_3_to_8_and_11_of_tables_12_and_15() -> None:
     row = ours[ours["cell"] == "H2"].iloc[[0]]
     more = [row.assign(data="semeval", metric=metric, improvement=semeval[metric]) for metric in semeval.index]
     averaged = averages(pd.concat([ours, *more]), ("robo",)).query("cell == 'H2'").set_index("metric")
-    table_11 = published.averages().set_index("cell").loc["H2"]
+    table_11 = cell_paper.average_improvements().set_index("cell").loc["H2"]
     assert averaged["sets"].tolist() == [6, 6]
     for metric in ("accuracy", "macro_f1"):
         rounding = 0.005 + (100 * 0.001 / baselines()[metric].drop("robo")).mean()  # Table 11 has two digits
@@ -162,20 +164,23 @@ def test_the_program_makes_tables_3_to_8_and_11_of_tables_12_and_15() -> None:
 
 
 def test_table_16_repeats_rows_of_tables_10_and_11() -> None:
-    means = published.averages().set_index("cell")
-    assert published.best()[SCORES].to_numpy().tolist() == means.loc[["C1", "H2"], SCORES].to_numpy().tolist()
+    means = cell_paper.average_improvements().set_index("cell")
+    assert (
+        cell_paper.best_averages()[PRINTED_SCORES].to_numpy().tolist()
+        == means.loc[["C1", "H2"], PRINTED_SCORES].to_numpy().tolist()
+    )
 
 
-def test_what_the_text_calls_best_and_worst_is() -> None:
-    means = published.averages().set_index("cell")
+def test_the_alterations_that_the_text_calls_best_and_worst() -> None:
+    means = cell_paper.average_improvements().set_index("cell")
     f1 = means[["macro_f1", "micro_f1", "weighted_f1"]].mean(axis=1)
-    assert f1[published.alterations("C")].idxmax() == "C1"
+    assert f1[cell_paper.alterations("C")].idxmax() == "C1"
     assert f1["C1"] == pytest.approx(0.5, abs=0.05)
-    assert f1[published.alterations("C")].idxmin() == "C9"
+    assert f1[cell_paper.alterations("C")].idxmin() == "C9"
     assert f1["C9"] == pytest.approx(0.1, abs=0.05)
-    assert f1[published.alterations("H")].idxmax() == "H2"
+    assert f1[cell_paper.alterations("H")].idxmax() == "H2"
     assert f1["H2"] == pytest.approx(0.29, abs=0.005)
-    assert (means.loc["H1", SCORES] < 0).all()
+    assert (means.loc["H1", PRINTED_SCORES] < 0).all()
 
 
 def test_bert_is_ahead_in_four_of_six_data_sets_of_table_12() -> None:
@@ -185,27 +190,31 @@ def test_bert_is_ahead_in_four_of_six_data_sets_of_table_12() -> None:
     assert ahead[ahead].index.tolist() == ["ag", "hasoc", "hate", "mlma"]
 
 
-# Where it is not, as the tables say
+# Where it contradicts itself, and a note says so
 
 
 def says(table: int, *words: str) -> bool:
-    found = (note for note in published.notes(table) if all(word in note for word in words))
+    found = (note for note in cell_paper.notes(table) if all(word in note for word in words))
     return any(word in note for note in found for word in ("contradicts itself", "is the ratio of"))
 
 
 def test_robo_in_tables_4_and_15() -> None:
     macro = absolute("macro_f1").loc["bilstm"]["robo"]
     assert macro["C1"] < macro["baseline"]
-    improved = published.improvements().query("data == 'robo' and cell != 'baseline'").set_index("cell")
+    improved = cell_paper.improvements().query("data == 'robo' and cell != 'baseline'").set_index("cell")
     assert improved["macro_f1"].min() == pytest.approx(36.926)
     assert improved.loc[improved["accuracy"] < 0].index.tolist() == ["C2", "H2"]
-    assert "C1" in set(published.improvements().query("data == 'hasoc'")["cell"])
+    assert "C1" in set(cell_paper.improvements().query("data == 'hasoc'")["cell"])
     assert says(4, "ROBO", "Table 15", "1.562 to 1.534", "C-2 and H-2")
     assert says(15, "ROBO", "Table 4", "1.562 to 1.534", "37 % to 96 %")
 
 
 def test_how_many_hidden_alterations_improve_f1() -> None:
-    f1 = published.averages().query("table == 11").set_index("cell")[["macro_f1", "micro_f1", "weighted_f1"]]
+    f1 = (
+        cell_paper.average_improvements()
+        .query("table == 11")
+        .set_index("cell")[["macro_f1", "micro_f1", "weighted_f1"]]
+    )
     assert f1.index[(f1 > 0).all(axis=1)].tolist() == ["H2", "H3", "H5"]
     assert f1.index[(f1 <= 0).all(axis=1)].tolist() == ["H1"]
     assert says(11, "H-2, H-3 and H-5 improve all", "only H-1 none")
@@ -218,7 +227,7 @@ def test_simple_beside_lstm_cs() -> None:
 
 
 def test_bert_beside_lstm_cs() -> None:
-    """Section 6 has 0.93 and 16.43 %: no ratio of Tables 12 and 15 gives them."""
+    """Section 6 has 0.93 and 16.43 %, which no ratio of Tables 12 and 15 gives."""
     accuracy, macro = absolute("accuracy"), absolute("macro_f1")
     bert, c1 = ("bert", "baseline"), ("bilstm", "C1")
     assert (100 * (accuracy.loc[bert] / accuracy.loc[c1] - 1)).mean() == pytest.approx(1.25, abs=0.005)
@@ -234,16 +243,16 @@ def test_bert_beside_lstm_cs() -> None:
 
 
 def test_berts_training_time_is_a_ratio_of_means() -> None:
-    seconds = published.parameters().set_index("model")["seconds"]
+    seconds = cell_paper.parameters().set_index("model")["seconds"]
     assert 100 * (seconds["bert"] / seconds["bilstm"] - 1) == pytest.approx(10_000, rel=0.05)
-    each = published.seconds().pivot_table("seconds", "data", "model", "first").drop("robo").astype(float)
+    each = cell_paper.seconds_per_fold().pivot_table("seconds", "data", "model", "first").drop("robo").astype(float)
     assert (100 * (each["bert"] / each["bilstm"] - 1)).mean() == pytest.approx(7560, abs=5)
     assert says(14, "10,000 %", "7,560 %")
 
 
 def test_table_14s_seconds_are_table_13s_means_not_crowds() -> None:
-    seconds = published.seconds().pivot_table("seconds", "data", "model", "first")
-    told = published.parameters().set_index("model")["seconds"]
+    seconds = cell_paper.seconds_per_fold().pivot_table("seconds", "data", "model", "first")
+    told = cell_paper.parameters().set_index("model")["seconds"]
     for model in ("transformer", "bert"):
         assert seconds[model].astype(float).mean() == pytest.approx(told[model], abs=0.05)
     assert seconds.loc["robo", "bilstm"] == "<1"
@@ -252,17 +261,17 @@ def test_table_14s_seconds_are_table_13s_means_not_crowds() -> None:
     assert says(14, "54, 224 and 5410 s", "without ROBO")
 
 
-def test_runs_on_robo_are_runs_on_a_stand_in() -> None:
-    assert "stand-in" in published.notes(None, ["hate", "robo"])[0]
-    assert published.notes(None, ["hate"]) == []
+def test_runs_on_robo_have_a_note_about_the_stand_in() -> None:
+    assert "stand-in" in cell_paper.notes(None, ["hate", "robo"])[0]
+    assert cell_paper.notes(None, ["hate"]) == []
 
 
 # The Bitcoin paper
 
 
-def test_three_tables_of_64_numbers_each_without_a_gap() -> None:
-    table = published.bitcoin()
-    assert (table.groupby(["table", "window"])[MARKET_SCORES].count().sum(axis=1) == 64).all()
+def test_each_bitcoin_table_has_64_numbers() -> None:
+    table = bitcoin_paper.errors()
+    assert (table.groupby(["table", "window"])[PRINTED_ERRORS].count().sum(axis=1) == 64).all()
     assert dict(zip(table["table"], table["window"], strict=True)) == {1: 7, 2: 30, 3: 90}
     assert not table.duplicated(["window", "features", "model"]).any()
     assert not table.isna().any(axis=None)
@@ -272,7 +281,7 @@ def test_three_tables_of_64_numbers_each_without_a_gap() -> None:
 
 
 def test_no_mean_absolute_error_is_above_its_root_mean_square_error() -> None:
-    table = published.bitcoin()
+    table = bitcoin_paper.errors()
     assert (table["train_mae"] <= table["train_rmse"]).all()
     assert (table["val_mae"] <= table["val_rmse"]).all()
 
@@ -288,11 +297,11 @@ def test_no_mean_absolute_error_is_above_its_root_mean_square_error() -> None:
         (90, "btc_sent_sp500", "lstm", [0.11, 0.09, 0.18, 0.12]),
     ],
 )
-def test_numbers_stand_where_the_paper_has_them(window: int, features: str, model: str, numbers: list[float]) -> None:
-    table = published.bitcoin().set_index(["window", "features", "model"])
-    assert table.loc[(window, features, model), MARKET_SCORES].tolist() == numbers
+def test_some_numbers_of_the_bitcoin_tables(window: int, features: str, model: str, numbers: list[float]) -> None:
+    table = bitcoin_paper.errors().set_index(["window", "features", "model"])
+    assert table.loc[(window, features, model), PRINTED_ERRORS].tolist() == numbers
 
 
-def test_the_best_of_all_is_what_the_paper_calls_so() -> None:
-    best = published.bitcoin().nsmallest(2, "val_rmse")
+def test_the_best_forecast_is_the_one_that_the_paper_calls_best() -> None:
+    best = bitcoin_paper.errors().nsmallest(2, "val_rmse")
     assert best[["features", "window", "val_rmse", "val_mae"]].to_numpy().tolist() == [["btc", 90, 0.11, 0.08]] * 2

@@ -5,11 +5,11 @@ import math
 
 import pandas as pd
 import pytest
-from scikit_posthocs import posthoc_nemenyi_friedman
 from scipy import stats
 from study_runs import results
 
-from analysis.ranks import critical_difference, friedman, ranks
+from analysis.statistics import ranks as ranks_module
+from analysis.statistics.ranks import critical_difference, friedman, ranks
 
 DEMSAR = """
 0.763 0.768 0.771 0.798
@@ -54,7 +54,7 @@ def test_critical_values_are_those_of_demsars_table_5(treatments: int, q: float)
     assert critical_difference(treatments, 7) == pytest.approx(expected, rel=5e-4)
 
 
-def test_bars_join_what_is_not_told_apart() -> None:
+def test_bars_join_exactly_the_cells_whose_ranks_differ_by_less_than_the_critical_difference() -> None:
     steps = pd.DataFrame([[5.0, 4, 3, 2, 1]] * 6, columns=list("abcde"))  # difference 2.49: three neighbours
     found = friedman(steps)
     assert found.alike == [["a", "b", "c"], ["b", "c", "d"], ["c", "d", "e"]]
@@ -69,15 +69,15 @@ def test_equal_scores_rank_alike() -> None:
     assert set(found.average) == {2}
 
 
-def test_bars_are_those_of_the_librarys_test() -> None:
-    """Ranks that differ by the critical difference and no more: scikit-posthocs decides, not our formula."""
+def test_the_two_groups_that_demsar_finds_at_10_percent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Section 3.2.2: CD = 2.291 sqrt(4 * 5 / (6 * 14)) = 1.12; C4.5 is worse than +m+cf and +m, but not than +cf."""
+    monkeypatch.setattr(ranks_module, "ALPHA", 0.10)
     found = friedman(demsar())
-    p = posthoc_nemenyi_friedman(demsar().to_numpy())
-    assert (p.to_numpy() >= 0.05).all()
-    assert found.alike == [list(found.average.index)]
+    assert found.critical_difference == pytest.approx(1.12, abs=0.005)
+    assert found.alike == [["C4.5+m+cf", "C4.5+m", "C4.5+cf"], ["C4.5+cf", "C4.5"]]
 
 
-def test_ranks_are_of_the_cells_that_all_data_sets_have() -> None:
+def test_only_cells_that_were_run_on_all_data_sets_are_ranked() -> None:
     scores = {"baseline": [0.1, 0.3], "C1": [0.5, 0.6], "C2": [0.3, 0.5]}
     runs = [results(scores, data=data, settings=data) for data in ("hate", "mlma")]
     runs.append(results({"baseline": [0.9], "C2": [0.1], "C1": [0.5], "C4": [0.2]}, data="ag", settings="ag"))

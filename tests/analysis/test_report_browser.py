@@ -13,8 +13,8 @@ from analysis.report import write
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser: pip install -e .[dev]")
 
-WIDE, PHONE, PAPER = 1280, 390, 718  # A4 within a browser's margins
-
+WIDE, PHONE, PAPER = 1280, 390, 718
+"""Widths in pixels; the last is A4 within a browser's margins."""
 
 BROKEN_WORDS = """
 return [...document.querySelectorAll('td:not(.words), th')].flatMap(field => {
@@ -30,7 +30,7 @@ return [...document.querySelectorAll('td:not(.words), th')].flatMap(field => {
   return broken;
 });
 """
-"""Words and numbers of tables that stand on two lines."""
+"""A script that returns the words and numbers in tables that are broken over two lines."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A page with all there can be: two text data sets, curves, states, the market."""
+    """The address of a page with every kind of section: two text data sets, curves, states, the market."""
     folder = tmp_path_factory.mktemp("browser")
     runs = folder / "runs"
     write_study(runs, ["hate", "robo"], ("baseline", "C1", "C2", "C10", "H2"), 2, 2, {"C1": 0.1})
@@ -107,7 +107,7 @@ def test_the_console_is_silent_and_nothing_is_fetched(browser: Any, address: str
     assert {url.split(":")[0] for url in fetched} <= {"file", "data"}
 
 
-def test_a_click_sorts_by_our_number_and_another_one_turns_it_round(page: Any) -> None:
+def test_a_click_sorts_by_our_number_and_another_one_reverses_the_order(page: Any) -> None:
     table = table_of(page, "Table 8: hate")
     cells, scores = column(page, table, 0), column(page, table, 3)
     texts = dict(zip(cells, (score.split(" / ")[1] for score in scores), strict=True))
@@ -124,7 +124,7 @@ def test_a_click_sorts_by_our_number_and_another_one_turns_it_round(page: Any) -
     assert [cell for cell in column(page, table, 0) if cell in ours] == ["baseline", "C1", "C2", "C10", "H2"]
 
 
-def test_the_keyboard_sorts_and_what_is_not_there_comes_last(page: Any) -> None:
+def test_the_keyboard_sorts_and_missing_numbers_come_last(page: Any) -> None:
     table = table_of(page, "The cell paper's claims")
     button = heading(page, table, 2).find_element("css selector", "button")
     for _ in range(2):
@@ -138,7 +138,7 @@ def test_the_keyboard_sorts_and_what_is_not_there_comes_last(page: Any) -> None:
 
 
 @pytest.mark.parametrize("width", [WIDE, PHONE])
-def test_the_page_is_as_wide_as_the_screen_and_wide_tables_scroll(browser: Any, address: str, width: int) -> None:
+def test_the_page_fits_the_screen_and_wide_tables_scroll(browser: Any, address: str, width: int) -> None:
     page = opened(browser, address, width)
     table_of(page, "The cell paper's claims")  # opens all tables
     assert page.execute_script("return document.documentElement.scrollWidth <= innerWidth")
@@ -148,7 +148,7 @@ def test_the_page_is_as_wide_as_the_screen_and_wide_tables_scroll(browser: Any, 
     assert wider > 0 or width == WIDE
 
 
-def test_every_picture_has_words_and_every_table_a_caption(page: Any) -> None:
+def test_every_picture_has_a_description_and_every_table_a_caption(page: Any) -> None:
     unnamed = page.execute_script(
         "return [...document.querySelectorAll('svg:not([aria-hidden])')].filter("
         "svg => !(svg.getAttribute('aria-label') && svg.querySelector('title').textContent)).length"
@@ -193,7 +193,7 @@ def test_on_paper_all_tables_are_open_and_fit_and_the_navigation_is_gone(browser
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
-def test_on_a_phone_the_verdict_is_seen_and_a_wide_diagram_says_that_it_scrolls(browser: Any, address: str) -> None:
+def test_on_a_phone_the_verdict_is_visible_and_a_wide_diagram_says_that_it_scrolls(browser: Any, address: str) -> None:
     page = opened(browser, address, PHONE)
     table = table_of(page, "The cell paper's claims")
     assert heading(page, table, 1).rect["x"] < PHONE

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import table
+from analysis.tables import table
 
 
 def test_markdown_csv_and_latex(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_markdown_csv_and_latex(tmp_path: Path) -> None:
     assert latex.count(r"\begin{") == latex.count(r"\end{") == 2
 
 
-def test_files_of_tables_that_are_no_more_are_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_only_files_of_tables_that_no_longer_exist_are_removed(tmp_path: Path) -> None:
     rows = pd.DataFrame({"cell": ["C1"]})
     one, other = (table.Table(name, f"Title of {name}", rows, rows) for name in ("one", "other"))
     table.write([one, other], tmp_path)

@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from interrupting import interrupted, interrupted_here
 from omegaconf import DictConfig, OmegaConf
 
-from analysis import published
+from analysis.published import cell_paper
 from cells.errors import UserError
 from conf.configuration import CONF, composed
 from training.run.fit import fit
@@ -84,7 +84,7 @@ def test_an_experiment_has_the_papers_runs(experiment: str, fits: int) -> None:
 def test_tables_3_to_9_have_every_cell_of_table_1() -> None:
     for experiment in (name for name in EXPERIMENTS if name.startswith("table0")):
         cells = {run["cell"].removeprefix("cell=") for run in runs_of(experiment)}
-        assert cells == {"baseline", *published.alterations()}
+        assert cells == {"baseline", *cell_paper.alterations()}
 
 
 def test_values_on_the_command_line_narrow_an_experiment() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT
 
-from analysis.results import ResultsError
 from analysis.status import follow, status
+from cells.errors import UserError
 from training.run.leases import Lease
 from training.studies import progress
 
@@ -66,7 +66,7 @@ def test_watching_ends_with_the_study(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_no_study_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="holds no study; give the runs_dir"):
+    with pytest.raises(UserError, match="holds no study; give the runs_dir"):
         status(tmp_path)
 
 

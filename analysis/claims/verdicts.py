@@ -1,0 +1,166 @@
+"""A verdict on each of the cell paper's claims, from the runs at hand, by the rules in `rules`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.claims.claims import (
+    CLAIMS,
+    COUNTING_CLAIMS,
+    EVERY,
+    MEAN_CURRENT,
+    Claim,
+    CountingClaim,
+    claims_of_tables,
+)
+from analysis.claims.rules import NOT_DECIDABLE, NOT_REPRODUCED, REPRODUCED, verdict_on_bound, verdict_on_number
+from analysis.published.cell_paper import LSTM_CS, SIMPLE, alterations
+from analysis.statistics.averages import averages, relative_to_mean_baseline
+from analysis.statistics.improvements import improvements, model_improvements, with_mean_cell
+from analysis.statistics.power import Effect, runs_needed
+from analysis.statistics.significance import ALPHA
+
+
+def verdicts(results: pd.DataFrame) -> pd.DataFrame:
+    """A row for each claim and each recipe of LSTM-CS, then one for each macro-F1 in Tables 3-9 whose data set was run.
+
+    Where the other model of a claim was run with several recipes, the claim has a row for each.
+
+    Args:
+        results: from `text_results.read`.
+
+    Returns:
+        Columns recipe, where, claim; of: the other model's recipe, else empty; sets and data: on how many data sets,
+        and on which; n: pairs of runs, the fewest on any of them; claimed, improvement, low, high in percent;
+        alteration: for a claim about all of them the one that decides, else empty; verdict; needed: the pairs on each
+        data set that would decide, NaN if no number would or the verdict is out; because: why it is not decidable.
+    """
+    rows = []
+    improved = improvements(results)
+    simple = improved[improved["model"] == SIMPLE]
+    simple = simple.assign(of=simple["recipe"])
+    of_lstm_cs = results.loc[results["model"] == LSTM_CS, "recipe"].unique().tolist()
+    for recipe in of_lstm_cs or [""]:  # a claim is judged, however little was run
+        runs = results[(results["model"] == LSTM_CS) & (results["recipe"] == recipe)]
+        own = improved[(improved["model"] == LSTM_CS) & (improved["recipe"] == recipe)].assign(of="")
+        mean = improvements(with_mean_cell(runs, alterations("C"), MEAN_CURRENT)).assign(of="")
+        parts = (own, mean, model_improvements(results, recipe), simple)
+        every = pd.concat([part for part in parts if len(part)] or [own])
+        found = [row for claim in CLAIMS for row in judge(claim, every)]
+        found += [row for claim in COUNTING_CLAIMS for row in judge_count(claim, every)]
+        found += [row for claim in claims_of_tables(set(own["data"])) for row in judge(claim, every)]
+        rows += [{"recipe": recipe, **row} for row in found]
+    return pd.DataFrame(rows)
+
+
+def judge(claim: Claim, improved: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows of one claim, without the recipe of LSTM-CS; one, or one for each recipe of the other model.
+
+    Args:
+        claim: the claim to judge.
+        improved: rows of `improvements` for one recipe of LSTM-CS, and for other models, each with the column `of`.
+    """
+    about = improved[(improved["metric"] == claim.metric) & (improved["model"] == claim.model)]
+    cells = alterations() if claim.subject == EVERY else [claim.subject]
+    about = about[about["data"].isin(claim.sets) & about["cell"].isin(cells)].dropna(subset="improvement")
+    row = {"where": claim.where, "claim": claim.text, "claimed": claim.number}
+    if about.empty:
+        model = "" if claim.model == LSTM_CS else f" with {claim.model}"
+        return [{**row, "of": "", **_nothing(f"no pairs of runs of {claim.subject}{model}")}]
+    return [{**row, "of": of, **_judged(claim, rows)} for of, rows in about.groupby("of", sort=False)]
+
+
+def _judged(claim: Claim, rows: pd.DataFrame) -> dict[str, object]:
+    scaled = relative_to_mean_baseline(rows) if claim.of_mean_scores else rows
+    means = averages(scaled)
+    chosen = _decisive(claim, means) if claim.subject == EVERY else means.iloc[0]
+    scaled = scaled[scaled["cell"] == chosen["cell"]]
+    mean, low, high = (float(chosen[key]) for key in ("improvement", "low", "high"))
+    effect = Effect(mean, low, high, scaled["sd"].tolist(), scaled["ratio"].tolist())
+    row = {key: chosen[key] for key in ("sets", "data", "improvement", "low", "high")} | {"n": int(scaled["n"].min())}
+    row["alteration"] = chosen["cell"] if claim.subject == EVERY else ""
+    decided = _decided(claim, effect)
+    lacking = len(alterations()) - int((means["sets"] == len(claim.sets)).sum())
+    if claim.subject == EVERY and decided["verdict"] == REPRODUCED and lacking:
+        because = f"{lacking} of the paper's alterations missing"
+        decided = {"verdict": NOT_DECIDABLE, "needed": np.nan, "because": because}
+    return row | decided
+
+
+def _decisive(claim: Claim, means: pd.DataFrame) -> pd.Series:
+    """The alteration that refutes "none reaches the bound" most clearly; if none does, the one nearest to it.
+
+    An alteration that was run on fewer data sets than others does not count.
+    """
+    means = means[means["sets"] == means["sets"].max()]
+    against = means[means["low"] >= claim.number]
+    if len(against):
+        return against.iloc[int(against["low"].argmax())]
+    return means.iloc[int(means["high"].fillna(means["improvement"]).argmax())]
+
+
+def _decided(claim: Claim, effect: Effect) -> dict[str, object]:
+    """Columns verdict, needed and because."""
+    row: dict[str, object] = {"verdict": NOT_DECIDABLE, "needed": np.nan}
+    number = claim.number
+    if claim.bound == "above":  # the same as below, with the other sign
+        number, effect = -number, effect._replace(mean=-effect.mean, low=-effect.high, high=-effect.low)
+    missing = len(claim.sets) - len(effect.sd)
+    verdict = (verdict_on_bound if claim.bound else verdict_on_number)(effect, number)
+    if not missing and verdict != NOT_DECIDABLE:
+        return {**row, "verdict": verdict, "because": ""}
+    first = f"{missing} of {len(claim.sets)} data sets missing; " if missing else ""
+    if not np.isfinite(effect.sd).all():
+        return {**row, "because": f"{first}one pair of runs has no interval"}
+    whole = effect._replace(sd=_filled(effect.sd, missing), ratio=_filled(effect.ratio, missing))
+    needed = runs_needed(whole, effect.mean - number if claim.bound else number)
+    if needed is None:
+        return {**row, "because": f"{first}no number of runs on these folds decides"}
+    return {**row, "needed": needed, "because": f"{first}{needed} pairs of runs on each would decide"}
+
+
+def _filled(values: Sequence[float], missing: int) -> list[float]:
+    """The values, and for each missing data set the root mean square of them."""
+    return [*values, *[float(np.sqrt(np.mean(np.square(values))))] * missing]
+
+
+def judge_count(claim: CountingClaim, improved: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows of one claim about a number of data sets, with the columns of `judge`.
+
+    A data set counts as improved if some subject is better in all metrics with p below 5 % after Holm's correction, and
+    as not improved if no subject's interval reaches above 0 in all of them. Reproduced: enough are improved. Not
+    reproduced: so many are not that the rest cannot be enough. Not decidable otherwise.
+
+    Args:
+        claim: the claim to judge.
+        improved: as in `judge`.
+    """
+    about = improved[improved["metric"].isin(claim.metrics) & (improved["model"] == LSTM_CS)]
+    about = about[about["cell"].isin(claim.subjects) & about["data"].isin(claim.sets)]
+    row = {"where": claim.where, "claim": claim.text, "claimed": np.nan}
+    if about.empty:
+        return [{**row, "of": "", **_nothing(f"no pairs of runs of {', '.join(claim.subjects)}")}]
+    return [{**row, "of": of, **_counted(claim, rows)} for of, rows in about.groupby("of", sort=False)]
+
+
+def _counted(claim: CountingClaim, rows: pd.DataFrame) -> dict[str, object]:
+    wide = rows.set_index(["data", "cell", "metric"])
+    above = (wide["low"] > 0) & (wide["p_holm"] < ALPHA)
+    sure = above.unstack("metric", fill_value=False).all(axis=1).groupby("data").any()
+    possible = (~(wide["high"] <= 0)).unstack("metric", fill_value=True).all(axis=1).groupby("data").any()
+    yes, no, every = int(sure.sum()), int((~possible).sum()), len(claim.sets)
+    names = list(dict.fromkeys(rows["data"]))
+    row = _nothing("") | {"sets": len(names), "data": ", ".join(names), "n": int(rows["n"].min())}
+    if yes >= claim.least:
+        return row | {"verdict": REPRODUCED}
+    if no > every - claim.least:
+        return row | {"verdict": NOT_REPRODUCED}
+    missing = f", {every - len(names)} not run" if len(names) < every else ""
+    return row | {"because": f"{yes} of {every} improved, {no} not, {len(names) - yes - no} open{missing}"}
+
+
+def _nothing(because: str) -> dict[str, object]:
+    """The columns of a claim about which no runs tell anything."""
+    nothing = dict.fromkeys(("improvement", "low", "high", "needed"), np.nan)
+    return {"sets": 0, "data": "", "n": 0, "alteration": "", **nothing, "verdict": NOT_DECIDABLE, "because": because}

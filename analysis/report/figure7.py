@@ -1,0 +1,43 @@
+"""Runs on the market: the Bitcoin paper's Figure 7, as the runs have drawn it."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+PICTURE = ["protocol", "window", "model"]
+"""The columns that the runs behind one picture share."""
+
+MOST_PICTURES = 8
+MEDIAN_RUN = (
+    "The Bitcoin paper's Figure 7 for each model and window: of its runs the median one by RMSE on the days that are "
+    f"scored, not the best. At most {MOST_PICTURES} are shown; every run's folder has its own."
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG inside the page: `source` is a data URI."""
+
+    title: str
+    source: str
+
+
+def pictures(results: pd.DataFrame) -> Iterator[Picture]:
+    """Figure 7 of the median run of each protocol, window and model.
+
+    Args:
+        results: of `scored`.
+    """
+    groups = list(results.groupby(PICTURE))
+    for (_, window, model), rows in groups[:MOST_PICTURES]:
+        median = rows.sort_values("rmse").iloc[(len(rows) - 1) // 2]
+        title = (
+            f"{model}, window {window}, {median['features']}, seed {median['seed']}, fold {median['fold']}: "
+            f"RMSE {median['rmse']:.4f} scaled, {median['relative_rmse']:.2f} times persistence's"
+        )
+        png = Path(str(median["folder"])) / "figure7.png"
+        if png.exists():
+            yield Picture(title, f"data:image/png;base64,{b64encode(png.read_bytes()).decode()}")

@@ -1,0 +1,1 @@
+"""By how much an alteration changes a score, and how sure that is."""

@@ -1,0 +1,140 @@
+"""The results of finished runs, and why other runs have none, as they are written in the runs' folders."""
+
+from collections import defaultdict
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cells.alterations import Alteration
+from cells.errors import UserError
+from training.run.folder import CONFIG, FAILED, MARK, RunFolder
+from training.run.record import settings_of
+
+METRICS = "metrics.csv"
+UNFINISHED = "unfinished"
+_REPEAT = "remove that run's folder and repeat its command"
+
+
+def read(runs: Path, label: str = "data") -> pd.DataFrame:
+    """Every row of the metrics.csv of the finished runs below `runs`: one row per fit and split, and its `folder`.
+
+    Args:
+        runs: a folder.
+        label: "data" for runs on texts, "features" for runs on the market.
+
+    Raises:
+        UserError: there is no such folder, or no such finished run in it.
+    """
+    # Thousands of files: those with the same header are parsed as one. None of their fields has a line break.
+    lines: dict[str, list[str]] = defaultdict(list)
+    folders = _finished(runs)
+    for number, folder in enumerate(folders):
+        header, *rows = _metrics(folder) or [""]
+        if label in header.split(","):
+            lines[header] += [f"{row},{number}" for row in rows]
+    texts = ["\n".join([f"{header},folder", *rows]) for header, rows in lines.items()]
+    tables = [pd.read_csv(StringIO(text), dtype={"settings": str}) for text in texts]  # 12345e67 is no number
+    if not tables:
+        raise UserError(f"{runs} holds no finished run with {label}=; python train.py {label}=NAME makes one.")
+    table = pd.concat(tables, ignore_index=True).sort_values("folder", kind="stable", ignore_index=True)
+    return table.assign(folder=[str(folders[number]) for number in table["folder"]])
+
+
+def kinds(runs: Path) -> set[str]:
+    """The labels that `read` takes for these runs: "data", "features", both, or none if no run has a result.
+
+    Raises:
+        UserError: there is no such folder, or no run in it.
+    """
+    columns = {column for folder in _finished(runs) for line in _metrics(folder)[:1] for column in line.split(",")}
+    found = columns & {"data", "features"}
+    if not found and without_result(runs).empty:
+        raise UserError(f"{runs} holds no finished run; python train.py makes one.")
+    return found
+
+
+def read_table(runs: Path, label: str, table: str) -> pd.DataFrame:
+    """Every row of another table of these runs, with the columns of metrics.csv that are the same for all its rows.
+
+    Raises:
+        UserError: one of the tables is missing or damaged.
+    """
+    tables = []
+    for folder, metrics in read(runs, label).groupby("folder", sort=False):
+        path = Path(str(folder)) / f"{table}.csv"
+        try:
+            rows = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} cannot be read ({type(error).__name__}): {_REPEAT}.") from error
+        same = [str(name) for name in metrics if name not in rows and metrics[name].nunique(dropna=False) == 1]
+        tables.append(rows.assign(**{name: metrics[name].iloc[0] for name in same}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def without_result(runs: Path) -> pd.DataFrame:
+    """Runs that were started and have no result: columns folder, kind, data, model, settings, cell, seed, fold, error.
+
+    `kind` is "data" or "features", and `data` the name of the data set or of the feature set. `settings` is the
+    fingerprint that metrics.csv would have. `error` is, for a failed run, the first line of its file `failed`; for an
+    interrupted or running one, "unfinished"; for one marked as finished, what is wrong with its metrics.csv.
+    """
+    started = {path.parent for path in runs.rglob(CONFIG)}
+    whole = {folder for folder in _finished(runs) if _metrics(folder)}
+    rows = [_started(folder) for folder in sorted(started - whole)]
+    return pd.DataFrame(rows, columns=["folder", "kind", "data", "model", "settings", "cell", "seed", "fold", "error"])
+
+
+def configuration(folder: Path) -> dict[str, Any]:
+    """The resolved configuration of a run.
+
+    Raises:
+        UserError: its config.yaml is missing or damaged.
+    """
+    return RunFolder.at(folder).identity
+
+
+def _finished(runs: Path) -> list[Path]:
+    """Folders with the mark of a finished run, with or without results in them."""
+    if not runs.is_dir():
+        raise UserError(f"{runs} is not a folder; give the one that train.py wrote to, usually runs.")
+    nameless = [mark.parent for mark in runs.rglob(MARK) if not mark.with_name(CONFIG).exists()]
+    if found := [folder for folder in nameless if (folder / METRICS).exists()]:
+        raise UserError(f"{found[0]} has results and no {CONFIG}, so what was run is not known: remove the folder.")
+    return RunFolder.finished_below(runs)
+
+
+def _metrics(folder: Path) -> list[str]:
+    """The header and the rows of metrics.csv; an empty list if it is missing or has no rows."""
+    try:
+        lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return lines if len(lines) > 1 else []
+
+
+def _started(folder: Path) -> dict[str, object]:
+    config = configuration(folder)
+    kind = "data" if "data" in config else "features"
+    return {
+        "folder": str(folder),
+        "kind": kind,
+        "data": config[kind]["name"],
+        "model": config["model"]["name"],
+        "settings": settings_of(config),
+        "cell": Alteration(**config["cell"]).name,
+        "seed": config["seed"],
+        "fold": config["fold"],
+        "error": _error(folder),
+    }
+
+
+def _error(folder: Path) -> str:
+    """Why a run has no result."""
+    if (folder / MARK).exists():
+        return f"finished, but its {METRICS} is missing or empty: {_REPEAT}"
+    if not (folder / FAILED).exists():
+        return UNFINISHED
+    lines = (folder / FAILED).read_text(encoding="utf-8", errors="replace").splitlines()
+    return lines[0] if lines else "failed"

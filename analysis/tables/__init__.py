@@ -1,0 +1,1 @@
+"""The tables of both papers beside our runs, as Markdown, CSV and LaTeX."""

@@ -1,0 +1,54 @@
+"""`python -m analysis summary`."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from study_runs import write_run
+
+from analysis.summary import summary
+from cells.errors import UserError
+
+
+def run(folder: Path, cell: str, seed: int, micro: float, **about: object) -> Path:
+    return write_run(folder, [0.9, 0.8, 0.3, micro, 0.5], cell, seed=seed, **about)
+
+
+def test_a_row_is_the_mean_over_the_test_rows_of_a_cell(tmp_path: Path) -> None:
+    run(tmp_path / "a", "baseline", 0, 0.5)
+    run(tmp_path / "b", "baseline", 1, 0.6)
+    run(tmp_path / "c", "C1", 0, 0.7)
+    run(tmp_path / "d", "C1", 1, 0.1, finished=False)
+    lines = summary(tmp_path).splitlines()
+    header, rows = lines[0].split(), [line.split() for line in lines[1:3]]
+    assert [(row[3], row[4], row[header.index("micro_f1")]) for row in rows] == [
+        ("baseline", "2", "55.0"),
+        ("C1", "1", "70.0"),
+    ]
+
+
+def test_runs_with_different_settings_are_not_averaged(tmp_path: Path) -> None:
+    run(tmp_path / "a", "C1", 0, 0.5)
+    run(tmp_path / "b", "C1", 1, 0.7, settings="b2", epochs=9)
+    rows = [line.split() for line in summary(tmp_path).splitlines()[1:]]
+    assert [row[4] for row in rows] == ["1", "1"]
+    assert rows[1][2] == "b2"
+
+
+def test_a_copied_run_is_refused(tmp_path: Path) -> None:
+    run(tmp_path / "a", "C1", 0, 0.5)
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    with pytest.raises(UserError, match="hold the same run"):
+        summary(tmp_path)
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_cells_without_a_result_are_named(tmp_path: Path, beside: bool) -> None:
+    if beside:
+        run(tmp_path / "a", "baseline", 0, 0.5)
+    for seed in (0, 1):
+        failed = run(tmp_path / f"c{seed}", "C4", seed, 0.5, finished=False)
+        (failed / "failed").write_text("the loss is nan\nTraceback\n")
+    last = summary(tmp_path).splitlines()[-1]
+    assert last.startswith("No result of 2 fits of hate bilstm ")
+    assert last.endswith(" C4: the loss is nan")

@@ -1,0 +1,234 @@
+"""Verdicts on the paper's claims, from made-up studies whose true effects are known."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from study_runs import write_run, write_study
+
+from analysis.claims.claims import CLAIMS, COUNTING_CLAIMS, EVERY, Claim, claims_of_tables
+from analysis.claims.rules import IN_SIGN, NOT_DECIDABLE, NOT_REPRODUCED, REPRODUCED
+from analysis.claims.verdicts import judge, judge_count, verdicts
+from analysis.published.cell_paper import ALL_SETS, AVERAGED_SETS, BERT, COMPARED_SETS, LSTM_CS, alterations
+from analysis.statistics.improvements import improvements
+from analysis.study import text_results
+
+CELLS = ("baseline", "C1", "C9", "H1", "H2")
+ALL_CELLS = ("baseline", *alterations())
+C1_BY_0643 = "C1 improves macro-F1 by 0.643 % on average"
+SIX_OF_SEVEN = "in six of seven data sets an alteration improves F1 and accuracy"
+FOUR_OF_SIX = "BERT is more accurate than C1 in four of six data sets"
+TIME = "no alteration takes 10 % more time per epoch"
+BERTS_ACCURACY = "BERT's accuracy is 0.93 % above LSTM-CS with C1's"
+BERTS_TIME = "BERT takes 10,000 % more training time"
+NONE_ON_HASOC = "no alteration improves HASOC's accuracy"
+
+
+def study(folder: Path, gains: dict[str, float], **options: object) -> Path:
+    """A study where each cell improves every score by its gain, with little noise."""
+    options = {"data": ALL_SETS, "cells": CELLS, "seeds": 3, "folds": 2, "noise": 0.0005, **options}
+    write_study(folder, gains=gains, **options)
+    return folder
+
+
+def by_claim(runs: Path) -> pd.DataFrame:
+    return verdicts(text_results.read(runs)).set_index("claim")
+
+
+def judged(runs: Path, text: str) -> dict[str, object]:
+    """The verdict on one claim about alterations of LSTM-CS: much quicker than all."""
+    improved = improvements(text_results.read(runs)).assign(of="")
+    claims = [*CLAIMS, *COUNTING_CLAIMS, *claims_of_tables(set(improved["data"]))]
+    (claim,) = [claim for claim in claims if claim.text == text]
+    (row,) = judge(claim, improved) if isinstance(claim, Claim) else judge_count(claim, improved)
+    return row
+
+
+def test_a_study_that_has_the_papers_improvements(tmp_path: Path) -> None:
+    found = by_claim(study(tmp_path, {"C1": 0.00643, "C9": 0.001, "H1": -0.003, "H2": 0.0029}))
+    row = found.loc[C1_BY_0643]
+    assert row["verdict"] == REPRODUCED
+    assert row["data"] == ", ".join(sorted(AVERAGED_SETS))
+    assert row["n"] == 6
+    assert row["low"] < 0.643 < row["high"]
+    assert found.loc["H1 reduces accuracy", "verdict"] == REPRODUCED
+    row = found.loc[SIX_OF_SEVEN]
+    assert (row["verdict"], row["sets"], row["n"], row["because"]) == (REPRODUCED, 7, 6, "")
+    assert row["data"] == ", ".join(sorted(ALL_SETS))
+
+
+def test_a_study_in_which_c1_harms_and_h1_helps(tmp_path: Path) -> None:
+    runs = study(tmp_path, {"C1": -0.01, "H1": 0.01})
+    assert judged(runs, C1_BY_0643)["verdict"] == NOT_REPRODUCED
+    assert judged(runs, "H1 reduces the F1 metrics")["verdict"] == NOT_REPRODUCED
+    assert judged(runs, SIX_OF_SEVEN)["verdict"] == REPRODUCED  # by H1, the worst of the paper
+
+
+def test_a_study_in_which_every_alteration_harms(tmp_path: Path) -> None:
+    runs = study(tmp_path, {"C1": -0.01, "C9": -0.02, "H1": -0.01, "H2": -0.01})
+    assert judged(runs, SIX_OF_SEVEN)["verdict"] == NOT_REPRODUCED
+
+
+def test_a_much_greater_effect_is_reproduced_in_sign_only(tmp_path: Path) -> None:
+    runs = study(tmp_path, {"H1": -0.5}, data=["hate"])
+    assert judged(runs, "H1 reduces the macro-F1 of hate by 0.099 %")["verdict"] == IN_SIGN
+
+
+def test_noise_is_not_decidable_and_says_how_many_runs_would_decide(tmp_path: Path) -> None:
+    row = judged(study(tmp_path, {"C1": 0.0032}, noise=0.01, seeds=2), C1_BY_0643)
+    assert row["verdict"] == NOT_DECIDABLE
+    assert row["because"] == f"{row['needed']:.0f} pairs of runs on each would decide"
+    assert row["needed"] > row["n"] == 4
+
+
+def test_more_noise_than_any_number_of_runs_can_average_out(tmp_path: Path) -> None:
+    row = judged(study(tmp_path, {}, noise=0.05, seeds=2), C1_BY_0643)
+    assert row["verdict"] == NOT_DECIDABLE
+    assert pd.isna(row["needed"])
+    assert row["because"] == "no number of runs on these folds decides"
+
+
+def test_one_pair_of_runs_decides_nothing(tmp_path: Path) -> None:
+    row = judged(study(tmp_path, {"C1": 0.00643}, seeds=1, folds=1), C1_BY_0643)
+    assert (row["verdict"], row["because"]) == (NOT_DECIDABLE, "one pair of runs has no interval")
+
+
+def test_a_claim_about_six_data_sets_is_not_decided_on_one(tmp_path: Path) -> None:
+    found = by_claim(study(tmp_path, {"C1": 0.00643}, data=["hate"]))
+    row = found.loc[C1_BY_0643]
+    assert row["verdict"] == NOT_DECIDABLE
+    assert row["needed"] >= 2
+    assert row["because"] == f"5 of 6 data sets missing; {row['needed']:.0f} pairs of runs on each would decide"
+    assert row["improvement"] == pytest.approx(0.643, abs=0.2)
+    missing = found.loc[BERTS_TIME]
+    assert (missing["verdict"], missing["because"]) == (NOT_DECIDABLE, "no pairs of runs of bert")
+    about_hate = found[found["where"] == "Table 8"]
+    assert about_hate.index.str.contains("of hate by").all()
+    # noise of 0.05 % of the score: the interval reaches neither -0.099 % nor beyond it
+    assert found.loc["H1 reduces the macro-F1 of hate by 0.099 %", "verdict"] == NOT_REPRODUCED
+    assert not (found["where"] == "Table 5").any()
+    row = found.loc[SIX_OF_SEVEN]
+    assert (row["verdict"], row["data"]) == (NOT_DECIDABLE, "hate")
+    assert row["because"].endswith("6 not run")
+
+
+def test_the_stand_in_is_named(tmp_path: Path) -> None:
+    runs = study(tmp_path, {"H1": 0.96}, data=["robo"])
+    claim = "H1 improves the macro-F1 of robo (here a stand-in) by 96.034 %"
+    assert judged(runs, claim)["verdict"] == REPRODUCED
+
+
+def test_every_claim_has_a_line_however_little_was_run(tmp_path: Path) -> None:
+    found = by_claim(study(tmp_path, {}, data=["hate"], cells=["baseline"]))
+    assert {claim.text for claim in (*CLAIMS, *COUNTING_CLAIMS)} <= set(found.index)
+    assert (found["verdict"] == NOT_DECIDABLE).all()
+
+
+# Every alteration
+
+
+def test_a_claim_about_every_alteration_holds_only_if_all_were_run(tmp_path: Path) -> None:
+    losses = dict.fromkeys(alterations(), -0.01)
+    study(tmp_path, losses, data=["hasoc"], cells=ALL_CELLS, seeds=2)
+    assert judged(tmp_path, NONE_ON_HASOC)["verdict"] == REPRODUCED
+    for cell in ("C1", "C9", "H1", "H2"):
+        shutil.rmtree(tmp_path / "hasoc" / "bilstm" / cell)
+    some = judged(tmp_path, NONE_ON_HASOC)
+    assert (some["verdict"], some["because"]) == (NOT_DECIDABLE, "4 of the paper's alterations missing")
+
+
+def test_a_claim_about_every_alteration_is_refuted_by_one(tmp_path: Path) -> None:
+    study(tmp_path, {"C9": 0.02}, data=["hasoc"], seeds=2)
+    row = judged(tmp_path, NONE_ON_HASOC)
+    assert (row["verdict"], row["alteration"]) == (NOT_REPRODUCED, "C9")
+
+
+def improved(cell: str, data: str, mean: float, se: float) -> dict[str, object]:
+    """A row of `improvements`."""
+    about = {"model": LSTM_CS, "recipe": "", "of": "", "metric": "epoch_seconds", "n": 10, "ratio": 1 / 8}
+    return {**about, "cell": cell, "data": data, "improvement": mean, "se": se, "sd": se / (1 / 10 + 1 / 8) ** 0.5}
+
+
+def test_a_noisy_alteration_does_not_hide_a_clear_counterexample() -> None:
+    claim = Claim("", "", EVERY, "epoch_seconds", ALL_SETS, 10.0, "below")
+    clear = [improved("C1", data, 30, 0.5) for data in ALL_SETS]
+    noisy = [improved("C2", data, 5, 90) for data in ALL_SETS]
+    few = [improved("C3", data, 500, 1) for data in ALL_SETS[:2]]
+    (row,) = judge(claim, pd.DataFrame(clear + noisy + few))
+    assert (row["verdict"], row["improvement"]) == (NOT_REPRODUCED, pytest.approx(30))
+    assert row["alteration"] == "C1"
+    (row,) = judge(claim, pd.DataFrame(noisy + few))
+    assert (row["verdict"], row["improvement"]) == (NOT_DECIDABLE, pytest.approx(5))
+
+
+# Every alteration, and BERT
+
+
+@pytest.fixture(scope="module")
+def with_bert(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Verdicts on a study of all cells and of a BERT that is as much better than C1 as the paper says."""
+    runs = tmp_path_factory.mktemp("bert")
+    study(runs, {"C1": 0.01}, cells=ALL_CELLS, seeds=3, folds=1)
+    study(runs, {"baseline": 0.0194}, cells=["baseline"], seeds=3, folds=1, model=BERT)
+    return by_claim(runs)
+
+
+def test_every_alteration_in_time(with_bert: pd.DataFrame) -> None:
+    row = with_bert.loc[TIME]
+    assert row["verdict"] == REPRODUCED
+    assert row["improvement"] == pytest.approx(5)  # BERT, which takes no longer, is no alteration
+
+
+def test_the_mean_of_the_current_state_alterations(with_bert: pd.DataFrame) -> None:
+    row = with_bert.loc["current-state alterations shorten training"]
+    assert (row["verdict"], row["improvement"]) == (NOT_REPRODUCED, pytest.approx(5))
+
+
+def test_bert_is_paired_with_c1_on_the_same_folds(with_bert: pd.DataFrame) -> None:
+    row = with_bert.loc[BERTS_ACCURACY]
+    assert row["improvement"] == pytest.approx(100 * (1.0194 / 1.01 - 1), abs=0.05)
+    assert row["verdict"] == REPRODUCED
+    assert row["n"] == 3
+    assert with_bert.loc[BERTS_TIME, "verdict"] == NOT_REPRODUCED
+    assert with_bert.loc[FOUR_OF_SIX, "verdict"] == REPRODUCED
+
+
+# Models and recipes
+
+
+def test_berts_time_is_a_ratio_of_means_as_in_the_paper(tmp_path: Path) -> None:
+    for place, name in enumerate(COMPARED_SETS):
+        for seed in range(2):
+            seconds = 1000 if place else 10
+            write_run(tmp_path / f"c{name}{seed}", [0.5] * 5, "C1", data=name, seed=seed, seconds=seconds)
+            more = 100 if place else 1000
+            write_run(tmp_path / f"b{name}{seed}", [0.5] * 5, data=name, seed=seed, seconds=more * seconds, model=BERT)
+    row = by_claim(tmp_path).loc[BERTS_TIME]
+    assert row["improvement"] == pytest.approx(100 * (5 * 100_000 + 10_000) / (5 * 1000 + 10) - 100)
+    assert row["verdict"] == IN_SIGN  # 10,080 %, and no run differs from another
+
+
+def test_each_recipe_of_bert_has_its_verdict(tmp_path: Path) -> None:
+    for epochs, gain in ((4, 0.0194), (1, -0.02)):
+        study(tmp_path, {"baseline": gain}, data=COMPARED_SETS, cells=["baseline"], model=BERT, epochs=epochs)
+    study(tmp_path, {"C1": 0.01}, data=COMPARED_SETS, cells=["baseline", "C1"])
+    found = by_claim(tmp_path).loc[BERTS_ACCURACY].set_index("of")["verdict"]
+    assert found.to_dict() == {"epochs=4": REPRODUCED, "epochs=1": NOT_REPRODUCED}
+
+
+def test_c1_on_the_transformer(tmp_path: Path) -> None:
+    study(tmp_path, {"C1": 0.01}, data=COMPARED_SETS, cells=["baseline", "C1"], model="transformer")
+    study(tmp_path, {}, data=COMPARED_SETS, cells=["baseline", "C1"])
+    found = by_claim(tmp_path)
+    assert found.loc["C1 improves SIMPLE's accuracy", "verdict"] == REPRODUCED
+    assert found.loc["C1 improves SIMPLE's macro-F1", "verdict"] == REPRODUCED
+    assert found.loc["SIMPLE's accuracy is 0.668 % above LSTM-CS with C1's", "verdict"] == NOT_REPRODUCED
+
+
+def test_each_recipe_of_lstm_cs_has_its_verdicts(tmp_path: Path) -> None:
+    for epochs, gain in ((4, 0.0), (10, 0.00643)):
+        study(tmp_path, {"C1": gain}, data=AVERAGED_SETS, cells=["baseline", "C1"], seeds=2, epochs=epochs)
+    found = verdicts(text_results.read(tmp_path)).set_index(["recipe", "claim"])["verdict"]
+    assert found["epochs=4", C1_BY_0643] == NOT_REPRODUCED
+    assert found["epochs=10", C1_BY_0643] == REPRODUCED
