@@ -56,7 +56,7 @@ class _Altered(nn.Module):
         return backends.choose(self.recurrence, [], [])
 
     def reset_parameters(self) -> None:
-        """U(-1/sqrt(H), 1/sqrt(H)) as in torch, for the cell's own weights and not for those of a hook."""
+        """U(-1/sqrt(H), 1/sqrt(H)) as in torch, for the cell's own weights and not for those of a user's module."""
         bound = 1 / math.sqrt(self.hidden_size)
         for weight in self.parameters(recurse=False):
             nn.init.uniform_(weight, -bound, bound)
@@ -81,7 +81,7 @@ class LSTM(_Altered, nn.LSTM):
     Attributes:
         alteration: its name.
         path: the backend that runs the next call.
-        obstacles: why that is not another backend.
+        obstacles: why the next call is not for a backend that is asked earlier.
         loop: how that backend runs the loop over time.
     """
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Function(NamedTuple):
-    """What every backend has to know of a function of x.
+    """A function of x: the facts that every backend has to know.
 
     Attributes:
         derivative: by x, as a formula in this language.
