@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import pytest
 from conftest import PROJECT
-from datamodules.market.layout import MARKETS, Span
 from documented import PAGES, Block, blocks, commands
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -25,6 +24,7 @@ from text_data import lay_out
 
 from conf.configuration import CONF, check, composed
 from datamodules.market import synthetic
+from datamodules.market.yahoo_layout import MARKETS, DateRange
 
 
 class Runs(NamedTuple):
@@ -91,7 +91,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python train.py features=btc source=synthetic": Runs(MARKET),
     "python -m analysis market runs": Runs(),
     "python -m datamodules.sentiment FILE": IsTestedBy(
-        "tests/datamodules/test_sentiment.py::test_the_command_says_what_it_counted_and_where_the_result_is"
+        "tests/datamodules/test_sentiment.py::test_the_command_prints_what_it_counted_and_where_the_result_is"
     ),
     # docs/cells.md
     "python train.py data=robo \"cell.current='c * relu(o)'\" \"cell.hidden='h * sigmoid(c)'\"": Runs(TINY),
@@ -171,7 +171,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     market = folder / "data" / "market"
     mood = market / "crypto-sentiment-index" / "reddit_comments_sentiment.csv"
     mood.parent.mkdir(parents=True)
-    prices = synthetic.prices(Span.parse("2014-09-18", "2016-06-30"))
+    prices = synthetic.prices(DateRange.parse("2014-09-18", "2016-06-30"))
     for name, daily in prices.items():
         daily.frame.to_csv(market / f"{MARKETS[name].symbol.removeprefix('^')}.csv")
     days = next(iter(prices.values())).frame.index
