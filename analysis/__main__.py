@@ -1,13 +1,12 @@
 """What came of runs: `python -m analysis tables runs`, and the other commands of --help."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from analysis import market, report, tables
-from analysis.results import ResultsError
 from analysis.status import follow, status
 from analysis.summary import summary
+from conf.mistakes import one_line_errors
 
 
 def main() -> None:
@@ -30,10 +29,8 @@ def main() -> None:
     command.add_argument("--watch", action="store_true", help="keep looking, on one line, until all runs are over")
     command.set_defaults(show=lambda given: follow(given.runs) if given.watch else status(given.runs))
     given = parser.parse_args()
-    try:
+    with one_line_errors():
         print(given.show(given))
-    except ResultsError as error:
-        sys.exit(f"Error: {error}")
 
 
 def _add(

@@ -9,7 +9,8 @@ import pandas as pd
 from analysis.design import Design, absent, recipes
 from analysis.results import configuration, unfinished
 from analysis.table import Table
-from cells.alterations import Alteration
+from conf.kinds import MARKET
+from training.run.record import Record
 
 COLUMNS = ["data", "model", "settings", "cell", "seed", "fold", "error"]
 """Of the table; `settings` in words."""
@@ -40,9 +41,9 @@ def of_the_market(runs: Path, metrics: pd.DataFrame | None) -> pd.DataFrame:
         runs: a folder.
         metrics: of `results.read`, if there are any.
     """
-    found = unfinished(runs).query("kind == 'features'")
+    found = unfinished(runs).query(f"kind == '{MARKET.group}'")
     folders = {str(folder): configuration(Path(folder)) for folder in found["folder"]}
-    stopped = pd.DataFrame([_facts(config) for config in folders.values()], columns=[*APART, *FIELDS, *AXES])
+    stopped = pd.DataFrame([Record(config).columns for config in folders.values()], columns=[*APART, *FIELDS, *AXES])
     stopped = stopped.assign(error=found["error"].to_list(), settings=found["settings"].to_list())
     begun = stopped if metrics is None else pd.concat([metrics, stopped], ignore_index=True)
     groups = [
@@ -53,12 +54,6 @@ def of_the_market(runs: Path, metrics: pd.DataFrame | None) -> pd.DataFrame:
     listed += [group.assign(error=NOT_RUN, other="") for group in groups]
     rows = pd.concat([rows for rows in listed if len(rows)] or listed[:1], ignore_index=True)
     return rows.assign(data=rows["features"], settings=[_words(row) for _, row in rows.iterrows()])[COLUMNS]
-
-
-def _facts(config: Mapping[str, object]) -> dict[str, object]:
-    """What metrics.csv would say of a run."""
-    named = {key: (config.get(key) or {}).get("name") for key in ("features", "sentiment", "model")}  # type: ignore[attr-defined]
-    return {**config, **named, "cell": Alteration(**config["cell"]).name}  # type: ignore[arg-type]
 
 
 def _others(config: Mapping[str, object]) -> dict[str, object]:

@@ -80,10 +80,10 @@ def stock(how: str) -> None:
     It has no states to show, so none are recorded, which spares it that time; all else is the same.
     """
     from models import bilstm
-    from training.run import states
+    from training.run import state_logger
 
     setattr(bilstm, "LSTM", {"packed": Packed, "padded": Padded}[how])  # noqa: B010 (mypy sees the class there)
-    states.States.record = lambda *_: None  # type: ignore[method-assign]  # it has no states to look at
+    state_logger.StateLogger.record = lambda *_: None  # type: ignore[method-assign]  # it has no states to look at
     runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
 
 

@@ -9,6 +9,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from conf.kinds import encoder_of
 from datamodules.batches import Batches
 from datamodules.errors import DataError
 from datamodules.split import Rows, Split
@@ -149,11 +150,12 @@ class TextDataModule(pl.LightningDataModule):
 
 
 def _numbering(config: DictConfig) -> Numbering:
-    """A model that names a checkpoint reads texts as that one does."""
-    if "checkpoint" in config.model:
+    """The encoder's word pieces if the model brings an encoder, else words."""
+    encoder = encoder_of(config)
+    if encoder is not None:
         from datamodules.texts.wordpieces import WordPieces
 
-        return WordPieces(config.model.checkpoint)
+        return WordPieces(encoder)
     return Words(Settings(**config.preprocess), Path(config.cache_dir))
 
 

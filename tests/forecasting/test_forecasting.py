@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from statsmodels.tsa.ar_model import AutoReg
 
-from conf.configuration import composed
+from conf.compose import composed
 from datamodules.market.market_datamodule import MarketDataModule
 from datamodules.market.panel import Panel
 from datamodules.market.protocols import Fold, make_fold

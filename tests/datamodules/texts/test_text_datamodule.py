@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from text_data import lay_out
 from torch import Tensor, nn
 
-from conf.configuration import register_cells
+from conf.compose import register_cells
 from datamodules.batches import Batches
 from datamodules.errors import DataError
 from datamodules.texts.corpora import Corpus
