@@ -1,7 +1,6 @@
 """The command line: `python -m analysis tables runs` and the other commands of --help."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from analysis import report
 from analysis.status import follow, status
 from analysis.summary import summary
 from analysis.tables import all_tables, market_tables
-from cells.errors import UserError
+from conf.mistakes import one_line_errors
 
 Command = Callable[[argparse.Namespace], str]
 
@@ -21,10 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: of the command line; None for those of the process.
     """
     given = _parser().parse_args(arguments)
-    try:
+    with one_line_errors():
         print(given.run(given))
-    except UserError as error:
-        sys.exit(f"Error: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:

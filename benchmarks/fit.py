@@ -14,8 +14,9 @@ from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
 from cells.llvm.plan import cached_plan
-from conf.configuration import register_cells
+from conf.compose import register_cells
 from training.run import build
+from training.run.fit import train
 from training.run.folder import RunFolder
 
 STEPS, EPOCH, BARE_STEPS, BARE_EPOCH = "steps by Lightning", "epoch by Lightning", "bare steps", "bare epoch"
@@ -47,7 +48,7 @@ def _train(config: DictConfig) -> dict[str, list[float]]:
     trainer = build.trainer(config, problem, folder)
     turns = Turns(task)
     trainer.callbacks.append(turns)  # type: ignore[attr-defined]
-    build.fit(trainer, task, problem, folder)
+    train(trainer, task, problem, folder)
     return turns.times
 
 

@@ -83,10 +83,10 @@ def stock(kind: str) -> None:
         kind: "packed" or "padded".
     """
     from models import bilstm
-    from training.run import states
+    from training.run import state_logger
 
     setattr(bilstm, "LSTM", {"packed": Packed, "padded": Padded}[kind])  # noqa: B010 (mypy sees the class there)
-    states.States.record = lambda *_: None  # type: ignore[method-assign]  # it has no states to look at
+    state_logger.StateLogger.record = lambda *_: None  # type: ignore[method-assign]  # it has no states to look at
     runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
 
 

@@ -2,8 +2,9 @@
 
 import sys
 
-from conf.command_line import one_line_errors
-from conf.configuration import CONF, check, composed
+from conf.checks import check
+from conf.compose import CONF, composed
+from conf.mistakes import one_line_errors
 from datamodules.errors import DataError
 
 

@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--cache-dir", type=Path, default=Path(".cache"), help="folder for the result [.cache]")
     parser.add_argument("--processes", type=int, help="number of processes [one for each core, up to 12]")
     given = parser.parse_args()
-    from conf.command_line import one_line_errors  # not above: workers import this module, but do not need Hydra
+    from conf.mistakes import one_line_errors  # not above: workers import this module, but do not need Hydra
 
     with one_line_errors("Interrupted; the same command resumes."):
         scored = make_daily_file(given.file, given.by, given.cache_dir, given.processes)

@@ -1,1 +1,1 @@
-"""Finished runs put to use: opened again, asked for labels or forecasts, exported."""
+"""Finished runs in use: opened again, asked for labels or forecasts, exported."""

@@ -1,4 +1,4 @@
-"""A net as one file for programs without this project: TorchScript, or ONNX (needs the extra `export`)."""
+"""The formats of a net in one file, for programs without this project: TorchScript, and ONNX (extra `export`)."""
 
 import copy
 import json
@@ -11,31 +11,43 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._higher_order_ops import scan  # where torch's documentation has it
+from torch._higher_order_ops import scan  # the place that torch's documentation names
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import functional as F
 
 from cells import LSTM
+from cells.errors import UserError
 from datamodules.files import replacing
 
 FACTS = "facts.json"
-"""The name by which a file keeps what else is needed to use it."""
+"""The name under which a file keeps the facts that programs need beside the net."""
 
 
-class ExportError(Exception):
-    """A net does something that a format has no words for."""
+class ExportError(UserError):
+    """A format cannot express a net.
+
+    Args:
+        net: which.
+        format: its name.
+        reason: of the compiler, in a few words.
+    """
+
+    def __init__(self, net: nn.Module, format: str, reason: str):
+        super().__init__(
+            f"{format} cannot express {type(net).__name__} ({reason}); change its code or choose another format."
+        )
 
 
 def to_torchscript(net: nn.Module, path: Path, facts: Mapping[str, Any]) -> None:
     """Write `net` for `torch.jit.load(path)`, where torch is all that is needed.
 
-    It computes what the net computes in evaluation mode, on the CPU (`torch.jit.load(path, "cuda")` moves it), and is
-    not meant to be trained on. `facts` are in its extra file FACTS.
+    The file computes what the net computes in evaluation mode, on the CPU (`torch.jit.load(path, "cuda")` moves it). It
+    is not meant for further training. `facts` are in its extra file FACTS.
 
     Raises:
         ExportError: the net cannot be compiled.
     """
-    with _said_of(net, "TorchScript"):
+    with _export_errors(net, "TorchScript"):
         scripted = torch.jit.script(_for_inference(net))
     with replacing(path) as temporary:
         scripted.save(str(temporary), _extra_files={FACTS: json.dumps(facts)})
@@ -45,35 +57,37 @@ def to_onnx(net: nn.Module, path: Path, facts: Mapping[str, Any]) -> None:
     """Write a text classifier as ONNX, weights included, and `facts` as its metadata FACTS.
 
     Inputs `tokens [batch, time]` and `lengths [batch]` (int64), output `logits [batch, classes]` as in evaluation mode.
-    Any batch and time will do. Lengths are from 0 to time, which the file does not check.
+    Batch and time can have any size. Lengths are from 0 to time, which the file does not check.
 
     Raises:
-        ModuleNotFoundError: the extra `export` is missing; one sentence that says how to install it.
         ExportError: the net cannot be exported.
+        UserError: the extra `export` is missing.
     """
     try:
         from onnxscript.ir.passes import common
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError('ONNX export needs more packages: pip install -e ".[export]".') from error
+        raise UserError('ONNX export needs more packages: pip install -e ".[export]".') from error
 
     net = _for_inference(net)
     for name, module in list(net.named_modules()):
         if isinstance(module, LSTM):
             net.set_submodule(name, ScanLSTM(module))
-    with _quiet(), _said_of(net, "ONNX"):
+    with _quiet(), _export_errors(net, "ONNX"):
         program = torch.onnx.export(
             net,
             (torch.ones(2, 3, dtype=torch.int64), torch.tensor([3, 1])),
             dynamo=True,
-            # The second batch is found to equal the first; named again, it brings a warning that this name is not used.
+            # AUTO, because a name for the second batch, which is found to equal the first, brings a warning.
             dynamic_shapes=({0: "batch", 1: "time"}, {0: torch.export.Dim.AUTO}),
             input_names=["tokens", "lengths"],
             output_names=["logits"],
             external_data=False,
             verbose=False,
         )
-    assert program is not None  # it is for dynamo=False only
-    common.ClearMetadataAndDocStringPass()(program.model)  # stack traces with this machine's paths, most of the file
+    assert program is not None  # only dynamo=False returns None
+    common.ClearMetadataAndDocStringPass()(
+        program.model
+    )  # removes stack traces with the paths of this machine, most of the file
     program.model.metadata_props[FACTS] = json.dumps(facts)
     with replacing(path) as temporary:
         program.save(str(temporary))
@@ -82,9 +96,9 @@ def to_onnx(net: nn.Module, path: Path, facts: Mapping[str, Any]) -> None:
 class ScanLSTM(nn.Module):
     """`cells.LSTM` on padded batches in evaluation mode, with the loop over time as one operator.
 
-    The unroll of `cells.recurrence` runs over packed batches, whose shapes depend on the lengths' values; in a file for
-    all lengths the steps behind a row's end are computed and discarded instead. The cell's equations are the same:
-    those of the LSTM's Step, traced.
+    The loop of `cells.recurrence` runs over packed batches, whose shapes depend on the values of the lengths. A file
+    for all lengths computes the steps behind a row's end and discards them. The cell's equations are those of the
+    LSTM's Step, traced.
     """
 
     def __init__(self, lstm: LSTM):
@@ -99,7 +113,7 @@ class ScanLSTM(nn.Module):
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """As `cells.LSTM.forward`, for a batch `[B, T, I]` or `[T, B, I]`; lengths are not checked."""
+        """See `cells.LSTM.forward`; for batches `[B, T, I]` or `[T, B, I]` only, and without a check of the lengths."""
         if input.dim() != 3:
             raise ValueError(f"an LSTM in an ONNX file takes padded batches, not a {input.dim()}-D input")
         x = input.transpose(0, 1) if self.batch_first else input
@@ -110,7 +124,7 @@ class ScanLSTM(nn.Module):
         if hx is None:
             cells = self.layers * len(self.suffixes)
             hx = x.new_zeros(cells, batch, self.sizes[1]), x.new_zeros(cells, batch, self.sizes[0])
-        # c before h, as in the cells; `scan` wants the first states to lie in memory as those of later steps do
+        # c before h, as in the cells; `scan` requires the first states to have the memory layout of later ones
         states = [(c.contiguous(), h.contiguous()) for h, c in zip(*hx, strict=True)]
         for layer in range(self.layers):
             outputs = []
@@ -125,7 +139,7 @@ class ScanLSTM(nn.Module):
     def _direction(
         self, x: Tensor, ended: Tensor, states: tuple[Tensor, Tensor], name: str
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """-> outputs [T, B, H] and the final c and h of the layer and direction with this name."""
+        """Outputs `[T, B, H]` and the final c and h of the layer and direction called `name`, such as "l0_reverse"."""
         weights = dict(self.named_parameters(recurse=False))
         weight_hh, weight_hr = weights[f"weight_hh_{name}"], weights.get(f"weight_hr_{name}")
         gates = F.linear(x, weights[f"weight_ih_{name}"])
@@ -156,18 +170,18 @@ def _for_inference(net: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def _said_of(net: nn.Module, format: str) -> Iterator[None]:
-    """The compilers' errors, which are of many kinds and several lines of code long, in one line."""
+def _export_errors(net: nn.Module, format: str) -> Iterator[None]:
+    """Turn the errors of compilers, which are of many kinds and many lines long, into an ExportError."""
     try:
         yield
     except Exception as error:
         reason = str(error).strip().splitlines()[0].split(". ")[0].rstrip(":.")
-        raise ExportError(f"{format} cannot express {type(net).__name__} ({reason})") from error
+        raise ExportError(net, format, reason) from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's word on packages that nobody asked for, such as torchvision, and on torch's own code."""
+    """Silence what the exporter logs about missing packages such as torchvision, and its warning about torch itself."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)

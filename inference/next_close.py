@@ -1,7 +1,9 @@
-"""The close that a trained net forecasts for the day after the last one of its data."""
+"""A finished run that forecasts the next close, from the last days of its data."""
 
 import json
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,22 +12,24 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from cells.errors import UserError
-from conf.configuration import CONF
+from conf.compose import CONF
 from datamodules.market.last_window import last_window
 from datamodules.market.market_data import load_market_data
-from inference.saved_run import Trained
+from inference.saved_run import Request, SavedRun
+from training.run.record import METRICS
 
-SIGNIFICANT = 0.05
+SIGNIFICANCE_LEVEL = 0.05
+"""The p below which the net and persistence count as different."""
 
 
 class Backtest(NamedTuple):
-    """How the net did on the part of its data that it was scored on.
+    """The errors of the net on the part of its data that was scored, beside persistence ("tomorrow = today").
 
     Attributes:
-        days, first, last: of that part.
-        rmse, persistence_rmse: in dollars, of the net and of "tomorrow = today".
-        relative_rmse: in the units of the run's target, over that of persistence; below 1 is better.
-        p: of both being equally good (Diebold-Mariano); None where that cannot be said.
+        days, first, last: number of days of that part, its first and its last day.
+        rmse, persistence_rmse: of the net and of persistence, in dollars.
+        relative_rmse: RMSE of the net over that of persistence, in the units of the target; below 1 is better.
+        p: of the hypothesis that both are equally good (Diebold-Mariano); None if there is no such test.
     """
 
     days: int
@@ -38,27 +42,27 @@ class Backtest(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What it means for the forecast."""
+        """The verdict on the net, in one sentence."""
         days = f"over {self.days:,} days ({self.first} to {self.last})"
         test = "" if self.p is None else f" (Diebold-Mariano p {'< 0.001' if self.p < 0.001 else f'= {self.p:.3f}'})"
         found = f"{days} the net has {self.relative_rmse:.2f} times its error{test}"
         if self.relative_rmse >= 1:
             return f"The net does not beat persistence: {found}."
-        if self.p is None or self.p >= SIGNIFICANT:
+        if self.p is None or self.p >= SIGNIFICANCE_LEVEL:
             return f"Whether the net beats persistence is not decided: {found}, which may be chance."
         return f"The net beats persistence: {found}."
 
 
 class NextClose(NamedTuple):
-    """A forecast, and what to hold against it.
+    """A forecast, and how far to trust it.
 
     Attributes:
-        day: the last one of the data.
-        horizon: after so many days on which all markets trade.
-        close: then, in dollars, as the net has it.
-        persistence: as "tomorrow = today" has it: the last close.
-        backtest: of both.
-        warning: what has to be said beside every number of this run; empty if there is nothing.
+        day: the last day of the data.
+        horizon: number of days on which all markets trade, from `day` to the day that is forecast.
+        close: the net's forecast, in dollars.
+        persistence: the last close, in dollars, which is the forecast "tomorrow = today".
+        backtest: of both forecasts.
+        warning: the warning that goes with every number of this run, or "".
     """
 
     day: str
@@ -68,38 +72,68 @@ class NextClose(NamedTuple):
     backtest: Backtest
     warning: str
 
-
-def next_close(run: Trained, data_dir: str | None, end: str | None) -> NextClose:
-    """The forecast from the last days of the data.
-
-    Args:
-        run: with `features=`.
-        data_dir: where the prices are; None: where train.py looks.
-        end: the last day to use; None: that of the run.
-
-    Raises:
-        UserError: the run is a control experiment, or its tables are missing.
-        DataError: a file is missing or broken, or there are too few days.
-    """
-    config = run.config
-    if config.control is not None:
-        raise UserError(f"{run.folder.path} is a control experiment (control={config.control}) and forecasts nothing.")
-    backtest, warning = _backtest(run)
-    panel = load_market_data(_here(config, data_dir, end)).panel
-    now = last_window(panel, config.protocol, config.window, run.data["scalers"])
-    with torch.no_grad():
-        forecast = run.net(torch.from_numpy(now.inputs).float()).item()
-    return NextClose(f"{now.day:%Y-%m-%d}", config.horizon, now.dollars(forecast), now.close, backtest, warning)
+    @property
+    def as_json(self) -> str:
+        """The forecast as one line of JSON."""
+        backtest = {**self.backtest._asdict(), "sentence": self.backtest.sentence}
+        return json.dumps({**self._asdict(), "backtest": backtest}, allow_nan=False)
 
 
-def as_json(found: NextClose) -> str:
-    """One line."""
-    backtest = {**found.backtest._asdict(), "sentence": found.backtest.sentence}
-    return json.dumps({**found._asdict(), "backtest": backtest}, allow_nan=False)
+@dataclass(frozen=True)
+class SavedForecaster(SavedRun):
+    """A finished run on the market; see `SavedRun`."""
+
+    data_module = "MarketDataModule"
+
+    @staticmethod
+    def needed(config: DictConfig) -> set[str]:
+        """See `SavedRun`."""
+        return {"sizes", "scalers"}
+
+    def answer(self, request: Request) -> Iterator[str]:
+        """The next close and its backtest, as one line of JSON or as a table."""
+        config = self.config
+        if request.texts or request.file:
+            raise UserError(f"{self.folder.path} forecasts the market (features={config.features.name}); give no text.")
+        found = self.next_close(request.data_dir, request.end)
+        yield found.as_json if request.json else as_table(found, f"{config.model.name} on {config.features.name}")
+
+    def next_close(self, data_dir: str | None, end: str | None) -> NextClose:
+        """The forecast from the last days of the data.
+
+        Args:
+            data_dir: where the prices are; None: where train.py looks.
+            end: the last day to use; None: that of the run.
+
+        Raises:
+            UserError: the run is a control experiment, or its tables are missing.
+            DataError: a file is missing or broken, or there are too few days.
+        """
+        config = self.config
+        if config.control is not None:
+            raise UserError(
+                f"{self.folder.path} is a control experiment (control={config.control}) and forecasts nothing."
+            )
+        backtest, warning = _backtest(self.folder.path)
+        panel = load_market_data(_here(config, data_dir, end)).panel
+        now = last_window(panel, config.protocol, config.window, self.data["scalers"])
+        with torch.no_grad():
+            forecast = self.net(torch.from_numpy(now.inputs).float()).item()
+        return NextClose(f"{now.day:%Y-%m-%d}", config.horizon, now.dollars(forecast), now.close, backtest, warning)
+
+    def check_export(self, onnx: bool) -> None:
+        """See `SavedRun`; the ONNX file is written for texts."""
+        if onnx:
+            raise UserError(f"--onnx is for text classifiers; leave it out for model={self.config.model.name}.")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """See `SavedRun`."""
+        return {**self.data, **{key: self.config[key] for key in ("protocol", "window", "horizon")}}
 
 
 def as_table(found: NextClose, name: str) -> str:
-    """The net's forecast above that of persistence, and what the backtest says of them."""
+    """The forecast of the net, called `name`, above that of persistence, and the verdict of the backtest."""
     days = "1 day" if found.horizon == 1 else f"{found.horizon} days"
     rows = [
         ("forecast", "dollars", "backtest RMSE"),
@@ -112,16 +146,15 @@ def as_table(found: NextClose, name: str) -> str:
 
 
 def _here(config: DictConfig, data_dir: str | None, end: str | None) -> DictConfig:
-    """The run's configuration with the places of this machine, which are no part of it."""
+    """The run's configuration, with the places of this machine and the day `end`."""
     defaults = OmegaConf.load(CONF / "config.yaml")
     here: dict[str, Any] = {"data_dir": data_dir or defaults.data_dir, "cache_dir": defaults.cache_dir}
     return OmegaConf.merge(config, here, {"end": end or config.end})  # type: ignore[return-value]
 
 
-def _backtest(run: Trained) -> tuple[Backtest, str]:
-    """What the run's tables say of the part that was scored, and its warning."""
-    tables = ("metrics", "baselines", "predictions")
-    metrics, baselines, predictions = (_table(run.folder.path / f"{name}.csv") for name in tables)
+def _backtest(run: Path) -> tuple[Backtest, str]:
+    """The backtest in the tables of a run's folder, and its warning."""
+    metrics, baselines, predictions = (_table(run / name) for name in (METRICS, "baselines.csv", "predictions.csv"))
     net = metrics.iloc[-1]
     scored = baselines[(baselines["split"] == net["split"]) & (baselines["forecast"] == "persistence")].iloc[0]
     days = predictions.loc[predictions["split"] == net["split"], "day"]

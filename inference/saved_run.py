@@ -1,141 +1,75 @@
-"""A finished run, opened again: its net and what the net needs, from the run's folder alone."""
+"""The base class of finished runs in use, and what a command asks of one."""
 
-import re
-import zipfile
-import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
-from cells.errors import UserError
-from conf.configuration import is_market
-from training.run.folder import CONFIG, FAILED, RunFolder
-from training.run.net import make_net
-from training.run.record import target_of
-
-DAMAGE = (
-    zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, UnpicklingError, EOFError, OSError, ValueError,
-    KeyError,
-)  # fmt: skip
-"""What zipfile and torch raise over a broken file."""
-
-SHOWN = 4  # runs named in one message
-OWN = {"model": r"models\.\w+\.\w+", "sentiment": r"datamodules\.sentiment\.\w+"}
-"""What `_target_` may name: a folder from somebody else says which code of this project runs, and brings none."""
+from training.run.folder import RunFolder
 
 
-class Trained(NamedTuple):
-    """A run that can be used.
+class Request(NamedTuple):
+    """The question that the command line of predict.py asks.
+
+    Attributes:
+        texts: to be labelled; ["-"], or none: the lines of standard input.
+        file: with one text per line, or None.
+        data_dir: with the market's files, or None.
+        end: the last day to use, or None.
+        json: whether the answer is to be JSON.
+    """
+
+    texts: list[str]
+    file: Path | None
+    data_dir: str | None
+    end: str | None
+    json: bool
+
+
+@dataclass(frozen=True)
+class SavedRun(ABC):
+    """A finished run in use, of one of the two kinds: `SavedClassifier` or `SavedForecaster`.
 
     Attributes:
         folder: of the run.
-        config: what its config.yaml says.
-        data: what its data module knew: `state_dict` of `TextDataModule` or `MarketDataModule`.
-        net: with the weights that were tested, in evaluation mode, on the CPU.
+        config: its config.yaml, with every `_target_` named as the code is today.
+        data: the state of its data module.
+        net: with the tested weights, in evaluation mode, on the CPU.
+        data_module: the name of the data module's class, under which Lightning keeps its state.
     """
 
     folder: RunFolder
     config: DictConfig
     data: dict[str, Any]
     net: nn.Module
+    data_module: ClassVar[str]
 
+    @staticmethod
+    @abstractmethod
+    def needed(config: DictConfig) -> set[str]:
+        """The entries of `data` that the run cannot be used without."""
 
-def load(path: Path) -> Trained:
-    """The run in a folder, or the only one below it. Needs neither its data nor a network, and unpickles no code.
+    @abstractmethod
+    def answer(self, request: Request) -> Iterator[str]:
+        """The answer, in lines to be printed.
 
-    Raises:
-        UserError: there is no such run, or it is unfinished, damaged, or too old.
-    """
-    folder = find(path)
-    config = OmegaConf.create(folder.identity)
-    config.model._target_ = target_of(config.model._target_)
-    for group, own in OWN.items():
-        target = str(config.get(group, {}).get("_target_", ""))
-        if target and not re.fullmatch(own, target):
-            raise UserError(
-                f"{folder.path}: {group}._target_={target} is not of this project and is not run; name another run."
-            )
-    checkpoint = _checkpoint(folder)
-    # Lightning keeps a data module's state by the name of its class.
-    data = checkpoint.get("MarketDataModule" if is_market(config) else "TextDataModule")
-    if not isinstance(data, dict) or not _needed(config) <= set(data):
-        raise UserError(
-            f"{folder.path} is of an older version, which did not keep what a prediction needs; {_repeat(folder)}"
-        )
-    return Trained(folder, config, data, _net(config, data, checkpoint, folder))
+        Raises:
+            UserError: the request is for a run of the other kind, or cannot be answered.
+        """
 
+    @abstractmethod
+    def check_export(self, onnx: bool) -> None:
+        """Refuse a file that cannot be written: ONNX if `onnx`, else TorchScript.
 
-def _needed(config: DictConfig) -> set[str]:
-    """What of its data module's state a run is used with."""
-    if is_market(config):
-        return {"sizes", "scalers"}
-    return {"sizes", "classes"} | (set() if "checkpoint" in config.model else {"vocabulary"})
+        Raises:
+            UserError: says why.
+        """
 
-
-def find(path: Path) -> RunFolder:
-    """The finished run in a folder, or the only one below it.
-
-    Raises:
-        UserError: there is none, or there are several.
-    """
-    if not path.is_dir():
-        raise UserError(f"there is no folder {path}; give that of a finished run, below runs.")
-    below = RunFolder.finished_below(path)
-    if len(below) == 1:
-        return RunFolder.at(below[0])
-    if below:
-        more = f" and {len(below) - SHOWN} more" if len(below) > SHOWN else ""
-        raise UserError(f"{path} holds {len(below)} runs, name one: {', '.join(map(str, below[:SHOWN]))}{more}.")
-    if not (path / CONFIG).exists():
-        raise UserError(f"{path} holds no finished run; python train.py makes one.")
-    RunFolder.at(path)
-    failed = path / FAILED
-    if failed.exists():
-        first = (failed.read_text(encoding="utf-8", errors="replace").splitlines() or ["no reason given"])[0]
-        raise UserError(f"{path} failed ({first.rstrip('.')}); the command that began it tries again.")
-    raise UserError(f"{path} is not finished; the command that began it goes on where it stopped.")
-
-
-def _checkpoint(folder: RunFolder) -> dict[str, Any]:
-    path = folder.tested_checkpoint
-    if not path.exists():
-        raise UserError(f"{path} is missing; {_repeat(folder)}")
-    try:
-        with zipfile.ZipFile(path) as file:  # torch does not look at the checksums
-            torn = file.testzip()
-        if torn is not None:
-            raise zipfile.BadZipFile(torn)
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except DAMAGE as error:
-        reason = type(error).__name__
-        raise UserError(f"{path} is damaged, or holds more than weights ({reason}); {_repeat(folder)}") from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise UserError(f"{path} is no checkpoint of a run; {_repeat(folder)}")
-    return checkpoint
-
-
-def _net(config: DictConfig, data: dict[str, Any], checkpoint: dict[str, Any], folder: RunFolder) -> nn.Module:
-    net = make_net(config, data["sizes"])
-    weights = {
-        name.removeprefix("net."): weight
-        for name, weight in checkpoint["state_dict"].items()
-        if name.startswith("net.")
-    }
-    if not all(torch.isfinite(weight).all() for weight in weights.values() if weight.is_floating_point()):
-        raise UserError(f"{folder.tested_checkpoint} holds weights that are no finite numbers; {_repeat(folder)}")
-    try:
-        net.load_state_dict(weights)
-    except RuntimeError as error:
-        first = str(error).split(":", 1)[-1].strip().splitlines()[0].rstrip(". ")
-        raise UserError(
-            f"{folder.tested_checkpoint} does not fit the net that config.yaml describes ({first}); {_repeat(folder)}"
-        ) from error
-    return net.eval()
-
-
-def _repeat(folder: RunFolder) -> str:
-    return f"remove {folder.path} and repeat the command that made it."
+    @property
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """Plain data that programs without this project need beside the net: how to prepare inputs and read outputs."""

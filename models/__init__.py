@@ -1,1 +1,1 @@
-"""Nets (plain torch modules) and tasks (what a net is trained and scored for)."""
+"""Nets: plain torch modules, which know nothing of Lightning, Hydra, losses or files."""

@@ -1,4 +1,4 @@
-"""What a net for texts is given."""
+"""The batches of a net for texts."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class TextBatch(Protocol):
-    """What a classification batch brings: `tokens [B, T]`, `lengths [B]`, `targets [B, C]`, `rows [B]`."""
+    """A batch of documents: `tokens [B, T]`, `lengths [B]`, `targets [B, C]`, `rows [B]`."""
 
     tokens: Tensor
     lengths: Tensor

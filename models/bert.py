@@ -1,4 +1,4 @@
-"""A pre-trained encoder of the BERT family with two dense layers on it, all of it trained."""
+"""A pre-trained encoder of the BERT family with two dense layers on top, trained as a whole."""
 
 import torch
 from torch import Tensor, nn
@@ -6,19 +6,19 @@ from torch import Tensor, nn
 from datamodules.texts.encoders import checkpoint_folder
 from models.initialise import like_keras
 
-TOGETHER = 16
-"""Documents of like length that pass the encoder at once: one long document would make padding of most of a batch."""
+DOCUMENTS_AT_ONCE = 16
+"""Documents of similar length that pass the encoder at once; a single long one would pad all others of a batch."""
 
 
 class Bert(nn.Module):
     """`tokens [B, T]` and `lengths [B]` to logits `[B, classes]`; tokens are the encoder's own word pieces.
 
-    A document's vector is what the encoder pools of it, or, if it pools nothing, its last layer's [CLS].
+    A document's vector is the encoder's pooled output or, if there is none, [CLS] in its last layer.
 
     Args:
-        encoder: of transformers; `AutoModel` makes one.
+        encoder: of transformers, as `AutoModel` makes it.
         classes: number of logits.
-        hidden: size of the dense layer in between, with ReLU.
+        hidden: size of the first dense layer, which ends in a ReLU.
         dropout: probability, between the two dense layers; the encoder has its own.
 
     Raises:
@@ -41,11 +41,11 @@ class Bert(nn.Module):
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Logits `[B, classes]` of `tokens [B, T]` with `lengths [B]`, 1 or more each."""
         order = lengths.argsort()
-        pooled = [self._pooled(tokens[rows], lengths[rows]) for rows in order.split(TOGETHER)]
+        pooled = [self._pooled(tokens[rows], lengths[rows]) for rows in order.split(DOCUMENTS_AT_ONCE)]
         return self.head(torch.cat(pooled)[order.argsort()])
 
     def _pooled(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """What the encoder makes of some documents `[B, T]`, `[B, F]`."""
+        """The vectors `[B, F]` of documents `tokens [B, T]`."""
         step = torch.arange(int(lengths.max()), device=tokens.device)
         mask = (step < lengths.unsqueeze(1)).long()
         output = self.encoder(input_ids=tokens[:, : len(step)], attention_mask=mask)
@@ -54,7 +54,7 @@ class Bert(nn.Module):
 
 
 def pretrained(classes: int, checkpoint: str, hidden: int, dropout: float) -> Bert:
-    """With the weights of a checkpoint.
+    """A `Bert` with the weights of a checkpoint.
 
     Args:
         classes, hidden, dropout: see `Bert`.
@@ -67,4 +67,4 @@ def pretrained(classes: int, checkpoint: str, hidden: int, dropout: float) -> Be
         from transformers import AutoModel
 
         encoder = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
-    return Bert(encoder.train(), classes, hidden, dropout)  # transformers hands it over in evaluation mode
+    return Bert(encoder.train(), classes, hidden, dropout)  # transformers returns it in evaluation mode

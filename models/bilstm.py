@@ -1,4 +1,4 @@
-"""The paper's text classifier: a stack of two bidirectional LSTMs (Figure 3 of the LSTM-CS paper)."""
+"""The LSTM-CS paper's text classifier, with two bidirectional LSTMs (Figure 3)."""
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +11,11 @@ from models.initialise import like_keras
 from models.pooling import max_and_mean, max_and_mean_of_rows
 
 
-class StackedBiLSTM(nn.Module):
+class BiLSTMClassifier(nn.Module):
     """Embedding, spatial dropout, two BiLSTMs, max- and mean-pooling over time, one dense layer.
 
-    Stacked are its two layers; K nets as one are in `training.stacks.nets`.
-
     `tokens [B, T]` and `lengths [B]` to logits `[B, classes]`. Token 0 is padding. Steps at and after a row's length
-    are not seen by the LSTMs and the pools; a row of length 0 pools to zeros.
+    are seen by neither the LSTMs nor the pools; a row of length 0 pools to zeros.
 
     Args:
         vocabulary: number of words, without padding.
@@ -46,7 +44,7 @@ class StackedBiLSTM(nn.Module):
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Logits `[B, classes]` of `tokens [B, T]` with `lengths [B]`."""
-        if not torch.jit.is_scripting():  # noqa: SIM102 (TorchScript looks at this condition alone)
+        if not torch.jit.is_scripting():  # noqa: SIM102 (TorchScript evaluates this condition only if it stands alone)
             if not torch.compiler.is_exporting():
                 return self._packed(tokens, lengths)
         return self._padded(tokens, lengths)
@@ -58,7 +56,7 @@ class StackedBiLSTM(nn.Module):
         return self.dense(max_and_mean(x, lengths))
 
     def _packed(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """The same, computed for the words alone; what is scripted or exported is `_padded`."""
+        """The same logits, computed for the real words only; scripted and exported nets use `_padded`."""
         how = packed(lengths, tokens.size(-1))
         x = self.dropout.rows(self.embedding(how.pick(tokens)), how)
         x, _ = self.lstm_1(how.sequence(x))

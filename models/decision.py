@@ -4,16 +4,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 THRESHOLD = 0.5
-"""With loss="sigmoid", a class is predicted where its probability is above this (the paper's)."""
+"""With loss="sigmoid", a class is predicted where its probability is above this number, which is the paper's."""
 
 
 def probabilities(logits: Tensor, loss: str) -> Tensor:
-    """Of each class, `[B, C]`; with loss="softmax" those of a row add up to 1."""
+    """The probability of each class, `[B, C]`; with loss="softmax" those of a row add up to 1."""
     return logits.sigmoid() if loss == "sigmoid" else logits.softmax(1)
 
 
 def decide(logits: Tensor, loss: str) -> Tensor:
-    """The predicted classes `[B, C]`, 0 or 1: any number of them, or with loss="softmax" the most probable one."""
+    """The predicted classes `[B, C]`, 0 or 1: any number in a row; with loss="softmax" the most probable one."""
     if loss == "sigmoid":
         return (logits > 0).long()  # a probability above THRESHOLD
     return F.one_hot(logits.argmax(1), logits.size(1))

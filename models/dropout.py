@@ -1,4 +1,4 @@
-"""Dropout of whole features, for one net and for K at once."""
+"""Dropout of whole features, for one net and for K nets at once."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from cells.packed import Packed
 
 
 class SpatialDropout(nn.Module):
-    """Zeroes features of `[B, T, F]` for all steps of a row, and scales the others by 1 / (1 - p), while training.
+    """While training, zeroes features of `[B, T, F]` for all steps of a row and scales the rest by 1 / (1 - p).
 
     Args:
-        p: probability that a feature of a row is zeroed.
+        p: the probability that a feature of a row is zeroed.
 
     Raises:
         ValueError: p is no probability, or 1.
@@ -26,11 +26,11 @@ class SpatialDropout(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x [B, T, F]` with the features that are kept."""
+        """Drop features of `x [B, T, F]`."""
         return x * self._kept(x, x.size(0)).unsqueeze(1) if self.training else x
 
     def rows(self, x: Tensor, how: Packed) -> Tensor:
-        """The same for the real steps `x [N, F]` alone."""
+        """Drop features of `x [N, F]`, the real steps of a packed batch."""
         return x * self._kept(x, len(how.lengths)).index_select(0, how.owners) if self.training else x
 
     def _kept(self, x: Tensor, samples: int) -> Tensor:
@@ -38,10 +38,10 @@ class SpatialDropout(nn.Module):
 
 
 class StackedSpatialDropout(nn.Module):
-    """`SpatialDropout` of K nets, each with random numbers of its own: those that it would draw alone.
+    """`SpatialDropout` of K nets, each with the random numbers that it would draw alone.
 
     Args:
-        modules: of the K nets.
+        modules: those of the K nets.
     """
 
     def __init__(self, modules: Sequence[SpatialDropout]):
@@ -50,11 +50,11 @@ class StackedSpatialDropout(nn.Module):
         self.generators: list[torch.Generator] = []
 
     def seed(self, seeds: Sequence[int], device: torch.device) -> None:
-        """Begin anew with a seed for each net."""
+        """Restart the random numbers with a seed for each net."""
         self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
 
     def rows(self, x: Tensor, how: Packed) -> Tensor:
-        """`x [K, N, F]`, the real steps, with the features that are kept."""
+        """Drop features of `x [K, N, F]`, the real steps of K packed batches."""
         if not self.training or self.p == 0:
             return x
         kept = x.new_empty(*how.lengths.shape, x.size(2))

@@ -8,9 +8,9 @@ from models.initialise import like_keras
 
 
 class WindowLSTM(nn.Module):
-    """An LSTM over the days of a window, one dense layer on its last output.
+    """An LSTM over the days of a window, and one dense layer on its last output.
 
-    `inputs [B, W, F]` to forecasts `[B]`, scaled as the targets are.
+    `inputs [B, W, F]` to forecasts `[B]`, in the scaled units of the targets.
 
     Args:
         features: F.
@@ -33,13 +33,13 @@ class WindowLSTM(nn.Module):
 class ConvolutionLSTM(nn.Module):
     """A convolution over the days of a window with ReLU, then `WindowLSTM`.
 
-    `inputs [B, W, F]` to forecasts `[B]`. The convolution pads with zeros, so that W days stay W steps and every
-    window has some.
+    `inputs [B, W, F]` to forecasts `[B]`. The convolution pads with zeros, so that W days stay W steps and a
+    window may be shorter than the kernel.
 
     Args:
         features: F.
-        filters: number of the convolution's outputs.
-        kernel: days that each of them sees, an odd number.
+        filters: number of outputs of the convolution.
+        kernel: number of days that each output sees, odd.
         hidden: size H of the LSTM.
         alteration: of its cell, as in `cells.LSTM`.
 

@@ -1,4 +1,4 @@
-"""Initial weights as Keras draws them: the paper's numbers come from there."""
+"""Initial weights as Keras draws them, because the paper's numbers come from Keras."""
 
 import torch
 from torch import nn
@@ -8,11 +8,14 @@ from torch import nn
 def like_keras(net: nn.Module) -> None:
     """Re-draw the weights of every Embedding, Linear, Conv1d, MultiheadAttention and LSTM inside `net` as Keras would.
 
-    Embedding U(-0.05, 0.05); dense and convolution kernels Glorot-uniform, zero bias; so too each of attention's four
-    kernels; LSTM input kernel Glorot-uniform over all four gates at once, recurrent kernel orthogonal over all four
-    gates at once, zero biases with the forget bias 1.
-    Keras has one bias a gate where torch has two; the second stays zero and is not trained, so that both the number of
-    trainable parameters and the size of an optimiser's step on the bias are Keras'.
+        Embedding                  U(-0.05, 0.05)
+        Linear, Conv1d             kernel Glorot-uniform, bias 0
+        MultiheadAttention         each of its four kernels Glorot-uniform, biases 0
+        LSTM                       input kernel Glorot-uniform, recurrent kernel orthogonal, both over all four gates at
+                                   once; biases 0, that of the forget gate 1
+
+    Keras has one bias per gate where torch has two. The second stays zero and is not trained, so that the number of
+    trainable parameters and the size of an optimiser's step on the bias are those of Keras.
     """
     for module in net.modules():
         if isinstance(module, nn.Embedding):
@@ -21,7 +24,7 @@ def like_keras(net: nn.Module) -> None:
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.MultiheadAttention):  # its output kernel is a Linear
+        elif isinstance(module, nn.MultiheadAttention):  # its output kernel is a Linear, see above
             for kernel in module.in_proj_weight.chunk(3):
                 nn.init.xavier_uniform_(kernel)
             nn.init.zeros_(module.in_proj_bias)
@@ -46,6 +49,6 @@ def _lstm_like_keras(lstm: nn.LSTM) -> None:
 
 def _orthogonal(weight: torch.Tensor) -> None:
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the last bits of LAPACK's QR depend on it, and a run's numbers should not
+    torch.set_num_threads(1)  # the last bits of LAPACK's QR depend on the number, and those of a run should not
     nn.init.orthogonal_(weight)
     torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""From the steps of a document to one vector."""
+"""Pooling: from the steps of a document to one vector."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from cells.packed import Packed
 
 
 def max_and_mean(x: Tensor, lengths: Tensor) -> Tensor:
-    """Max and mean of `x [B, T, F]` over each row's real steps, side by side: `[B, 2F]`; zeros where there is none."""
+    """Max and mean of `x [B, T, F]` over each row's real steps, side by side: `[B, 2F]`; zeros if it has none."""
     step = torch.arange(x.size(1), device=x.device)
     padding = (step >= lengths.unsqueeze(1)).unsqueeze(2)
     highest = x.masked_fill(padding, -float("inf")).amax(1)
@@ -17,10 +17,10 @@ def max_and_mean(x: Tensor, lengths: Tensor) -> Tensor:
 
 
 def max_and_mean_of_rows(x: Tensor, how: Packed) -> Tensor:
-    """The same of the real steps alone: `x [N, F]` to `[B, 2F]`, or `[K, N, F]` to `[K, B, 2F]`."""
+    """`max_and_mean` of packed steps: `x [N, F]` to `[B, 2F]`, or `x [K, N, F]` of K nets to `[K, B, 2F]`."""
     lengths = how.lengths.flatten()
     steps = x.flatten(0, -2).index_select(0, how.by_sample)
-    there = lengths > 0  # the others are no segment: a maximum of nothing has no gradient
+    there = lengths > 0  # a row without steps is no segment: a maximum of nothing has no gradient
     pooled = [torch.segment_reduce(steps, by, lengths=lengths[there], unsafe=True) for by in ("max", "mean")]
     both = torch.cat(pooled, 1)
     if len(both) < len(lengths):

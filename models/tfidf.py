@@ -1,4 +1,4 @@
-"""TF-IDF and logistic regression by scikit-learn: what a practitioner tries first."""
+"""TF-IDF and logistic regression by scikit-learn, the baseline that practitioners try first."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,18 +13,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.batch import TextBatch
+from models.fitted import FittedNet
 
 Floats = NDArray[np.float64]
 
 
-class TfIdf(nn.Module):
+class TfIdf(FittedNet):
     """`tokens [B, T]` and `lengths [B]` to logits `[B, classes]`: one dense layer on a document's tf-idf vector.
 
         tf-idf(d, w) = count of w in d * idf(w), scaled to length 1 for each d
         idf(w)       = 1 + log((1 + n) / (1 + documents that have w)) over n training documents
 
-    Token 0 is padding and no word; a document without words gets the bias. The net is not trained by descent: `fit`
-    does it, with scikit-learn's defaults but up to 1000 iterations, and leaves its numbers here as a net's weights.
+    Token 0 is padding and no word; a document without words gets the bias. `fit` learns with scikit-learn's defaults,
+    but up to 1000 iterations, and keeps the result as the net's weights.
 
     Args:
         vocabulary: number of words V, without padding.
@@ -43,21 +44,16 @@ class TfIdf(nn.Module):
         return self.dense(F.normalize(self._counts(tokens, lengths) * self.idf))
 
     def _counts(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """How often each document has each word, `[B, V]`."""
+        """How often each word occurs in each document, `[B, V]`."""
         real = torch.arange(tokens.size(1), device=tokens.device) < lengths.unsqueeze(1)
         counts = self.idf.new_zeros(tokens.size(0), self.idf.size(0) + 1)
         return counts.scatter_add(1, tokens, real.to(counts.dtype))[:, 1:]
 
     @torch.no_grad()
     def fit(self, batches: Iterable[TextBatch], one_versus_rest: bool) -> None:
-        """Learn from the training part, all at once.
-
-        Args:
-            batches: all of the training part, in any order.
-            one_versus_rest: a regression for each class on its own; else one for all of them (multinomial).
-        """
+        """See `FittedNet`: a regression for each class, or one multinomial regression."""
         parts = [(self._counts(b.tokens, b.lengths), b.targets, b.rows) for b in batches]
-        # in the corpus's order, so that neither the seed nor the size of a batch moves as much as the last bit
+        # in the order of the corpus, so that neither the seed nor the batch size changes a bit
         order = torch.cat([rows for *_, rows in parts]).argsort().cpu().numpy()
         counts = sparse.vstack([sparse.csr_matrix(counts.cpu().numpy(), dtype=np.float64) for counts, *_ in parts])
         targets = torch.cat([targets for _, targets, _ in parts]).cpu().numpy()
@@ -77,17 +73,17 @@ def _one_versus_rest(documents: sparse.csr_matrix, targets: NDArray[np.float32])
 
 
 def _multinomial(documents: sparse.csr_matrix, targets: NDArray[np.float32]) -> tuple[Floats, Floats]:
-    """The same of one regression for all classes, where each document has one."""
+    """Coefficients and intercepts, as above, of one regression for all classes; each document has one class."""
     fit = _regression(documents, targets.argmax(1), values=np.arange(targets.shape[1]))
-    if len(fit.classes_) == 2:  # scikit-learn has one logit for two classes, the second one's
+    if len(fit.classes_) == 2:  # for two classes scikit-learn has one logit, that of the second
         return np.vstack([-fit.coef_, fit.coef_]) / 2, np.concatenate([-fit.intercept_, fit.intercept_]) / 2
     return fit.coef_, fit.intercept_
 
 
 def _regression(documents: sparse.csr_matrix, truth: NDArray[Any], values: NDArray[np.int64]) -> LogisticRegression:
-    """A fit in which each of `values` occurs: one that no document has gets half a document without words.
+    """Fit a regression in which each of `values` occurs: one that no document has gets half a document without words.
 
-    It is unlikely then, not impossible; the regression alone could not be fitted, or would know nothing of the class.
+    The class becomes unlikely, not impossible; otherwise the regression could not be fitted, or would lack the class.
     """
     absent = np.setdiff1d(values, truth)
     none = sparse.csr_matrix((len(absent), documents.shape[1]))

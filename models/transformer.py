@@ -1,4 +1,4 @@
-"""The LSTM-CS paper's SIMPLE: a small transformer that is not pre-trained, with a BiLSTM layer on it or alone."""
+"""The LSTM-CS paper's SIMPLE: a small transformer without pre-training, alone or with a BiLSTM on top."""
 
 import torch
 from torch import Tensor, nn
@@ -13,27 +13,27 @@ class Transformer(nn.Module):
     """Token and position embeddings, a transformer block, a BiLSTM, max- and mean-pooling over time, one dense layer.
 
     `tokens [B, T]` and `lengths [B]` to logits `[B, classes]`. Token 0 is padding. Steps at and after a row's length
-    are seen by none of the layers; a row of length 0 pools to zeros. Of a document longer than `max_length`, which only
-    one that was not there at training can be, the first `max_length` words are read.
+    are seen by none of the layers; a row of length 0 pools to zeros. Of a document with more than `max_length` words,
+    which can only be one that the training data did not have, the first `max_length` words are read.
 
         x = embedding of the token + embedding of the position
         y = norm(x + attention(x, x, x))
         z = norm(y + W2 relu(W1 y))
 
-    z goes into the BiLSTM. The paper names neither the place of the norm nor the ReLU: these are the first
-    transformer's.
+    z goes into the BiLSTM. The paper says neither where the norm stands nor that there is a ReLU: both are as in the
+    first transformer (Vaswani et al. 2017).
 
     Args:
         vocabulary: number of words, without padding.
         classes: number of logits.
         max_length: number of positions.
-        embedding: size E of a word's vector, of a position's, and of what the block puts out for each step.
-        heads: of the attention, a divisor of E.
-        feedforward: size of the hidden layer of the block's second half.
+        embedding: size E of the vector of a word, of a position, and of the block's output at each step.
+        heads: number of attention heads, a divisor of E.
+        feedforward: size of the hidden layer in the second half of the block.
         dropout: probability, inside the block.
         bilstm: whether there is the BiLSTM.
         hidden: size H of one of its directions.
-        alteration: of its cells, as in `cells.LSTM`.
+        alteration: of the BiLSTM's cells, as in `cells.LSTM`.
 
     Raises:
         ValueError: a size or the dropout is out of range, or there is an alteration and no LSTM.
@@ -77,7 +77,7 @@ class Transformer(nn.Module):
         positions = self.position.num_embeddings
         tokens, lengths = tokens[:, :positions], lengths.clamp(max=positions)
         step = torch.arange(tokens.size(1), device=tokens.device)
-        # attention over no step at all would be NaN: a row of length 0 attends to its first padding, which nobody reads
+        # a row of length 0 attends to its first padding, which nobody reads: attention over no step at all would be NaN
         padding = step >= lengths.clamp(min=1).unsqueeze(1)
         x = self.block(self.embedding(tokens) + self.position(step), src_key_padding_mask=padding)
         if self.lstm is not None:

@@ -1,4 +1,4 @@
-"""What train.py leaves beside metrics.csv and the report reads: TensorBoard's events, and runs on the market."""
+"""More fake runs, for the report: TensorBoard's events, and runs on the market."""
 
 import base64
 from collections.abc import Sequence
@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from study_runs import record_of, write_record
 from torch.utils.tensorboard import SummaryWriter
+
+from conf.kinds import MARKET
+from training.run.record import MEASURED, METRICS
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -14,7 +18,7 @@ PIXEL = base64.b64decode(
 
 
 def write_events(folder: Path, losses: Sequence[float], c: float = 1.0, first: int = 0) -> None:
-    """The log of a text run: for each epoch (7 steps) losses, macro-F1, one layer's states and saturated gates.
+    """Write the log of a text run: for each epoch (7 steps) losses, macro-F1, one layer's states and saturated gates.
 
     Args:
         folder: of the run.
@@ -36,25 +40,34 @@ def write_events(folder: Path, losses: Sequence[float], c: float = 1.0, first: i
 
 
 def write_market_run(folder: Path, rmse: float, **run: object) -> None:
-    """A finished run on the market, two features, persistence's RMSE 0.02.
+    """Write a finished run on the market with two features; the RMSE of persistence is 0.02.
 
     Args:
         folder: created.
         rmse: on the days that are scored.
-        run: features, window, model, seed and others, where they are not the usual ones.
+        run: values of columns of metrics.csv, where they are not the usual ones.
     """
     about = {
         "features": "btc", "sentiment": None, "window": 7, "horizon": 1, "protocol": "paper", "control": None,
         "source": "yahoo", "warning": None, "model": "lstm", "cell": "baseline", "settings": "m1", "seed": 0, "fold": 0,
         "seconds": 4.0, "parameters": 10, "epoch": 1, **run,
     }  # fmt: skip
+    groups = {group: {"name": about[group]} for group in (*MARKET.groups, "model") if about[group] is not None}
+    values = {key: about[key] for key in (*MARKET.columns, "seed", "fold")}
+    record = record_of(str(about["cell"]), **groups, **values)
+    columns = {
+        **record.data_columns,
+        "warning": about["warning"],
+        **record.fit_columns,
+        **{name: about[name] for name in ("settings", *MEASURED) if name in about},
+    }
     folder.mkdir(parents=True)
     errors = {"train": 0.01, "val": rmse}
     scores = [
         {"split": split, "rmse": error, "mae": error / 2, "relative_rmse": error / 0.02}
         for split, error in errors.items()
     ]
-    pd.DataFrame([{**about, **row} for row in scores]).to_csv(folder / "metrics.csv", index=False)
+    pd.DataFrame([{**columns, **row} for row in scores]).to_csv(folder / METRICS, index=False)
     dollars = {"rmse_dollars": 395.8, "mae_dollars": 235.9}
     naive = {"persistence": 1.0, "drift": 1.01, "ar": 1.02, "ridge": 1.5}
     baselines = [
@@ -69,8 +82,4 @@ def write_market_run(folder: Path, rmse: float, **run: object) -> None:
     weights = {"feature": ["btc Close", "btc Volume"], "permutation": [rmse, 0.0], "integrated_gradients": [0.1, 0.0]}
     pd.DataFrame(weights).to_csv(folder / "importance.csv", index=False)
     (folder / "figure7.png").write_bytes(PIXEL)
-    (folder / "config.yaml").write_text(
-        f"cell: {{current: null, hidden: null}}\nfeatures: {{name: {about['features']}}}\n"
-        f"model: {{name: {about['model']}}}\nseed: {about['seed']}\nfold: {about['fold']}\n"
-    )
-    (folder / "finished").write_text("")
+    write_record(folder, record)

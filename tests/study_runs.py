@@ -1,31 +1,33 @@
-"""Folders of finished runs on texts as train.py leaves them, without training; and what is read from them."""
+"""Fake runs on texts: folders as train.py leaves them, without training, and tables as the analysis reads them."""
 
+import csv
 import itertools
+import json
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from cells import resolve
-from training.run.record import settings_of
+from training.run.record import MEASURED, METRICS, TEXT_SCORES, Record
 
-SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1")
-HEADER = "data,model,cell,current,hidden,settings,seed,fold,seconds,parameters,epoch,split," + ",".join(SCORES)
+SCORES = TEXT_SCORES[:-1]
+"""The scores of a fake run, which has no loss."""
 
-CONFIG = """\
-cell: {{current: {current}, hidden: {hidden}}}
-data: {{name: {data}}}
-model: {{name: {model}}}
-seed: {seed}
-fold: {fold}
-n_folds: 10
-split_seed: 0
-epochs: {epochs}
-patience: {patience}
-"""
+
+def record_of(cell: str, **values: object) -> Record:
+    """The record of a run with this cell."""
+    alteration = resolve(cell)
+    return Record({"cell": {"current": alteration.current, "hidden": alteration.hidden}, **values})
+
+
+def write_record(folder: Path, record: Record, finished: bool = True) -> None:
+    """Write the config.yaml of a run and, if it is finished, the mark."""
+    lines = [f"{key}: {json.dumps(value)}\n" for key, value in record.values.items()]  # JSON is YAML
+    (folder / "config.yaml").write_text("".join(lines))
+    if finished:
+        (folder / "finished").write_text("")
 
 
 def write_run(
@@ -37,42 +39,34 @@ def write_run(
     epoch: int = 3,
     **run: object,
 ) -> Path:
-    """One run.
+    """Write one run and return its folder.
 
     Args:
         folder: created.
         scores: of the test part, in the order of SCORES.
         cell: of the run.
-        finished: False: interrupted before its results were marked as whole.
+        finished: False: interrupted before the run was marked as finished.
         seconds: of training.
         epoch: the tested one, from 0.
-        run: data, model, seed, fold, epochs, patience, where they are not the usual ones; settings, where metrics.csv
+        run: data, model, seed, fold, epochs, patience, where they are not the usual ones; settings, if metrics.csv
             is to have another fingerprint than that of config.yaml.
     """
     run = {"data": "hate", "model": "bilstm", "seed": 0, "fold": 0, "epochs": 4, "patience": 5, **run}
-    alteration = resolve(cell)
-    states = {state: getattr(alteration, state) for state in ("current", "hidden")}
+    settings = {"settings": run.pop("settings")} if "settings" in run else {}
+    groups = {group: {"name": run.pop(group)} for group in ("data", "model")}
+    record = record_of(cell, **groups, n_folds=10, split_seed=0, **run)
+    measured = dict(zip(MEASURED, (seconds, 1000, epoch), strict=False))
+    rows = [
+        {**record.columns, **settings, **measured, "split": split, **dict(zip(SCORES, values, strict=True))}
+        for split, values in (("val", [0.001] * len(SCORES)), ("test", scores))
+    ]
     folder.mkdir(parents=True)
-    (folder / "config.yaml").write_text(
-        CONFIG.format(**run, **{state: formula or "null" for state, formula in states.items()})
-    )
-    settings = run.get("settings", _settings(*(str(run[key]) for key in ("data", "model", "epochs", "patience"))))
-    names = [run["data"], run["model"], cell, *(formula or "" for formula in states.values()), settings]
-    start = ",".join(str(value) for value in [*names, run["seed"], run["fold"], seconds, 1000, epoch])
-    values = ",".join(repr(float(score)) for score in scores)
-    worse = ",".join(["0.001"] * len(SCORES))
-    (folder / "metrics.csv").write_text(f"{HEADER}\n{start},val,{worse}\n{start},test,{values}\n")
-    if finished:
-        (folder / "finished").write_text("")
+    with open(folder / METRICS, "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, rows[0], lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    write_record(folder, record, finished)
     return folder
-
-
-@cache
-def _settings(data: str, model: str, epochs: str, patience: str) -> str:
-    """The fingerprint that such a run has: it does not depend on cell, seed and fold."""
-    about = {"data": data, "model": model, "epochs": epochs, "patience": patience}
-    text = CONFIG.format(**about, seed=0, fold=0, current="null", hidden="null")
-    return settings_of(yaml.safe_load(text))
 
 
 def write_study(
@@ -86,7 +80,7 @@ def write_study(
     model: str = "bilstm",
     **run: object,
 ) -> None:
-    """Runs whose scores are 0.5 (1 + gain of the cell + noise), 10 s each, altered ones 10.5 s."""
+    """Write runs with scores 0.5 (1 + gain of the cell + noise); the baseline takes 10 s, altered cells 10.5 s."""
     random = np.random.default_rng(0)
     suffix = "".join(f"_{value}" for value in run.values())
     for name, cell, seed, fold in itertools.product(data, cells, range(seeds), range(folds)):
@@ -101,7 +95,7 @@ FACTS = {"data": "hate", "model": "bilstm", "settings": "a1", "recipe": "", "n_f
 
 
 def results(scores: dict[str, list[float]], **facts: object) -> pd.DataFrame:
-    """Runs of seeds 0, 1, ... on fold 0: macro_f1 by cell; the other scores are half of it."""
+    """A table of runs with seeds 0, 1, ... on fold 0: macro_f1 by cell; the other scores are half of it."""
     rows = [
         {**FACTS, **facts, "cell": cell, "seed": seed, "fold": 0, "macro_f1": score, "seconds": 10 + seed}
         for cell, values in scores.items()

@@ -10,7 +10,7 @@ from documented import PAGES, anchors, blocks, links, modules
 from omegaconf import OmegaConf
 
 from cells import CURRENT, HIDDEN, FormulaError, resolve
-from conf.configuration import CONF
+from conf.compose import CONF
 from datamodules.texts import corpora, sources
 
 

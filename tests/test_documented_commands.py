@@ -22,7 +22,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from text_data import lay_out
 
-from conf.configuration import CONF, check, composed
+from conf.checks import check
+from conf.compose import CONF, composed
 from datamodules.market import synthetic
 from datamodules.market.yahoo_layout import MARKETS, DateRange
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from cells.alterations import Alteration
 from cells.errors import UserError
+from conf.kinds import KINDS
 from training.run.folder import CONFIG, FAILED, MARK, RunFolder
-from training.run.record import settings_of
+from training.run.record import METRICS, metrics_lines
 
-METRICS = "metrics.csv"
 UNFINISHED = "unfinished"
 _REPEAT = "remove that run's folder and repeat its command"
 
@@ -31,7 +30,7 @@ def read(runs: Path, label: str = "data") -> pd.DataFrame:
     lines: dict[str, list[str]] = defaultdict(list)
     folders = _finished(runs)
     for number, folder in enumerate(folders):
-        header, *rows = _metrics(folder) or [""]
+        header, *rows = metrics_lines(folder) or [""]
         if label in header.split(","):
             lines[header] += [f"{row},{number}" for row in rows]
     texts = ["\n".join([f"{header},folder", *rows]) for header, rows in lines.items()]
@@ -48,8 +47,8 @@ def kinds(runs: Path) -> set[str]:
     Raises:
         UserError: there is no such folder, or no run in it.
     """
-    columns = {column for folder in _finished(runs) for line in _metrics(folder)[:1] for column in line.split(",")}
-    found = columns & {"data", "features"}
+    columns = {column for folder in _finished(runs) for line in metrics_lines(folder)[:1] for column in line.split(",")}
+    found = columns & {kind.group for kind in KINDS}
     if not found and without_result(runs).empty:
         raise UserError(f"{runs} holds no finished run; python train.py makes one.")
     return found
@@ -81,7 +80,7 @@ def without_result(runs: Path) -> pd.DataFrame:
     interrupted or running one, "unfinished"; for one marked as finished, what is wrong with its metrics.csv.
     """
     started = {path.parent for path in runs.rglob(CONFIG)}
-    whole = {folder for folder in _finished(runs) if _metrics(folder)}
+    whole = {folder for folder in _finished(runs) if metrics_lines(folder)}
     rows = [_started(folder) for folder in sorted(started - whole)]
     return pd.DataFrame(rows, columns=["folder", "kind", "data", "model", "settings", "cell", "seed", "fold", "error"])
 
@@ -92,7 +91,7 @@ def configuration(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: its config.yaml is missing or damaged.
     """
-    return RunFolder.at(folder).identity
+    return dict(RunFolder.at(folder).record.values)
 
 
 def _finished(runs: Path) -> list[Path]:
@@ -105,27 +104,17 @@ def _finished(runs: Path) -> list[Path]:
     return RunFolder.finished_below(runs)
 
 
-def _metrics(folder: Path) -> list[str]:
-    """The header and the rows of metrics.csv; an empty list if it is missing or has no rows."""
-    try:
-        lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
-    return lines if len(lines) > 1 else []
-
-
 def _started(folder: Path) -> dict[str, object]:
-    config = configuration(folder)
-    kind = "data" if "data" in config else "features"
+    record = RunFolder.at(folder).record
     return {
         "folder": str(folder),
-        "kind": kind,
-        "data": config[kind]["name"],
-        "model": config["model"]["name"],
-        "settings": settings_of(config),
-        "cell": Alteration(**config["cell"]).name,
-        "seed": config["seed"],
-        "fold": config["fold"],
+        "kind": record.kind.group,
+        "data": record.learnt_from,
+        "model": record.model,
+        "settings": record.settings,
+        "cell": record.cell,
+        "seed": record.seed,
+        "fold": record.fold,
         "error": _error(folder),
     }
 

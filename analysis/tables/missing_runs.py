@@ -11,7 +11,8 @@ from analysis.study.design import Design, absent
 from analysis.study.results import configuration
 from analysis.study.text_results import recipes
 from analysis.tables.table import Table
-from cells.alterations import Alteration
+from conf.kinds import MARKET
+from training.run.record import Record
 
 COLUMNS = ["data", "model", "settings", "cell", "seed", "fold", "error"]
 """The columns of the table; `settings` is text for people."""
@@ -67,9 +68,9 @@ def _on_the_market(runs: Path, metrics: pd.DataFrame | None) -> pd.DataFrame:
         runs: a folder.
         metrics: from `results.read`, if any run is finished.
     """
-    found = results.without_result(runs).query("kind == 'features'")
+    found = results.without_result(runs).query(f"kind == '{MARKET.group}'")
     folders = {str(folder): configuration(Path(folder)) for folder in found["folder"]}
-    stopped = pd.DataFrame([_facts(config) for config in folders.values()], columns=[*APART, *FEATURES, *AXES])
+    stopped = pd.DataFrame([Record(config).columns for config in folders.values()], columns=[*APART, *FEATURES, *AXES])
     stopped = stopped.assign(error=found["error"].to_list(), settings=found["settings"].to_list())
     begun = stopped if metrics is None else pd.concat([metrics, stopped], ignore_index=True)
     groups = [
@@ -80,12 +81,6 @@ def _on_the_market(runs: Path, metrics: pd.DataFrame | None) -> pd.DataFrame:
     listed += [group.assign(error=NOT_RUN, other="") for group in groups]
     rows = pd.concat([rows for rows in listed if len(rows)] or listed[:1], ignore_index=True)
     return rows.assign(data=rows["features"], settings=[_words(row) for _, row in rows.iterrows()])[COLUMNS]
-
-
-def _facts(config: Mapping[str, object]) -> dict[str, object]:
-    """The columns that metrics.csv would have about a run."""
-    named = {key: (config.get(key) or {}).get("name") for key in ("features", "sentiment", "model")}  # type: ignore[attr-defined]
-    return {**config, **named, "cell": Alteration(**config["cell"]).name}  # type: ignore[arg-type]
 
 
 def _others(config: Mapping[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from conf.kinds import encoder_of
 from datamodules.batches import Batches
 from datamodules.errors import DataError
 from datamodules.split import Rows, Split
@@ -150,11 +151,12 @@ class TextDataModule(pl.LightningDataModule):
 
 
 def _tokenizer(config: DictConfig) -> Tokenizer:
-    """The tokenizer of the pre-trained encoder if the model names one, else the project's own."""
-    if "checkpoint" in config.model:
+    """The tokenizer of the pre-trained encoder if the model brings one, else the project's own."""
+    encoder = encoder_of(config)
+    if encoder is not None:
         from datamodules.texts.wordpieces import WordPieceTokenizer
 
-        return WordPieceTokenizer(config.model.checkpoint)
+        return WordPieceTokenizer(encoder)
     return WordTokenizer(PreprocessSettings(**config.preprocess), Path(config.cache_dir))
 
 

@@ -73,7 +73,7 @@ def test_a_recipe_names_the_settings_that_differ_within_a_model(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("epoch", "patience", "epochs", "trained"),
-    [(3, 5, 40, 9), (3, 5, 8, 8), (3, "null", 8, 8), (7, 5, 8, 8)],
+    [(3, 5, 40, 9), (3, 5, 8, 8), (3, None, 8, 8), (7, 5, 8, 8)],
 )
 def test_seconds_per_epoch_are_over_all_epochs_that_were_trained(
     tmp_path: Path, epoch: int, patience: object, epochs: int, trained: int

@@ -10,7 +10,7 @@ from cells import CURRENT, HIDDEN, LSTM, backend
 from cells.obstacle import Kind
 from cells.packed import StackedSequence, packed
 from cells.stack import StackedLSTM
-from models.bilstm import StackedBiLSTM
+from models.bilstm import BiLSTMClassifier
 from models.dropout import SpatialDropout, StackedSpatialDropout
 from models.forecasters import ConvolutionLSTM, WindowLSTM
 from models.tfidf import TfIdf
@@ -128,7 +128,7 @@ def test_a_stack_drops_what_each_net_drops() -> None:
 
 def text_nets() -> list[nn.Module]:
     torch.manual_seed(0)
-    return [StackedBiLSTM(words, 3, 5, 4, 0.0, "C1") for words in (9, 11, 10)]  # each fold has its own vocabulary
+    return [BiLSTMClassifier(words, 3, 5, 4, 0.0, "C1") for words in (9, 11, 10)]  # each fold has its own vocabulary
 
 
 def market_nets(kind: str) -> list[nn.Module]:

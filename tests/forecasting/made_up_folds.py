@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from conf.configuration import composed
+from conf.compose import composed
 from datamodules.market.fold import Fold, make_fold
 from datamodules.market.market_data import load_market_data
 from datamodules.market.panel import Panel

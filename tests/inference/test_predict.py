@@ -51,7 +51,7 @@ def test_the_test_documents_get_what_predictions_csv_says(
     table = pd.read_csv(runs / name / "predictions.csv", keep_default_na=False)
     texts = [" ".join(corpus.texts[row].split()) for row in table["row"]]
     (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
-    # The run alone: in another folder, without its data.
+    # The run alone, in another folder and without its data.
     copied(runs / name, tmp_path)
     found = answers(predict("run", "--json", "--file", "texts.txt", folder=tmp_path))
 
@@ -154,7 +154,7 @@ def without_state(run: Path) -> None:
 
 
 def damaged_within(run: Path) -> None:
-    """Bits that no longer are what was written, in a file that can be opened."""
+    """Flip bits inside a file that can still be opened."""
     path = run / "checkpoints" / "model.ckpt"
     with zipfile.ZipFile(path) as file:
         largest = max(file.infolist(), key=lambda item: item.file_size)
@@ -187,7 +187,7 @@ def stopped(run: Path) -> None:
 
 
 class Code:
-    """What is not to be unpickled."""
+    """An object whose unpickling would make a folder."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return os.mkdir, ("executed",)
@@ -197,7 +197,7 @@ BROKEN: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     "unfinished": (lambda run: (run / "finished").unlink(), ("run is not finished", "goes on where it stopped")),
     "failed": (stopped, ("run failed (the loss is nan in epoch 2; try a smaller lr)", "tries again")),
     "damaged within": (damaged_within, ("model.ckpt is damaged", "repeat")),
-    "no number": (lambda run: changed(run, not_a_number), ("weights that are no finite numbers", "repeat")),
+    "no number": (lambda run: changed(run, not_a_number), ("weights that are not finite numbers", "repeat")),
     "overflow": (lambda run: changed(run, overflowing), ("gives no finite number for 'go'",)),
     "no vocabulary": (
         lambda run: changed(run, lambda checkpoint: checkpoint["TextDataModule"].pop("vocabulary")),
@@ -216,7 +216,7 @@ BROKEN: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     ),
     "older version": (without_state, ("older version", "did not keep what a prediction needs", "repeat")),
     "foreign code": (
-        lambda run: replaced(run, "models.bilstm.StackedBiLSTM", "os.mkdir"),
+        lambda run: replaced(run, "models.text.StackedBiLSTM", "os.mkdir"),
         ("os.mkdir is not of this",),
     ),
     "broken configuration": (lambda run: (run / "config.yaml").write_text("a: [1"), ("config.yaml cannot be read",)),
@@ -248,7 +248,7 @@ def test_mistakes_are_one_line(predict: Predict, arguments: tuple[str, ...], say
     assert_one_line_error(predict(*arguments), *says)
 
 
-def test_of_many_runs_some_are_named(predict: Predict, runs: Path, tmp_path: Path) -> None:
+def test_a_message_names_some_of_many_runs(predict: Predict, runs: Path, tmp_path: Path) -> None:
     for place in range(6):
         shutil.copytree(runs / "sigmoid", tmp_path / f"run{place}")
     assert_one_line_error(

@@ -1,4 +1,4 @@
-"""Word pieces, the net on them, and how an encoder is found; no test needs a network."""
+"""The pre-trained net, its word pieces, and where an encoder is found; no test needs a network."""
 
 import importlib.metadata
 import importlib.util
@@ -15,7 +15,7 @@ from pretrained import PIECES, POSITIONS, make_encoder
 from torch import nn
 
 from cells.errors import UserError
-from conf.configuration import composed
+from conf.compose import composed
 from datamodules.errors import DataError
 from datamodules.texts import encoders
 from datamodules.texts.corpora import Corpus
@@ -77,7 +77,7 @@ def test_batches_hold_the_pieces_of_raw_texts_in_the_folds_of_words(encoder: Pat
 
 def test_logits_are_those_of_each_document_alone(encoder: Path) -> None:
     net = small(encoder).eval()
-    texts = ["the tram", "!", "", "ferry ferry ferry", "the"] * 7  # more than pass the encoder at once
+    texts = ["the tram", "!", "", "ferry ferry ferry", "the"] * 7  # more than DOCUMENTS_AT_ONCE
     tokens, lengths, _ = WordPieceTokenizer(str(encoder)).encode(texts)
     together = net(torch.from_numpy(tokens).long(), torch.from_numpy(lengths))
     reference = transformers.BertModel.from_pretrained(encoder).eval()
@@ -128,7 +128,7 @@ def test_the_packaged_encoder_is_found_by_its_name() -> None:
 
 
 def _vectors(net: Bert, texts: list[str]) -> torch.Tensor:
-    """Each text's mean over the last layer: what this encoder was trained to tell meanings apart by."""
+    """Each text's mean over the last layer, by which this encoder was trained to tell meanings apart."""
     with torch.no_grad():
         reads = [WordPieceTokenizer(PACKAGE).encode([text]) for text in texts]
         return torch.stack([net.encoder(torch.from_numpy(r.tokens).long()).last_hidden_state[0].mean(0) for r in reads])
@@ -144,7 +144,7 @@ def test_a_name_that_cannot_be_reached_is_one_line(
     assert done.stderr.startswith("Error: model.checkpoint=bert-base-uncased is no folder and no installed package")
 
 
-def test_what_was_downloaded_once_needs_no_network(
+def test_an_encoder_that_was_downloaded_before_needs_no_network(
     encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))

@@ -1,4 +1,4 @@
-"""LSTM-CS, layer by layer and beside Table 14."""
+"""The LSTM-CS paper's classifier, layer by layer and beside Table 14."""
 
 import pytest
 import torch
@@ -7,14 +7,14 @@ from torch import Tensor
 from cells import LSTM
 from cells.alterations import CURRENT, HIDDEN
 from cells.packed import packed
-from conf.configuration import composed
-from models.bilstm import StackedBiLSTM
+from conf.compose import composed
+from models.bilstm import BiLSTMClassifier
 from training.run.net import make_net
 
 
-def small(alteration: str | None = None, dropout: float = 0.0) -> StackedBiLSTM:
+def small(alteration: str | None = None, dropout: float = 0.0) -> BiLSTMClassifier:
     torch.manual_seed(0)
-    return StackedBiLSTM(vocabulary=20, classes=3, embedding=5, hidden=4, dropout=dropout, alteration=alteration)
+    return BiLSTMClassifier(vocabulary=20, classes=3, embedding=5, hidden=4, dropout=dropout, alteration=alteration)
 
 
 TOKENS = torch.tensor([[3, 7, 1, 12], [5, 2, 0, 0], [0, 0, 0, 0]])
@@ -31,7 +31,7 @@ def test_padding_does_not_change_a_documents_logits(alteration: str | None) -> N
             torch.testing.assert_close(alone[0], together[row])
 
 
-def test_what_stands_in_the_padding_does_not_matter() -> None:
+def test_the_content_of_the_padding_does_not_matter() -> None:
     net = small("C1")
     filled = TOKENS.where(TOKENS > 0, torch.tensor(9))
     torch.testing.assert_close(net(filled, LENGTHS), net(TOKENS, LENGTHS))
@@ -81,7 +81,7 @@ def test_spatial_dropout_drops_whole_features_and_only_in_training() -> None:
 
 def test_weights_start_as_keras_starts_them() -> None:
     torch.manual_seed(0)
-    lstm = StackedBiLSTM(vocabulary=500, classes=3, embedding=40, hidden=32, dropout=0.0).lstm_1
+    lstm = BiLSTMClassifier(vocabulary=500, classes=3, embedding=40, hidden=32, dropout=0.0).lstm_1
     limit = (6 / (40 + 4 * 32)) ** 0.5  # Glorot, with the four gates as one kernel
     kernel = lstm.weight_ih_l0_reverse.detach()
     assert 0.98 * limit < kernel.abs().max() <= limit

@@ -1,3 +1,5 @@
+"""The two forecasters beside torch's own layers."""
+
 import pytest
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""TF-IDF and logistic regression are scikit-learn's, whatever the way there."""
+"""TF-IDF and logistic regression, beside scikit-learn on the same texts."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ class Batch(NamedTuple):
 
 
 def corpus(classes: int = 3, documents: int = 60) -> Batch:
-    """Documents of 0 to 6 words, more often the word with the number of their class."""
+    """Documents of 0 to 6 words, in which the word with the number of the class is the most frequent."""
     generator = torch.Generator().manual_seed(0)
     lengths = torch.randint(0, 7, (documents,), generator=generator)
     truth = torch.randint(0, classes, (documents,), generator=generator)
@@ -69,7 +69,7 @@ def test_order_and_size_of_the_batches_change_nothing(loss: str) -> None:
 
 
 @pytest.mark.parametrize("loss", ["sigmoid", "softmax"])
-def test_a_class_that_nobody_has_is_unlikely_and_possible(loss: str) -> None:
+def test_a_class_that_no_document_has_is_unlikely_but_possible(loss: str) -> None:
     data = corpus()
     with_another = Batch(data.tokens, data.lengths, torch.cat([data.targets, torch.zeros(60, 1)], 1), data.rows)
     logits = fitted(with_another, loss)(data.tokens, data.lengths)
@@ -78,7 +78,7 @@ def test_a_class_that_nobody_has_is_unlikely_and_possible(loss: str) -> None:
     assert (shares[:, 3] < 0.1).all()
 
 
-def test_a_class_that_everybody_has_is_likely() -> None:
+def test_a_class_that_every_document_has_is_likely() -> None:
     data = corpus()
     shared = Batch(data.tokens, data.lengths, torch.cat([data.targets, torch.ones(60, 1)], 1), data.rows)
     shares = fitted(shared, "sigmoid")(data.tokens, data.lengths).sigmoid()[:, 3]

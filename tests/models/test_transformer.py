@@ -1,4 +1,4 @@
-"""SIMPLE, by hand and beside Table 14."""
+"""The LSTM-CS paper's SIMPLE, by hand and beside Table 14."""
 
 import io
 
@@ -7,7 +7,7 @@ import torch
 
 from cells import LSTM
 from cells.alterations import CURRENT, HIDDEN
-from conf.configuration import composed
+from conf.compose import composed
 from models.transformer import Transformer
 from training.run.net import make_net
 
@@ -46,7 +46,7 @@ def test_logits_by_hand(bilstm: bool) -> None:
 @pytest.mark.parametrize("training", [True, False])
 def test_neither_padding_nor_the_other_documents_change_a_documents_logits(bilstm: bool, training: bool) -> None:
     net = small(bilstm).train(training)
-    with torch.set_grad_enabled(training):  # in evaluation without gradients torch takes another path
+    with torch.set_grad_enabled(training):  # without gradients torch computes attention in another way
         together = net(TOKENS, LENGTHS)
         filled = TOKENS.where(TOKENS > 0, torch.tensor(9))
         torch.testing.assert_close(net(filled, LENGTHS), together)
@@ -73,7 +73,7 @@ def test_the_order_of_the_words_matters(bilstm: bool) -> None:
 
 
 @both
-def test_of_a_longer_document_the_beginning_is_read(bilstm: bool) -> None:
+def test_the_beginning_of_a_longer_document_is_read(bilstm: bool) -> None:
     net = small(bilstm)
     longer = torch.tensor([[3, 7, 1, 12, 4, 9, 9], [5, 2, 0, 0, 0, 0, 0]])
     cut = net(longer[:, :5], torch.tensor([5, 2]))
@@ -85,7 +85,7 @@ def test_every_alteration_reaches_the_logits(alteration: str) -> None:
     assert not torch.allclose(small(alteration=alteration)(TOKENS, LENGTHS), small()(TOKENS, LENGTHS))
 
 
-def test_the_cell_is_all_that_differs() -> None:
+def test_nets_differ_in_nothing_but_the_cell() -> None:
     """Tables 12 and 15: SIMPLE with and without a state modification."""
     baseline, altered = small(), small(alteration="C1")
     torch.testing.assert_close(altered.state_dict(), baseline.state_dict())

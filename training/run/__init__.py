@@ -1,1 +1,1 @@
-"""One run: its folder, its record, its data and task, its training and its results."""
+"""One run: its record, its folder, its data and task, its training and its results."""

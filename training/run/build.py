@@ -1,4 +1,4 @@
-"""From a configuration to the objects of a run: data, net, trainer."""
+"""From a configuration to the objects of a run: its problem, net and trainer."""
 
 import logging
 import sys
@@ -6,36 +6,37 @@ import sys
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, Timer
-from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 from torch import nn
 
-from cells.errors import UserError
-from conf.command_line import one_of_several
-from conf.configuration import alteration_of, is_market
-from training.run.classification import DivergedError
+from conf.compose import alteration_of, is_one_of_several
+from conf.kinds import TEXTS, kind_of
+from training.run import tensorboard
 from training.run.epoch_lines import EpochLines, quiet
 from training.run.folder import RunFolder
 from training.run.net import make_net
 from training.run.problem import Problem
-from training.run.resume import LastEpoch, OneFileAnEpoch, SeededEpochs, StayStopped, TestedEpoch, keyboard_interrupts
+from training.run.resume import LastEpoch, LinkedCheckpointIO, SeededEpochs, StayStopped, TestedEpoch
 from training.run.threads import Threads
 
 log = logging.getLogger("lstm-cs")
 
 
 def problem(config: DictConfig) -> Problem:
-    """The data that a configuration names, read or downloaded, and what is particular about them."""
-    # One of the two: each imports libraries that the other has no use for.
-    made: Problem
-    if is_market(config):
-        from training.run.market_problem import MarketProblem
+    """The problem of a configuration: its data, read or downloaded, and everything that depends on their kind.
 
-        made = MarketProblem(config)
-    else:
+    Raises:
+        UserError: the data are missing or broken, or allow no such run.
+    """
+    made: Problem
+    if kind_of(config) is TEXTS:  # imported here, because each imports libraries that the other has no use for
         from training.run.text_problem import TextProblem
 
         made = TextProblem(config)
+    else:
+        from training.run.market_problem import MarketProblem
+
+        made = MarketProblem(config)
     for line in made.notes:
         log.info(line)
     return made
@@ -53,17 +54,17 @@ def net(config: DictConfig, problem: Problem) -> nn.Module:
 
 
 def trainer(config: DictConfig, problem: Problem, folder: RunFolder) -> pl.Trainer:
-    """A trainer that keeps the epoch to test and the last one in `folder`, and logs there for TensorBoard."""
+    """A trainer that keeps the tested epoch and the last one in `folder`, and logs there for TensorBoard."""
     quiet()
-    interactive = sys.stdout.isatty() and not one_of_several()
+    interactive = sys.stdout.isatty() and not is_one_of_several()
     return pl.Trainer(
         accelerator="auto",
         devices=1,
         max_epochs=config.epochs,
         gradient_clip_val=config.clip,
         callbacks=_callbacks(config, problem, folder) + ([] if interactive else [EpochLines()]),
-        plugins=[OneFileAnEpoch()],
-        logger=_logger(folder),
+        plugins=[LinkedCheckpointIO()],
+        logger=tensorboard.logger(folder),
         log_every_n_steps=1,  # the task logs once an epoch; a larger number only brings a warning on short epochs
         enable_progress_bar=interactive,
         enable_model_summary=False,
@@ -72,13 +73,13 @@ def trainer(config: DictConfig, problem: Problem, folder: RunFolder) -> pl.Train
     )
 
 
-def evaluator(config: DictConfig, problem: Problem, folder: RunFolder) -> pl.Trainer:
-    """A trainer that scores a net which was trained otherwise, and logs to `folder`."""
+def evaluator(problem: Problem, folder: RunFolder) -> pl.Trainer:
+    """A trainer that scores a net which is trained already, and logs to `folder`."""
     return pl.Trainer(
         accelerator="auto",
         devices=1,
-        callbacks=problem.insight(),
-        logger=_logger(folder),
+        callbacks=problem.callbacks(),
+        logger=tensorboard.logger(folder),
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -91,44 +92,9 @@ def _callbacks(config: DictConfig, problem: Problem, folder: RunFolder) -> list[
         Threads(config.threads),
         SeededEpochs(config.seed),
         Timer(verbose=False),
-        *problem.insight(),
+        *problem.callbacks(),
     ]
     if config.patience is not None:
         early = EarlyStopping("val/loss", patience=config.patience, check_on_train_epoch_end=True)
         callbacks += [early, StayStopped(early)]
     return [*callbacks, TestedEpoch(folder.checkpoints, config.test_epoch == "best"), LastEpoch(folder.checkpoints)]
-
-
-def fit(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, folder: RunFolder) -> None:
-    """Train, from the last whole epoch if there is one.
-
-    Raises:
-        UserError: the loss became NaN or infinite.
-    """
-    last = folder.last_checkpoint
-    if last is not None:
-        log.info("resuming %s", last)
-    try:
-        with keyboard_interrupts():
-            trainer.fit(task, problem.data, ckpt_path=last)
-    except DivergedError as error:
-        raise UserError(diverged(error.loss, error.epoch, task.lr)) from error
-
-
-def diverged(loss: float, epoch: int, lr: object) -> str:
-    """What to say of a loss that is no number."""
-    return f"the loss is {loss} in epoch {epoch}; try a smaller lr (now {lr}) or another cell."
-
-
-def seconds(trainer: pl.Trainer) -> float:
-    """How long a trainer has trained, over all attempts."""
-    timer = next(callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
-    return timer.time_elapsed("train")
-
-
-def _logger(folder: RunFolder) -> TensorBoardLogger:
-    purge = {}
-    if folder.last_checkpoint is not None:  # drop what the interrupted epoch had logged
-        checkpoint = torch.load(folder.last_checkpoint, map_location="cpu", weights_only=True)
-        purge = {"purge_step": checkpoint["global_step"] + 1}
-    return TensorBoardLogger(folder.path, name="", version="", default_hp_metric=False, **purge)

@@ -1,4 +1,4 @@
-"""What a net is trained for and how it is scored. A task knows nothing of data sets, files or configurations."""
+"""The task of a text classifier: loss and scores. A task knows nothing of data sets, files or configurations."""
 
 from typing import NamedTuple
 
@@ -11,10 +11,20 @@ from torchmetrics.classification import MultilabelAccuracy, MultilabelF1Score
 
 from models.batch import TextBatch
 from models.decision import decide, probabilities
+from models.fitted import FittedNet
+from training.run.epoch_mean import EpochMean
+from training.run.errors import DivergedError
 
 
 class Predictions(NamedTuple):
-    """Rows of the corpus `[N]`, and `[N, C]` each: true classes, predicted classes (0 or 1), probabilities."""
+    """The answers to N test documents with C classes.
+
+    Attributes:
+        rows: `[N]`, the documents' rows in the corpus.
+        targets: `[N, C]`, the true classes, 0 or 1.
+        predicted: `[N, C]`, the predicted classes, 0 or 1.
+        probabilities: `[N, C]`.
+    """
 
     rows: Tensor
     targets: Tensor
@@ -22,32 +32,19 @@ class Predictions(NamedTuple):
     probabilities: Tensor
 
 
-class DivergedError(Exception):
-    """The loss is no longer a finite number.
-
-    Args:
-        loss: NaN or infinite.
-        epoch: in which it became so.
-    """
-
-    def __init__(self, loss: float, epoch: int):
-        super().__init__(f"the loss is {loss} in epoch {epoch}")
-        self.loss, self.epoch = loss, epoch
-
-
 class Classification(pl.LightningModule):
     """Multi-class or multi-label classification of texts.
 
     loss="sigmoid" (the paper's): binary cross-entropy of each class, averaged over classes and batch; a class is
-    predicted where its probability is above 0.5, so that a document may have none or several, also where exactly one
-    is true. loss="softmax": cross-entropy; the most probable class is predicted.
+    predicted where its probability is above 0.5, so that none or several may be predicted for a document that has
+    exactly one. loss="softmax": cross-entropy; the most probable class is predicted.
 
     Metrics (per split, `test/accuracy` and so on):
-        accuracy     share of the N x C one-hot cells that are predicted rightly (what the paper calls accuracy)
+        accuracy     share of the N x C one-hot cells that are predicted correctly (the paper's accuracy)
         top1         share of documents whose most probable class is a true one (the usual accuracy)
-        macro_f1, micro_f1, weighted_f1   F1 over the predicted classes; a class with neither truth nor prediction
-                     counts as 0 in the macro mean
-        loss
+        macro_f1, micro_f1, weighted_f1   F1 over the predicted classes; a class that is neither true nor predicted
+                     anywhere counts as 0 in the macro mean
+        loss         mean over the documents
 
     Args:
         net: `(tokens, lengths) -> logits [B, C]`.
@@ -56,7 +53,7 @@ class Classification(pl.LightningModule):
         lr: learning rate of Adam.
 
     Raises:
-        DivergedError: in any step, the loss is NaN or infinite.
+        DivergedError: the loss of a batch is NaN or infinite; raised by the steps.
     """
 
     def __init__(self, net: nn.Module, classes: int, loss: str, lr: float):
@@ -73,7 +70,7 @@ class Classification(pl.LightningModule):
         self._tested: list[Predictions] = []
 
     def training_step(self, batch: TextBatch, _: int) -> Tensor:
-        """Mean loss of the batch."""
+        """The mean loss of the batch."""
         loss = self._loss(self.net(batch.tokens, batch.lengths), batch.targets)
         self.train_loss.update(loss.detach(), len(batch.targets))
         return loss
@@ -83,13 +80,13 @@ class Classification(pl.LightningModule):
         self._score(self.val_scores, batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log `val/...` and, while training, `train/loss`: the mean over the epoch that is about to end."""
+        """Log `val/...` and, while training, `train/loss`: the mean over the epoch that is ending."""
         self._log("val", self.val_scores)
         if self.trainer.state.fn == "fit":
             self.log("train/loss", self.train_loss.compute())
 
     def on_test_epoch_start(self) -> None:
-        """Forget the predictions of an earlier test."""
+        """Drop the predictions of an earlier test."""
         self._tested = []
 
     def test_step(self, batch: TextBatch, _: int) -> None:
@@ -104,17 +101,17 @@ class Classification(pl.LightningModule):
 
     @property
     def predictions(self) -> Predictions:
-        """Of the last test, in the order of the test part."""
+        """The answers to the last test, in the order of the test part."""
         return Predictions(*(torch.cat(column) for column in zip(*self._tested, strict=True)))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam over what is trained."""
+        """Adam over all weights that are trained."""
         return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr)
 
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         loss = self.criterion(logits, targets)
         if not torch.isfinite(loss):
-            raise DivergedError(loss.item(), self.current_epoch)
+            raise DivergedError(loss.item(), self.current_epoch, self.lr)
         return loss
 
     def _score(self, scores: "Scores", batch: TextBatch) -> Tensor:
@@ -123,53 +120,35 @@ class Classification(pl.LightningModule):
         return logits
 
     def _log(self, split: str, scores: "Scores") -> None:
-        in_curves = self.trainer.state.fn == "fit"  # scoring the chosen epoch when all is done adds no point
+        in_curves = self.trainer.state.fn == "fit"  # the scores of the chosen epoch, computed at the end, add no point
         values = {f"{split}/{name}": value for name, value in scores.compute().items()}
         self.log_dict(values, logger=in_curves)
 
 
 class FittedClassification(Classification):
-    """Classification by a net that is fitted at once, by its method `fit(batches, loss)`, and not by descent.
+    """Classification by a `FittedNet`, which is fitted at once and not by gradient descent.
 
-    One epoch follows, which scores the net and leaves what any other run leaves.
+    One epoch scores the net after that, so that the run leaves behind what any other run does.
     """
 
+    net: FittedNet
+
     def on_fit_start(self) -> None:
-        """Let there be one epoch."""
+        """Make it one epoch."""
         self.trainer.fit_loop.max_epochs = 1
 
     def on_train_start(self) -> None:
         """Fit the net to the training part."""
-        self.net.fit(self.trainer.train_dataloader, self.loss == "sigmoid")  # type: ignore[operator]
+        assert self.trainer.train_dataloader is not None
+        self.net.fit(self.trainer.train_dataloader, self.loss == "sigmoid")
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """One that moves nothing: Lightning writes a checkpoint only after a step."""
+        """An optimiser that moves nothing, because Lightning writes a checkpoint only after a step."""
         return torch.optim.SGD(self.parameters(), lr=0.0)
 
 
-class EpochMean:
-    """A mean over the samples of an epoch, from the means over its batches; much cheaper a batch than a metric.
-
-    Of K nets at once, means and numbers of samples are `[K]`.
-    """
-
-    def __init__(self) -> None:
-        self._batches: list[tuple[Tensor, Tensor | int]] = []
-
-    def update(self, mean: Tensor, samples: Tensor | int) -> None:
-        """Add a batch."""
-        self._batches.append((mean, samples))
-
-    def compute(self) -> Tensor:
-        """The mean; the next batch begins anew."""
-        means = torch.stack([mean for mean, _ in self._batches])
-        samples = torch.stack([torch.as_tensor(samples) for _, samples in self._batches]).to(means)
-        self._batches = []
-        return (means * samples).sum(0) / samples.sum(0)
-
-
 class Scores(nn.Module):
-    """The metrics of one split, over its batches.
+    """The metrics of one split, collected batch by batch.
 
     Args:
         classes: C.
@@ -188,13 +167,13 @@ class Scores(nn.Module):
         self._batches: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def update(self, logits: Tensor, predicted: Tensor, targets: Tensor, loss: Tensor) -> None:
-        """Add a batch: logits, predicted and true classes, `[B, C]` each, and its mean loss."""
+        """Add a batch: its logits, predicted and true classes, `[B, C]` each, and its mean loss."""
         self._batches.append((logits, predicted, targets))
         self.loss.update(loss, len(targets))
 
     def compute(self) -> dict[str, Tensor]:
-        """The metrics by name; the next batch begins anew."""
-        # All batches at once: an update costs a metric as much as a step of a small net.
+        """The metrics by name; the next batch begins a new epoch."""
+        # All batches at once: one update of a metric costs as much as a step of a small net.
         logits, predicted, targets = (torch.cat(column) for column in zip(*self._batches, strict=True))
         self._batches = []
         self.cells.update(predicted, targets.long())

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a text classifier's test: confusions and texts."""
+"""The confusion matrix of a text classifier, and some of its test texts, for TensorBoard."""
 
 import functools
 from collections.abc import Sequence
@@ -16,24 +16,27 @@ from torch.nn import functional as F
 
 from datamodules.texts.text_datamodule import TextDataModule
 from training.run.classification import Classification, Predictions
-from training.run.states import writer
+from training.run.tensorboard import writer
 
 TEXTS = 20
-READABLE_CELLS = 15
+"""Test texts that are logged."""
+
+READABLE_CLASSES = 15
+"""Classes up to which the cells of the matrix carry their numbers."""
 
 
 class Confusions(Callback):
-    """Logs, after the test, the confusions and some texts.
+    """Logs the confusion matrix and some texts after the test.
 
     Args:
-        data: brings the names of the classes and the texts.
+        data: has the texts and the names of the classes.
     """
 
     def __init__(self, data: TextDataModule):
         self.data = data
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log the confusion matrix and TEXTS documents, spread over the test part: a corpus may be sorted by class."""
+        """Log the confusion matrix and TEXTS documents from all over the test part: a corpus may be sorted by class."""
         assert isinstance(pl_module, Classification)
         predictions = pl_module.predictions
         board = writer(trainer)
@@ -42,7 +45,7 @@ class Confusions(Callback):
         board.flush()
 
     def _counts(self, predictions: Predictions) -> tuple[Tensor, str]:
-        """Documents of each true class (row) by predicted class (column), and what counts as predicted."""
+        """Documents by true class (row) and predicted class (column), and which classes count as predicted."""
         if self.data.multilabel:
             return predictions.targets.T @ predictions.predicted.float(), "every class above its threshold"
         most_probable = F.one_hot(predictions.probabilities.argmax(1), len(self.data.classes))
@@ -66,9 +69,9 @@ class Confusions(Callback):
 
 
 def confusion(counts: Tensor, predicted: str, classes: Sequence[str]) -> Figure:
-    """A picture of `counts [C, C]` (rows: truth), coloured by its share of the row; the next call draws on it.
+    """A picture of `counts [C, C]` (rows: truth), coloured by the share of the row.
 
-    The cells carry their numbers where there are few enough classes to read them.
+    The next call with the same classes draws on the same figure.
     """
     picture = _empty(predicted, tuple(classes))
     shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
@@ -87,7 +90,7 @@ class _Picture(NamedTuple):
 
 @functools.lru_cache(maxsize=1)
 def _empty(predicted: str, classes: tuple[str, ...]) -> _Picture:
-    """Laid out once for all runs of a study: with 48 classes that takes half a second, longer than many a training."""
+    """The picture without numbers, laid out once for all runs of a study: with 48 classes that takes half a second."""
     n = len(classes)
     size = min(4 + 0.35 * n, 14)
     figure = Figure((size + 1, size), layout="constrained")
@@ -97,7 +100,7 @@ def _empty(predicted: str, classes: tuple[str, ...]) -> _Picture:
     axes.set(xlabel=f"predicted ({predicted})", ylabel="truth", xticks=range(n), yticks=range(n))
     axes.set_xticklabels(classes, rotation=90)
     axes.set_yticklabels(classes)
-    shown = range(n if n <= READABLE_CELLS else 0)
+    shown = range(n if n <= READABLE_CLASSES else 0)
     numbers = {(row, column): axes.text(column, row, "", ha="center", va="center") for row in shown for column in shown}
     figure.draw_without_rendering()
     figure.set_layout_engine("none")

@@ -1,4 +1,4 @@
-"""What a run says on the terminal."""
+"""The lines of a run on the terminal."""
 
 import logging
 import warnings
@@ -10,7 +10,7 @@ log = logging.getLogger("lstm-cs")
 
 
 class EpochLines(Callback):
-    """One line an epoch, where a progress bar cannot be shown."""
+    """Prints one line per epoch, where a progress bar cannot be shown."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print the losses and the validation scores."""
@@ -21,16 +21,16 @@ class EpochLines(Callback):
 
 
 def quiet() -> None:
-    """Silence what Lightning says of every run and nobody can act on, each by name."""
+    """Silence the messages of Lightning that come with every run and that nobody can act on."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for message in (
         # batches are slices of tensors in memory; workers would only copy them
         ".*does not have many workers",
-        # an interrupted run's folder is where its checkpoints belong
+        # the checkpoints of an interrupted run belong in its folder
         "Checkpoint directory .* exists and is not empty",
-        # formulas have no weights: the module of one, which all layers and runs of a process share, keeps its last mode
+        # a formula's module, which all layers and runs of a process share, keeps its last mode; it has no weights
         r"Found \d+ module\(s\) in eval mode at the start of training",
-        # Lightning's own use of torch
+        # Lightning itself uses what torch deprecates
         r".*isinstance\(treespec, LeafSpec\).* is deprecated",
     ):
         warnings.filterwarnings("ignore", message=message)

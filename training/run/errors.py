@@ -7,6 +7,19 @@ from cells.errors import UserError
 from training.run.leases import Holder
 
 
+class DivergedError(UserError):
+    """The loss is no longer a finite number.
+
+    Args:
+        loss: NaN or infinite.
+        epoch: in which it became so.
+        lr: the learning rate.
+    """
+
+    def __init__(self, loss: float, epoch: int, lr: float):
+        super().__init__(f"the loss is {loss} in epoch {epoch}; try a smaller lr (now {lr}) or another cell.")
+
+
 class HeldError(UserError):
     """Another process holds the run's lease.
 

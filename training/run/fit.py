@@ -1,21 +1,48 @@
 """One run, from its configuration to its results."""
 
+import logging
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Timer
 from omegaconf import DictConfig
 
 from training.run import build, results
 from training.run.folder import RunFolder
+from training.run.problem import Problem
+from training.run.resume import keyboard_interrupts
+
+log = logging.getLogger("lstm-cs")
 
 
 def fit(config: DictConfig, folder: RunFolder) -> None:
-    """Load, train, test and write one run in its folder; it is finished then.
+    """Load the data, train, test and write one run to its folder, which is finished then.
 
     Raises:
         UserError: the configuration, the data or the training allow no result.
-        HeldError: another process makes the run.
+        HeldError: another process is making the run.
     """
     problem = build.problem(config)
     task = problem.task(build.net(config, problem), config.lr)
     folder.claim()
     trainer = build.trainer(config, problem, folder)
-    build.fit(trainer, task, problem, folder)
-    results.write(trainer, task, problem, folder, build.seconds(trainer))
+    train(trainer, task, problem, folder)
+    results.write(trainer, task, problem, folder, _seconds(trainer))
+
+
+def train(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, folder: RunFolder) -> None:
+    """Train, from the last whole epoch if there is one.
+
+    Raises:
+        DivergedError: the loss became NaN or infinite.
+    """
+    last = folder.last_checkpoint
+    if last is not None:
+        log.info("resuming %s", last)
+    with keyboard_interrupts():
+        trainer.fit(task, problem.data, ckpt_path=last)
+
+
+def _seconds(trainer: pl.Trainer) -> float:
+    """Seconds of training, over all attempts."""
+    timer = next(callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
+    return timer.time_elapsed("train")

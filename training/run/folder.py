@@ -1,26 +1,24 @@
 """The folder of one run: named by its configuration, resumable, finished by one rename."""
 
 import os
-import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from cells.errors import UserError
-from conf.configuration import alteration_of, is_market, kind
 from datamodules.files import replacing
 from training.run.errors import DiskFullError, HeldError, is_disk_full
 from training.run.leases import Lease, holder
-from training.run.record import fingerprint, identity
+from training.run.record import Record
 
 CONFIG, MARK, FAILED = "config.yaml", "finished", "failed"
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is then on the disk, whole."""
+    """Write a file, whole or not at all; it is on the disk afterwards."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()
@@ -28,49 +26,49 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 class RunFolder:
-    """Files of one run.
+    """The files of one run.
 
-    `config.yaml` (written first), `checkpoints/model.ckpt` (the tested epoch) and `last.ckpt`, TensorBoard's events,
-    `predictions.csv`, `metrics.csv`, and `finished`, written last by rename. A run that failed has `failed` instead:
-    the error in one line, then its traceback. While it is made there is `running`, see claims.py.
+    `config.yaml` is written first; then come `checkpoints/model.ckpt` (the tested epoch) and `last.ckpt`, TensorBoard's
+    events, `predictions.csv` and `metrics.csv`, and last, by rename, `finished`. A run that failed has `failed`
+    instead: the error in one line, then its traceback. While the run is being made there is `running`, its lease.
 
     Attributes:
-        is_over: whether this object finished the run, or let it fail.
-        failure: why, in one line.
+        is_over: whether this object has marked the run as finished or failed.
+        failure: why it failed, in one line.
+
+    Args:
+        path: of the folder, which need not exist.
+        record: of the run.
     """
 
-    def __init__(self, path: Path, identity: dict[str, Any]):
+    def __init__(self, path: Path, record: Record):
         self.path = path
-        self.identity = identity
+        self.record = record
         self.is_over = False
         self.failure = ""
-        self._claim: Lease | None = None
+        self._lease: Lease | None = None
 
     @classmethod
     def of(cls, config: DictConfig) -> "RunFolder":
-        """The folder that belongs to a configuration, wherever the command is given from a second time."""
-        this = identity(config)
-        if config.run_dir is not None:
-            return cls(Path(config.run_dir), this)
-        cell = re.sub(r"[^A-Za-z0-9]+", "_", alteration_of(config).name).strip("_")[:40]
-        window = f"window{config.window}_" if is_market(config) else ""
-        name = f"{window}seed{config.seed}_fold{config.fold}_{fingerprint(this)}"
-        return cls(Path(config.runs_dir) / kind(config) / config.model.name / cell / name, this)
+        """The folder of a configuration: the same configuration always has the same folder."""
+        record = Record.of(config)
+        given = config.run_dir
+        return cls(Path(config.runs_dir) / record.folder if given is None else Path(given), record)
 
     @classmethod
     def at(cls, path: Path) -> "RunFolder":
-        """The run that lies in a folder.
+        """The run in a folder.
 
         Raises:
-            UserError: none does.
+            UserError: there is none.
         """
         try:
-            identity = OmegaConf.to_container(OmegaConf.load(path / CONFIG))
+            values = OmegaConf.to_container(OmegaConf.load(path / CONFIG))
         except (OSError, YAMLError) as error:
             raise UserError(f"{path / CONFIG} cannot be read ({type(error).__name__}); is {path} a run?") from error
-        if not isinstance(identity, dict) or "cell" not in identity:
+        if not isinstance(values, dict) or "cell" not in values:
             raise UserError(f"{path / CONFIG} is not that of a run; give a folder that train.py wrote.")
-        return cls(path, {str(key): value for key, value in identity.items()})
+        return cls(path, Record({str(key): value for key, value in values.items()}))
 
     @staticmethod
     def finished_below(path: Path) -> list[Path]:
@@ -78,7 +76,7 @@ class RunFolder:
         return sorted(mark.parent for mark in path.rglob(MARK) if mark.with_name(CONFIG).exists())
 
     def is_finished(self) -> bool:
-        """Whether all results of this very configuration are there.
+        """Whether all results of this configuration are there.
 
         Raises:
             UserError: the folder belongs to another configuration.
@@ -88,55 +86,55 @@ class RunFolder:
 
     @property
     def last_checkpoint(self) -> Path | None:
-        """Where an interrupted run goes on, or None."""
+        """The checkpoint from which an interrupted run goes on, or None."""
         path = self.checkpoints / "last.ckpt"
         return path if path.exists() else None
 
     @property
     def checkpoints(self) -> Path:
-        """Holds model.ckpt, and last.ckpt or stack.ckpt until the run is finished."""
+        """The folder of model.ckpt and, until the run is finished, last.ckpt or stack.ckpt."""
         return self.path / "checkpoints"
 
     @property
     def stack_checkpoint(self) -> Path:
-        """Where an interrupted run goes on that was one of a stack, of which others may have finished."""
+        """The checkpoint from which an interrupted run of a stack goes on; others of the stack may have finished."""
         return self.checkpoints / "stack.ckpt"
 
     @property
     def tested_checkpoint(self) -> Path:
-        """Weights of the epoch that is tested."""
+        """The checkpoint of the tested epoch."""
         return self.checkpoints / "model.ckpt"
 
     def claim(self) -> None:
-        """Create the folder, take its lease and write down what it is for; once is enough.
+        """Create the folder, take its lease and write config.yaml; a second call does nothing.
 
         Raises:
             UserError: the folder belongs to another configuration, or cannot be written.
-            HeldError: another process makes the run.
+            HeldError: another process is making the run.
         """
         self._refuse_another_configuration()
-        if self._claim is not None:
+        if self._lease is not None:
             return
-        claim = Lease(self.path)
+        lease = Lease(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if not claim.take():
+            if not lease.take():
                 raise HeldError(self.path, holder(self.path))
-            self._claim = claim
-            write_atomically(self._config, OmegaConf.to_yaml(self.identity))
+            self._lease = lease
+            write_atomically(self._config, self.record.yaml)
         except OSError as error:
             self.release()
             if is_disk_full(error):
                 raise DiskFullError(self.path) from error
             raise UserError(f"{self.path} cannot be written ({error.strerror}); choose runs_dir=...") from error
 
-    def check_claim(self) -> None:
-        """Refuse to go on with a run that another process took over, because this one stood still for too long.
+    def check_lease(self) -> None:
+        """Refuse to go on if another process took the run over, because this one stood still for too long.
 
         Raises:
-            HeldError: it did.
+            HeldError: another process has the lease.
         """
-        if self._claim is not None and not self._claim.is_ours:
+        if self._lease is not None and not self._lease.is_ours:
             raise HeldError(self.path, holder(self.path))
 
     def finish(self) -> None:
@@ -145,7 +143,7 @@ class RunFolder:
         Raises:
             HeldError: another process took it over.
         """
-        self.check_claim()
+        self.check_lease()
         (self.path / FAILED).unlink(missing_ok=True)
         write_atomically(self._mark, "")
         for left in (self.checkpoints / "last.ckpt", self.stack_checkpoint):
@@ -154,22 +152,22 @@ class RunFolder:
         self.release()
 
     def fail(self, report: str) -> None:
-        """Keep why the run failed, if it had begun. Where that cannot be written, the run is an interrupted one.
+        """Write down why the run failed, if it had begun. If that cannot be written, the run counts as interrupted.
 
         Args:
-            report: the error in one line, then what else there is to know.
+            report: the error in one line, then its traceback.
         """
-        if self._config.exists() and (self._claim is None or self._claim.is_ours):
+        if self._config.exists() and (self._lease is None or self._lease.is_ours):
             with suppress(OSError):
                 write_atomically(self.path / FAILED, report)
         self.is_over, self.failure = True, report.partition("\n")[0]
         self.release()
 
     def release(self) -> None:
-        """Let others make the run."""
-        if self._claim is not None:
-            self._claim.release()
-            self._claim = None
+        """Give the lease back, so that other processes can make the run."""
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
 
     @property
     def _config(self) -> Path:
@@ -184,13 +182,14 @@ class RunFolder:
             return
         try:
             there = OmegaConf.to_container(OmegaConf.load(self._config))
-        except (OSError, ValueError, YAMLError) as error:  # ValueError: bytes that are no text
+        except (OSError, ValueError, YAMLError) as error:  # ValueError: the bytes are not text
             raise UserError(f"{self._config} is damaged ({type(error).__name__}); remove that folder.") from error
-        if there == self.identity:
+        values = self.record.values
+        if there == values:
             return
         if not isinstance(there, dict):
             raise UserError(f"{self._config} is not that of a run; choose another run_dir or remove that folder.")
-        differing = sorted(key for key in {*there, *self.identity} if there.get(key) != self.identity.get(key))
+        differing = sorted(key for key in {*there, *values} if there.get(key) != values.get(key))
         raise UserError(
             f"{self.path} holds a run with another configuration (differs in {', '.join(map(str, differing))}); "
             "choose another run_dir or remove that folder."
@@ -198,7 +197,7 @@ class RunFolder:
 
 
 class Member(NamedTuple):
-    """A run that is to be made."""
+    """A run to make."""
 
     config: DictConfig
     folder: RunFolder

@@ -1,4 +1,4 @@
-"""Training a net to forecast. The task knows nothing of data sets, files or configurations."""
+"""The task of a forecaster: loss and errors. A task knows nothing of data sets, files or configurations."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.run.classification import DivergedError, EpochMean
+from training.run.epoch_mean import EpochMean
+from training.run.errors import DivergedError
 
 Errors = Callable[[NDArray[np.float64], NDArray[np.int64]], dict[str, float]]
+"""Forecasts `[n]` of the samples with the numbers `[n]` -> errors by name."""
 
 
 class ForecastBatch(Protocol):
-    """What a batch brings: `inputs [B, W, F]`, `targets [B]`, `rows [B]` (numbers of the samples)."""
+    """A batch: `inputs [B, W, F]`, `targets [B]`, `rows [B]` (the numbers of the samples)."""
 
     inputs: Tensor
     targets: Tensor
@@ -26,12 +28,12 @@ class ForecastBatch(Protocol):
 class Forecast(pl.LightningModule):
     """Regression by the mean squared error.
 
-    Logged each epoch: `train/loss`, `val/loss`, and whatever `errors` returns, as `val/rmse` and so on.
+    Each epoch logs `train/loss`, `val/loss`, and whatever `errors` returns, as `val/rmse` and so on.
 
     Args:
         net: `inputs [B, W, F] -> forecasts [B]`.
         lr: learning rate of Adam.
-        errors: (forecasts `[n]`, rows `[n]`) -> errors by name; it knows the truth, and what a unit is in dollars.
+        errors: computes the errors of forecasts; it knows the true values, and how many dollars a unit is.
     """
 
     def __init__(self, net: nn.Module, lr: float, errors: Errors):
@@ -44,7 +46,7 @@ class Forecast(pl.LightningModule):
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: ForecastBatch, _: int) -> Tensor:
-        """Mean loss of the batch.
+        """The mean loss of the batch.
 
         Raises:
             DivergedError: it is NaN or infinite.
@@ -60,7 +62,7 @@ class Forecast(pl.LightningModule):
         self._validated.append((forecasts, batch.rows))
 
     def on_validation_epoch_end(self) -> None:
-        """Log both losses and the validation errors of the epoch that is about to end."""
+        """Log both losses and the validation errors of the epoch that is ending."""
         forecasts, rows = (torch.cat(column).cpu().numpy() for column in zip(*self._validated, strict=True))
         self._validated = []
         errors = self.errors(forecasts.astype(np.float64), rows)
@@ -69,15 +71,15 @@ class Forecast(pl.LightningModule):
             self.log(f"{name}/loss", loss.compute())
 
     def predict_step(self, batch: ForecastBatch, _: int) -> Tensor:
-        """Forecasts `[B]`."""
+        """The forecasts `[B]`."""
         return self.net(batch.inputs)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam over what is trained."""
+        """Adam over all weights that are trained."""
         return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr)
 
     def _loss(self, forecasts: Tensor, targets: Tensor) -> Tensor:
         loss = F.mse_loss(forecasts, targets)
         if not torch.isfinite(loss):
-            raise DivergedError(loss.item(), self.current_epoch)
+            raise DivergedError(loss.item(), self.current_epoch, self.lr)
         return loss

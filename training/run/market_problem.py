@@ -1,4 +1,4 @@
-"""Forecasting a market: the data, net's sizes, task, insight and results of a run with `features=`."""
+"""The problem of a run with `features=`: to forecast the market."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 from torch import nn
 
+from conf.kinds import MARKET
 from datamodules.market.market_datamodule import MarketDataModule
 from datamodules.market.windows import Floats
 from forecasting import figures
@@ -19,56 +20,54 @@ from forecasting.baselines import BASELINES
 from forecasting.importance import integrated_gradients, permutation_importance
 from training.run.forecast import Forecast
 from training.run.problem import Problem, Results
-from training.run.states import States
+from training.run.state_logger import StateLogger
 
-LABELS = ("window", "horizon", "protocol", "control", "source")
 WARNING_SIGNS = ("WARNING", "SYNTHETIC", "CONTROL")
+"""First words of the notes that are warnings."""
 
 
 class MarketProblem(Problem):
-    """See `problem.Problem`; files are read or downloaded here.
+    """See `Problem`; the constructor reads or downloads the prices and the sentiment.
 
     Args:
         config: of the run.
+
+    Raises:
+        DataError: a file is missing or broken, or there are too few days.
     """
 
     data: MarketDataModule
-    compared = ("features", "sentiment", "model", "cell", "seed", "fold", *LABELS)
+    compared = (*MARKET.groups, "model", "cell", "seed", "fold", *MARKET.columns)
     scores = ("rmse", "mae", "rmse_dollars", "mae_dollars", "mape", "relative_rmse", "direction")
-    headline = ("rmse", "mae", "rmse_dollars", "mae_dollars", "relative_rmse")
+    printed = ("rmse", "mae", "rmse_dollars", "mae_dollars", "relative_rmse")
 
     def __init__(self, config: DictConfig):
         self.data = MarketDataModule.from_config(config)
         self.fold = self.data.fold
-        # Before training: what cannot be computed shall not be found out after it.
+        # Computed before training, so that what cannot be computed is known before it.
         self.baselines = {name: self.fold.scaled(forecast(self.fold)) for name, forecast in BASELINES.items()}
         self.horizon, self.source = config.horizon, config.source
         self.title = _title(config)
-        self.notes = [*self.data.report, *_of_the_protocol(config)]
+        self.notes = [*self.data.report, *_protocol_notes(config)]
         self.warnings = [line for line in self.notes if line.startswith(WARNING_SIGNS)]
-        self.labels = {
-            "features": config.features.name,
-            "sentiment": self.data.market.sentiment,
-            **{key: config[key] for key in LABELS},
-            "warning": " ".join(self.warnings),
-        }
+        self.columns = {"sentiment": self.data.market.sentiment, "warning": " ".join(self.warnings)}
         self.sizes = self.data.sizes
 
     @property
     def longest(self) -> int:
-        """Days of a window."""
+        """Days in a window."""
         return self.data.inputs.size(1)
 
     def task(self, net: nn.Module, lr: float) -> Forecast:
         """Regression."""
         return Forecast(net, lr, self._errors)
 
-    def insight(self) -> list[Callback]:
-        """States and gates."""
-        return [States(self.data, lambda net, batch: net(batch.inputs))]
+    def callbacks(self) -> list[Callback]:
+        """A callback that logs states and gates."""
+        return [StateLogger(self.data, lambda net, batch: net(batch.inputs))]
 
     def results(self, trainer: pl.Trainer, task: pl.LightningModule, checkpoint: Path) -> Results:
-        """Errors of each part, those of the baselines, forecasts, Figure 7, and the weights of the features."""
+        """Errors of the net and of the baselines on each part, forecasts, Figure 7, and the importance of features."""
         batches = trainer.predict(task, self.data.predict_dataloader(), ckpt_path=checkpoint)
         assert batches is not None
         forecasts = torch.cat(batches).cpu().numpy().astype(np.float64)  # type: ignore[arg-type]
@@ -95,14 +94,14 @@ class MarketProblem(Problem):
         return forecast_errors(self.fold, forecasts, rows)
 
     def _scores(self, forecasts: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:
-        """Of scaled forecasts `[S]`, over some of the samples."""
+        """Errors of scaled forecasts `[S]` over the chosen samples, by name."""
         compared = compare_with_persistence(
             self.fold.targets[chosen], forecasts[chosen], self.fold.persistence[chosen], self.horizon
         )
         return {**forecast_errors(self.fold, forecasts[chosen], chosen), **compared._asdict()}
 
     def _predictions(self, forecasts: dict[str, Floats]) -> pd.DataFrame:
-        """A row for each sample of a part: the day that is forecast, and closes in dollars."""
+        """A row for each sample of each part: the day that is forecast, and closes in dollars."""
         parts = []
         for split, chosen in self.fold.parts.items():
             closes = {name: self.fold.dollars(values[chosen], chosen) for name, values in forecasts.items()}
@@ -111,28 +110,28 @@ class MarketProblem(Problem):
         return pd.concat(parts, ignore_index=True)
 
     def _importance(self, net: nn.Module) -> pd.DataFrame:
-        """Both measures for each feature, on the part that is scored."""
+        """Both measures of each feature's importance, on the part that is scored."""
         net.eval()
-        scored, known = self.fold.split.test, self.fold.split.train
+        scored, trained = self.fold.split.test, self.fold.split.train
         inputs, targets = self.data.inputs[scored], self.data.targets[scored]
-        parts = integrated_gradients(net, inputs, self.data.inputs[known].mean(0))
+        parts = integrated_gradients(net, inputs, self.data.inputs[trained].mean(0))
         return pd.DataFrame(
             {
                 "feature": self.fold.panel.features.columns,
                 "permutation": permutation_importance(net, inputs, targets, self.data.seed),
-                "integrated_gradients": parts.sum(1).abs().mean(0).numpy(),  # days of a window belong together
+                "integrated_gradients": parts.sum(1).abs().mean(0).numpy(),  # summed over the days of a window
             }
         )
 
 
 def _title(config: DictConfig) -> str:
-    """Of the pictures: they are looked at without the tables beside them."""
+    """The title of the pictures, which are looked at without the tables beside them."""
     control = "" if config.control is None else f", control={config.control}"
     made_up = " (SYNTHETIC prices)" if config.source == "synthetic" else ""
     return f"{config.features.name}, window {config.window}, {config.model.name}{control}{made_up}"
 
 
-def _of_the_protocol(config: DictConfig) -> list[str]:
+def _protocol_notes(config: DictConfig) -> list[str]:
     if config.protocol == "paper" and (config.test_epoch == "best" or config.patience is not None):
         return ["WARNING: protocol=paper has no third part: the days that are scored also chose the epoch."]
     return []

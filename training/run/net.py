@@ -9,7 +9,8 @@ from torch import nn
 
 from cells.alterations import Alteration
 from cells.errors import UserError
-from conf.configuration import alteration_of, kind
+from conf.compose import alteration_of
+from conf.kinds import kind_of
 
 
 def make_net(config: DictConfig, sizes: Mapping[str, int]) -> nn.Module:
@@ -17,7 +18,7 @@ def make_net(config: DictConfig, sizes: Mapping[str, int]) -> nn.Module:
 
     Args:
         config: of the run.
-        sizes: what can be known of the data; a net is given those that its constructor names.
+        sizes: facts about the data; a net gets those that its constructor names.
 
     Raises:
         UserError: a size is out of range, or the net is for other data, or has no cell to alter.
@@ -27,10 +28,10 @@ def make_net(config: DictConfig, sizes: Mapping[str, int]) -> nn.Module:
     offered = {**sizes, "alteration": alteration_of(config)}
     given = {name: offered[name] for name in inspect.signature(constructor).parameters if name in offered}
     if not given.keys() & sizes.keys():
-        raise UserError(f"model={config.model.name} is no net for {kind(config)}.")
+        raise UserError(f"model={config.model.name} is no net for {kind_of(config).learnt_from(config)}.")
     if "alteration" not in given and offered["alteration"] != Alteration():
         raise UserError(f"model={config.model.name} has no LSTM whose cell could be altered, leave cell= out.")
     try:
         return constructor(**given)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:  # nets know nothing of users
         raise UserError(f"model={config.model.name}: {error}.") from error

@@ -1,54 +1,56 @@
-"""What texts and markets do each in their own way. All else about a run is the same for both."""
+"""The problem that a run solves: its data, and everything that differs between texts and the market."""
 
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lightning.pytorch as pl
 import pandas as pd
 from lightning.pytorch.callbacks import Callback
-from matplotlib.figure import Figure
 from torch import nn
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Results(NamedTuple):
-    """What is known when the chosen epoch has been scored.
+    """The results of the chosen epoch.
 
     Attributes:
-        rows: of metrics.csv, one for each split: "split", then scores; the last one is the result.
+        rows: of metrics.csv, one for each split: "split", then scores; the last one is the run's result.
         tables: further CSV files, by name.
         pictures: PNG files, by name; TensorBoard shows them as well.
     """
 
     rows: list[dict[str, Any]]
     tables: dict[str, pd.DataFrame]
-    pictures: dict[str, Figure]
+    pictures: dict[str, "Figure"]
 
 
 class Problem(ABC):
-    """One run's data, and what is particular about them.
+    """The data of one run, with the task, the callbacks and the results that belong to their kind.
 
     Attributes:
         data: ready for use.
-        notes: what is worth knowing before training, in lines.
-        warnings: those of them that have to be said beside the result as well.
-        labels: columns of metrics.csv that say what was learnt from.
-        sizes: what the constructor of a net has to know of the data.
-        compared: the hyper-parameters by which TensorBoard's table compares runs.
+        notes: facts to be told before training, in lines.
+        warnings: those of them that are repeated beside the result.
+        columns: columns of metrics.csv that only the loaded data decide; see `record.Record.columns` for the others.
+        sizes: facts about the data that the constructor of a net may need.
+        compared: the columns of metrics.csv by which TensorBoard's table compares runs.
         scores: the scores in that table.
-        headline: the scores that the terminal shows.
+        printed: the scores of the result on the terminal.
     """
 
     data: pl.LightningDataModule
     notes: Sequence[str]
     warnings: Sequence[str]
-    labels: dict[str, Any]
+    columns: dict[str, Any]
     sizes: dict[str, int]
     compared: tuple[str, ...]
     scores: tuple[str, ...]
-    headline: tuple[str, ...]
+    printed: tuple[str, ...]
 
     def with_seed(self, seed: int) -> "Problem":
         """The same data for a run with another seed."""
@@ -64,11 +66,11 @@ class Problem(ABC):
 
     @abstractmethod
     def task(self, net: nn.Module, lr: float) -> pl.LightningModule:
-        """What the net is trained for; it keeps it as `net`."""
+        """The task to train a net for; it keeps the net as its attribute `net`."""
 
     @abstractmethod
-    def insight(self) -> list[Callback]:
-        """What TensorBoard shows beside the curves."""
+    def callbacks(self) -> list[Callback]:
+        """Callbacks that log more than curves for TensorBoard."""
 
     @abstractmethod
     def results(self, trainer: pl.Trainer, task: pl.LightningModule, checkpoint: Path) -> Results:

@@ -1,66 +1,199 @@
-"""The record of a run: what its configuration is known by, in its folder and in its tables."""
+"""The record of a run: what config.yaml and metrics.csv mean, to writers and readers."""
 
+import csv
 import hashlib
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from conf.configuration import MARKET_KEYS, TEXT_KEYS, alteration_of, is_market
+from cells.alterations import Alteration
+from conf.compose import alteration_of
+from conf.kinds import Kind, encoder_of, kind_of
 
-SURROUNDINGS = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
-"""Keys that say where things are and who computes; they change no result and are not part of a run's identity."""
+METRICS = "metrics.csv"
+"""One row for each split that was scored, the last one of which is the run's result. Its columns are those of
+`Record.columns`, then MEASURED, then the scores."""
+
+MEASURED = ("seconds", "parameters", "epoch", "split")
+"""Columns: seconds of training, number of trainable parameters, the tested epoch (from 0), and the scored part."""
+
+TEXT_SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "loss")
+"""Columns: the scores of a run on texts, see `classification.Classification`. `forecasting.accuracy` names those of a
+run on the market."""
+
+PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
+"""Keys that say where things are and who computes: they change no result and are no part of a run's record."""
 
 DESCRIPTIONS = ("url", "page", "note")
-"""Keys of a data set that say where its file comes from; which file it is does count."""
-
+"""Keys of a data set that say where its file comes from: they are no part of a record, the file's name and hash are."""
 
 RECORDED_AS = {
     "datamodules.texts.corpora": "datamodules.corpora",
-    "models.bilstm": "models.text",
+    "models.bilstm.BiLSTMClassifier": "models.text.StackedBiLSTM",
     "models.forecasters": "models.market",
 }
-"""Modules whose functions `_target_` names, and how a record calls them: code may move, and a run's name stays."""
+"""Today's names of `_target_`s, whole or up to a dot, and the names that records have: code may move, and a run keeps
+its record, its fingerprint and its folder."""
 
 
-def identity(config: DictConfig) -> dict[str, Any]:
-    """What a run's numbers depend on: two runs are the same run if their identities are equal."""
-    resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    assert isinstance(resolved, dict)
-    resolved["cell"] = alteration_of(config).texts()
-    ignored = {*SURROUNDINGS, *(("stopping", *TEXT_KEYS) if is_market(config) else MARKET_KEYS)}
-    if is_market(config) and "sentiment" not in config.features.series:
-        ignored.add("sentiment")
-    for group in ("data", "sentiment"):
-        if group in resolved:
-            resolved[group] = {key: value for key, value in resolved[group].items() if key not in DESCRIPTIONS}
-    for part in (resolved["model"], resolved.get("data", {}).get("corpus", {})):
-        if "_target_" in part:
-            part["_target_"] = recorded_target(part["_target_"])
-    if resolved.get("clip") is None:
-        ignored.add("clip")  # a run of a version that knew no clipping is the same run
-    return {str(key): value for key, value in resolved.items() if key not in ignored}
+@dataclass(frozen=True)
+class Record:
+    """Everything that a run's numbers depend on: two runs with equal records are the same run.
+
+    Attributes:
+        values: what config.yaml holds, as plain data.
+    """
+
+    values: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, config: DictConfig) -> "Record":
+        """The record of a configuration.
+
+        Raises:
+            FormulaError: a formula of the cell makes no sense.
+        """
+        resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        assert isinstance(resolved, dict)
+        resolved["cell"] = alteration_of(config).texts()
+        for group in ("data", "sentiment"):
+            if group in resolved:
+                resolved[group] = {key: value for key, value in resolved[group].items() if key not in DESCRIPTIONS}
+        for part in (resolved["model"], resolved.get("data", {}).get("corpus", {})):
+            if "_target_" in part:
+                part["_target_"] = _renamed(part["_target_"], RECORDED_AS)
+        left_out = {*PLACES, *kind_of(config).unused(config)}
+        if resolved.get("clip") is None:
+            left_out.add("clip")  # older versions knew no clipping: their runs are the same runs
+        return cls({str(key): value for key, value in resolved.items() if key not in left_out})
+
+    @property
+    def yaml(self) -> str:
+        """The text of config.yaml."""
+        return OmegaConf.to_yaml(self.values)
+
+    @property
+    def config(self) -> DictConfig:
+        """The configuration to make the net of, whose `_target_` is named as the code is today."""
+        config = OmegaConf.create(dict(self.values))
+        today = {recorded: now for now, recorded in RECORDED_AS.items()}
+        config.model._target_ = _renamed(config.model._target_, today)
+        return config
+
+    @property
+    def kind(self) -> Kind:
+        """Whether the run classifies texts or forecasts the market."""
+        return kind_of(self.values)
+
+    @property
+    def learnt_from(self) -> str:
+        """The name of the data set or of the feature set."""
+        return self.kind.learnt_from(self.values)
+
+    @property
+    def model(self) -> str:
+        """The name of `model=`."""
+        return str(self.values["model"]["name"])
+
+    @cached_property
+    def cell(self) -> str:
+        """The name of the cell: "baseline", "C1", or its formulas."""
+        return Alteration(**self.values["cell"]).name
+
+    @property
+    def seed(self) -> int:
+        """The seed of weights, batches and dropout."""
+        return int(self.values["seed"])
+
+    @property
+    def fold(self) -> int:
+        """The number of the fold that is tested."""
+        return int(self.values["fold"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits, which differ where two records differ."""
+        return _digest(self.values)
+
+    @property
+    def settings(self) -> str:
+        """The fingerprint shared by all runs that differ in cell, seed and fold only."""
+        return _digest({key: value for key, value in self.values.items() if key not in ("cell", "seed", "fold")})
+
+    @property
+    def data_columns(self) -> dict[str, Any]:
+        """The columns of metrics.csv that say what the run learnt from.
+
+        `features.name` and so on; a value that an older version did not record is None. A run with a pre-trained
+        encoder says which.
+        """
+        groups = {group: (self.values.get(group) or {}).get("name") for group in self.kind.groups}
+        encoder = encoder_of(self.values)
+        return {
+            **groups,
+            **{key: self.values.get(key) for key in self.kind.columns},
+            **({} if encoder is None else {"checkpoint": encoder}),
+        }
+
+    @property
+    def fit_columns(self) -> dict[str, Any]:
+        """The columns of metrics.csv that say which net was fitted, how, and on which part of the data."""
+        return {
+            "model": self.model,
+            "cell": self.cell,
+            **self.values["cell"],
+            "settings": self.settings,
+            "seed": self.seed,
+            "fold": self.fold,
+        }
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """All columns of metrics.csv that the configuration decides, in their order."""
+        return {**self.data_columns, **self.fit_columns}
+
+    @property
+    def folder(self) -> Path:
+        """The run's place below runs_dir, such as robo/bilstm/C1/seed0_fold0_1a2b3c4d."""
+        cell = re.sub(r"[^A-Za-z0-9]+", "_", self.cell).strip("_")[:40]
+        name = "".join(f"{key}{self.values[key]}_" for key in self.kind.in_name)
+        name += f"seed{self.seed}_fold{self.fold}_{self.fingerprint}"
+        return Path(self.learnt_from) / self.model / cell / name
+
+    def __str__(self) -> str:
+        named = "".join(f" {key} {self.values[key]}" for key in self.kind.in_name)
+        return f"{self.learnt_from} {self.model} {self.cell}{named} seed {self.seed} fold {self.fold}"
 
 
-def settings_of(identity: Mapping[str, Any]) -> str:
-    """The fingerprint that runs share which differ in cell, seed and fold only."""
-    return fingerprint({key: identity[key] for key in identity if key not in ("cell", "seed", "fold")})
+def metrics_lines(folder: Path) -> list[str]:
+    """The header and the rows of a run's metrics.csv, as text; empty where it is missing or has no rows."""
+    try:
+        lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return lines if len(lines) > 1 else []
 
 
-def fingerprint(identity: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits that differ where two identities differ."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+def result(folder: Path) -> dict[str, str]:
+    """The last row of the metrics.csv of a finished run, by column."""
+    with open(folder / METRICS, newline="", encoding="utf-8") as file:
+        *_, last = csv.DictReader(file)
+    return last
 
 
-def recorded_target(target: str) -> str:
-    """A `_target_` as records have it."""
-    module, _, name = target.rpartition(".")
-    return f"{RECORDED_AS.get(module, module)}.{name}"
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def target_of(recorded: str) -> str:
-    """The `_target_` that a record names, where it is today."""
-    module, _, name = recorded.rpartition(".")
-    today = {before: now for now, before in RECORDED_AS.items()}
-    return f"{today.get(module, module)}.{name}"
+def _renamed(target: str, names: Mapping[str, str]) -> str:
+    """A dotted name, of which the part that `names` has is replaced."""
+    for name, other in names.items():
+        if f"{target}.".startswith(f"{name}."):
+            return other + target[len(name) :]
+    return target

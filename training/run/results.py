@@ -1,4 +1,4 @@
-"""What a finished run leaves behind: its tables and pictures, TensorBoard's HParams table, and the mark."""
+"""The files of a finished run: its tables and pictures, TensorBoard's HParams table, and the mark."""
 
 import logging
 from typing import Any
@@ -8,13 +8,12 @@ import pandas as pd
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from cells.alterations import Alteration
 from datamodules.files import replacing
 from training.run.folder import RunFolder, write_atomically
 from training.run.problem import Problem
-from training.run.record import settings_of
+from training.run.record import METRICS
 from training.run.resume import keyboard_interrupts
-from training.run.states import writer
+from training.run.tensorboard import writer
 
 log = logging.getLogger("lstm-cs")
 
@@ -24,19 +23,20 @@ def write(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, folde
 
     Args:
         trainer: scores, and logs to the run's folder.
-        task: what the run was trained for.
-        problem: the run's data.
+        task: with the trained net.
+        problem: of the run.
         folder: holds the checkpoint of the chosen epoch.
         seconds: of training.
     """
     chosen = folder.tested_checkpoint
-    facts = _facts(task, problem, folder, seconds) | {"epoch": torch.load(chosen, weights_only=True)["epoch"]}
+    facts = _facts(task, problem, folder, seconds)
     with keyboard_interrupts():
         found = problem.results(trainer, task, chosen)
-    folder.check_claim()
+    folder.check_lease()
     rows = [{**facts, **row} for row in found.rows]
-    for name, table in (found.tables | {"metrics": pd.DataFrame(rows)}).items():
-        write_atomically(folder.path / f"{name}.csv", table.to_csv(index=False))
+    tables = {f"{name}.csv": table for name, table in found.tables.items()} | {METRICS: pd.DataFrame(rows)}
+    for name, table in tables.items():
+        write_atomically(folder.path / name, table.to_csv(index=False))
     for name, picture in found.pictures.items():
         with replacing(folder.path / f"{name}.png") as temporary:
             picture.savefig(temporary, format="png", dpi=120)
@@ -47,18 +47,14 @@ def write(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, folde
 
 
 def _facts(task: pl.LightningModule, problem: Problem, folder: RunFolder, seconds: float) -> dict[str, Any]:
-    """Which fit a row is about; `settings` is the same for runs that differ in cell, seed and fold only."""
-    run = folder.identity
+    """The columns of metrics.csv that all rows of a run share, see `training.run.record`."""
     return {
-        **problem.labels,
-        "model": run["model"]["name"],
-        "cell": Alteration(**run["cell"]).name,
-        **run["cell"],
-        "settings": settings_of(run),
-        "seed": run["seed"],
-        "fold": run["fold"],
+        **folder.record.data_columns,
+        **problem.columns,
+        **folder.record.fit_columns,
         "seconds": round(seconds, 3),
         "parameters": sum(p.numel() for p in task.parameters() if p.requires_grad),
+        "epoch": torch.load(folder.tested_checkpoint, weights_only=True)["epoch"],
     }
 
 
@@ -71,7 +67,7 @@ def _log_hyperparameters(trainer: pl.Trainer, problem: Problem, row: dict[str, A
 
 
 def _summary(problem: Problem, row: dict[str, Any], folder: RunFolder) -> str:
-    scores = "  ".join(f"{name} {row[name]:.4f}" for name in problem.headline)
+    scores = "  ".join(f"{name} {row[name]:.4f}" for name in problem.printed)
     facts = (
         f"epoch {row['epoch']}, {row['seconds']:.1f} s, {row['parameters']:,} trainable parameters, in {folder.path}"
     )

@@ -1,4 +1,4 @@
-"""What makes a resumed run end with the numbers of one that was never interrupted."""
+"""Checkpoints and seeds that let a resumed run end with the numbers of one that was never interrupted."""
 
 import os
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from datamodules.files import replacing
 
 
 def seed_of_epoch(seed: int, epoch: int) -> int:
-    """What torch's generators begin an epoch with; `seed` is that of the run."""
-    return seed * 100_003 + epoch  # which is more than any number of epochs: no two (seed, epoch) share a state
+    """The seed of torch's generators in an epoch of a run with this seed."""
+    return seed * 100_003 + epoch  # no run has 100,003 epochs, so that each pair of seed and epoch has its own
 
 
 class SeededEpochs(Callback):
-    """Every epoch's dropout masks depend on (seed, epoch) alone, as the order of the batches does.
+    """Makes the dropout masks of an epoch depend on (seed, epoch) alone, as the order of its batches does.
 
     Args:
         seed: of the run.
@@ -35,27 +35,27 @@ class SeededEpochs(Callback):
 
 
 class StayStopped(Callback):
-    """A run that had stopped early and was killed before its test does not train on when it is resumed.
+    """Keeps a run from training on that had stopped early and was killed before its test.
 
     Args:
-        early: decides when to stop; its state comes back with the checkpoint.
+        early: decides when to stop; the checkpoint restores its state.
     """
 
     def __init__(self, early: EarlyStopping):
         self.early = early
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stop before the first epoch if early stopping had already decided so."""
+        """Stop before the first epoch if early stopping had already decided to."""
         if self.early.wait_count >= self.early.patience:
             trainer.should_stop = True
 
 
 class TestedEpoch(ModelCheckpoint):
-    """Keeps the epoch that will be tested, `model.ckpt`.
+    """Keeps the epoch that will be tested as `model.ckpt`.
 
     Args:
         folder: of the checkpoints.
-        best: the epoch of the lowest validation loss; else the last one.
+        best: keep the epoch of the lowest validation loss; else the last one.
     """
 
     def __init__(self, folder: Path, best: bool):
@@ -63,18 +63,18 @@ class TestedEpoch(ModelCheckpoint):
         super().__init__(folder, "model", monitor=monitor, save_on_train_epoch_end=True, enable_version_counter=False)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on in this folder, also where it was called otherwise when the run was interrupted.
+        """Restore the state, even if the folder has another name than when the run was interrupted.
 
-        Lightning would forget the best score so far, and take the next epoch for the best.
+        Lightning would forget the best score so far, and take the next epoch for the best one.
         """
         super().load_state_dict({**state_dict, "dirpath": self.dirpath})
 
 
 class LastEpoch(ModelCheckpoint):
-    """Keeps `last.ckpt` after every epoch, whatever its score: from there a resumed run goes on exactly.
+    """Keeps every epoch as `last.ckpt`, whatever its score, so that a resumed run goes on from there exactly.
 
-    Stands behind `TestedEpoch`, whose state it has to hold. Lightning's own `save_last` writes only when the score is
-    a better one.
+    Comes after `TestedEpoch` in the list of callbacks, because it has to hold that one's state. Lightning's own
+    `save_last` writes only after an epoch with a better score.
 
     Args:
         folder: of the checkpoints.
@@ -84,10 +84,10 @@ class LastEpoch(ModelCheckpoint):
         super().__init__(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
 
 
-class OneFileAnEpoch(TorchCheckpointIO):
-    """Writes an epoch's weights once, also where two checkpoints keep them: the second is another name of the file.
+class LinkedCheckpointIO(TorchCheckpointIO):
+    """Writes the weights of an epoch once, even if two checkpoints keep them: the second is a hard link to the first.
 
-    Every file comes by rename, so what happens to one name leaves the other alone.
+    Every file is put in place by rename, so that replacing one of the two leaves the other alone.
     """
 
     def __init__(self) -> None:
@@ -95,17 +95,17 @@ class OneFileAnEpoch(TorchCheckpointIO):
         self.written: tuple[int, Path] | None = None
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write or link it."""
+        """Write the checkpoint, or link to the one of the same step."""
         step = checkpoint["global_step"]
         if self.written is None or self.written[0] != step or not _linked(self.written[1], Path(path)):
-            # Lightning's own way is over /tmp, and where that is another disk a file can come in half.
-            with replacing(Path(path)) as temporary, open(temporary, "wb") as file:  # open: a full disk says so
+            # Lightning itself writes by way of /tmp, and if that is another disk a file may arrive in half.
+            with replacing(Path(path)) as temporary, open(temporary, "wb") as file:  # open(): it reports a full disk
                 torch.save(checkpoint, file)
         self.written = step, Path(path)
 
 
 def _linked(there: Path, path: Path) -> bool:
-    """Whether `path` is a second name of the file now; there are file systems without any."""
+    """Make `path` a hard link to a file; False: the file system has none."""
     try:
         with replacing(path) as temporary:
             os.link(there, temporary)
@@ -116,7 +116,7 @@ def _linked(there: Path, path: Path) -> bool:
 
 @contextmanager
 def keyboard_interrupts() -> Iterator[None]:
-    """Lightning answers Ctrl-C by leaving with exit code 1; let it be a KeyboardInterrupt again."""
+    """Turn the SystemExit by which Lightning answers Ctrl-C back into a KeyboardInterrupt."""
     try:
         yield
     except SystemExit:

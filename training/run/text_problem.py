@@ -1,4 +1,4 @@
-"""Classifying texts: data, sizes of the net, task, insight and results of a run with `data=`."""
+"""The problem of a run with `data=`: to classify texts."""
 
 from pathlib import Path
 
@@ -10,28 +10,29 @@ from torch import Tensor, nn
 
 from cells.errors import UserError
 from datamodules.texts.text_datamodule import TextDataModule
+from models.fitted import FittedNet
 from training.run.classification import Classification, FittedClassification
 from training.run.confusions import Confusions
 from training.run.problem import Problem, Results
-from training.run.states import States
-
-SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "loss")
+from training.run.record import TEXT_SCORES
+from training.run.state_logger import StateLogger
 
 
 class TextProblem(Problem):
-    """See `problem.Problem`; texts are read or downloaded here.
+    """See `Problem`; the constructor reads or downloads the texts.
 
     Args:
         config: of the run.
 
     Raises:
-        UserError: loss=softmax for multi-label data, or there is no word to learn from.
+        UserError: loss=softmax for multi-label data, or no word occurs often enough.
+        DataError: the data set's file is missing or broken, or there is no such encoder.
     """
 
     data: TextDataModule
     compared = ("data", "model", "cell", "seed", "fold")
-    scores = SCORES
-    headline = ("accuracy", "top1", "macro_f1", "micro_f1", "loss")
+    scores = TEXT_SCORES
+    printed = ("accuracy", "top1", "macro_f1", "micro_f1", "loss")
     warnings = ()
 
     def __init__(self, config: DictConfig):
@@ -44,9 +45,7 @@ class TextProblem(Problem):
             )
         self.loss = config.loss
         self.notes = self.data.report
-        self.labels = {"data": config.data.name}
-        if "checkpoint" in config.model:
-            self.labels["checkpoint"] = config.model.checkpoint
+        self.columns = {}
         self.sizes = self.data.sizes
 
     @property
@@ -55,26 +54,26 @@ class TextProblem(Problem):
         return self.data.max_length
 
     def task(self, net: nn.Module, lr: float) -> Classification:
-        """Classification, by descent or by the net's own method `fit`."""
-        made = FittedClassification if hasattr(net, "fit") else Classification
+        """Classification, by gradient descent unless the net is fitted at once."""
+        made = FittedClassification if isinstance(net, FittedNet) else Classification
         return made(net, len(self.data.classes), self.loss, lr)
 
-    def insight(self) -> list[Callback]:
-        """States and gates, confusions, some texts."""
-        return [States(self.data, lambda net, batch: net(batch.tokens, batch.lengths)), Confusions(self.data)]
+    def callbacks(self) -> list[Callback]:
+        """Callbacks that log states and gates, the confusion matrix and some texts."""
+        return [StateLogger(self.data, lambda net, batch: net(batch.tokens, batch.lengths)), Confusions(self.data)]
 
     def results(self, trainer: pl.Trainer, task: pl.LightningModule, checkpoint: Path) -> Results:
         """Scores of the validation and the test part, and the classes of each test document."""
         rows = []
         for split, score in (("val", trainer.validate), ("test", trainer.test)):
             score(task, self.data, ckpt_path=checkpoint, verbose=False)
-            scores = {name: trainer.callback_metrics[f"{split}/{name}"].item() for name in SCORES}
+            scores = {name: trainer.callback_metrics[f"{split}/{name}"].item() for name in TEXT_SCORES}
             rows.append({"split": split, **scores})
         assert isinstance(task, Classification)
         return Results(rows, {"predictions": self._predictions(task)}, {})
 
     def _predictions(self, task: Classification) -> pd.DataFrame:
-        """One line a test document: its row in the corpus, true and predicted classes, each class's probability."""
+        """A row for each test document: its row in the corpus, true and predicted classes, each class's probability."""
         rows, targets, predicted, probabilities = (column.cpu() for column in task.predictions)
         columns = {f"p({name})": probabilities[:, c].numpy() for c, name in enumerate(self.data.classes)}
         named = {"truth": self._names(targets), "predicted": self._names(predicted)}

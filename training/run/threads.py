@@ -1,4 +1,4 @@
-"""How many threads a run takes while other programs want the cores as well."""
+"""The number of threads of a run, which shrinks while other programs use the cores."""
 
 import logging
 import math
@@ -17,13 +17,18 @@ from cells.stack import StackedLSTM
 
 log = logging.getLogger("lstm-cs")
 
-SECONDS = 1.0  # between two looks at the cores
-LEAST = 0.1  # seconds between them in which enough can be seen
-TOLERATED = 0.25  # of a core that others use, and it still counts as idle: an open TensorBoard, say
+INTERVAL = 1.0
+"""Seconds between two looks at the cores."""
+
+SHORTEST_INTERVAL = 0.1
+"""Seconds that two looks must lie apart for their difference to mean something."""
+
+TOLERATED_LOAD = 0.25
+"""The share of a core that other programs, such as an open TensorBoard, may use while it still counts as idle."""
 
 
 class Usage(NamedTuple):
-    """Seconds up to now: on the clock, of computing by everybody on the cores we may use, and by this process."""
+    """Seconds up to now: by the clock, of CPU time of all processes on the cores we may use, and of this process."""
 
     clock: float
     everybody: float
@@ -31,7 +36,7 @@ class Usage(NamedTuple):
 
 
 def usage() -> Usage:
-    """Of this moment; only differences between two of them mean something."""
+    """The usage at this moment; only the difference of two of them means something."""
     fields = ("user", "nice", "system", "irq", "softirq", "steal")
     cores = psutil.cpu_times(percpu=True)
     everybody = sum(getattr(cores[core], field, 0.0) for core in _allowed(len(cores)) for field in fields)
@@ -39,30 +44,30 @@ def usage() -> Usage:
 
 
 def _allowed(cores: int) -> set[int]:
-    """The cores that this process may use, where the system says so, of those that are counted."""
+    """The cores that this process may use, of those that are counted; all of them if the system does not say."""
     every = set(range(cores))
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else every
     return (allowed & every) or every
 
 
 def idle_cores(before: Usage, after: Usage, cores: int) -> int:
-    """How many of the cores nobody else used between the two moments; 1 at least."""
+    """The number of cores that no other process used between the two moments; at least 1."""
     others = ((after.everybody - before.everybody) - (after.own - before.own)) / (after.clock - before.clock)
-    return max(1, math.floor(cores - others + TOLERATED))
+    return max(1, math.floor(cores - others + TOLERATED_LOAD))
 
 
 class Threads(Callback):
-    """The threads of a run; what torch had before comes back afterwards.
+    """Sets the threads of a run, and restores those that torch had before.
 
     A thread that shares its core keeps its whole team waiting, several times in every step: two threads beside one
-    busy program were 2 to 20 times slower than one thread (benchmarks/README.md). So the loops of a net's cells have
-    only the idle cores, looked at once a second. Torch's own operations have one thread beside them: small as they are,
-    they gain nothing from more, and the last digits of their sums would depend on it. So a run's numbers do not depend
-    on what else the machine does. Nets without cells (BERT) have all threads always, for the same reason.
+    busy program were 2 to 20 times slower than one thread (benchmarks/README.md). So the loops of a net's cells get
+    only the idle cores, counted once a second. Torch's own operations get one thread: they are too small to gain from
+    more, and the last digits of their sums would depend on the number. So a run's numbers do not depend on what else
+    the machine does. For the same reason nets without cells (BERT) always have all threads.
 
     Args:
-        number: of threads at most; None: what torch started with, which is all cores unless OMP_NUM_THREADS says
-            otherwise, and fewer while other programs want them.
+        number: of threads at most; None: the number that torch started with, which is all cores or OMP_NUM_THREADS,
+            and fewer while other programs use them.
     """
 
     def __init__(self, number: int | None):
@@ -73,38 +78,38 @@ class Threads(Callback):
 
     @property
     def most(self) -> int:
-        """The number of threads when the machine has nothing else to do."""
+        """The number of threads on an idle machine."""
         return self.number or self.before
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Take the threads."""
+        """Set the threads."""
         self.before = torch.get_num_threads()
         has_cells = any(isinstance(module, LSTM | StackedLSTM) for module in pl_module.modules())
         torch.set_num_threads(1 if has_cells else self.most)
         loops.use(self.most, self.most)
         self.adapts = has_cells and self.number is None and self.most > 1
         if self.adapts:
-            time.sleep(max(0.0, self.last.clock + LEAST - time.perf_counter()))
+            time.sleep(max(0.0, self.last.clock + SHORTEST_INTERVAL - time.perf_counter()))
             self.adapt(usage())
 
     def on_train_batch_start(self, *_: Any) -> None:
-        """Look again, if it is time."""
+        """Count the idle cores again, if it is time."""
         self._look()
 
     def on_validation_batch_start(self, *_: Any) -> None:
-        """Look again, if it is time."""
+        """Count the idle cores again, if it is time."""
         self._look()
 
     def on_test_batch_start(self, *_: Any) -> None:
-        """Look again, if it is time."""
+        """Count the idle cores again, if it is time."""
         self._look()
 
     def _look(self) -> None:
-        if self.adapts and time.perf_counter() - self.last.clock > SECONDS:
+        if self.adapts and time.perf_counter() - self.last.clock > INTERVAL:
             self.adapt(usage())
 
     def adapt(self, now: Usage) -> None:
-        """Take as many threads as there were idle cores since the last look."""
+        """Use as many threads as there were idle cores since the last look."""
         idle = idle_cores(self.last, now, len(_allowed(psutil.cpu_count() or 1)))
         self.last = now
         loops.use(self.most, idle)
@@ -113,13 +118,13 @@ class Threads(Callback):
             log.info("%d of %d threads for the time being: other programs use the cores.", idle, self.most)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Give the threads back."""
-        self._give_back()
+        """Restore the threads."""
+        self._restore()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Give the threads back."""
-        self._give_back()
+        """Restore the threads."""
+        self._restore()
 
-    def _give_back(self) -> None:
+    def _restore(self) -> None:
         torch.set_num_threads(self.before)
         loops.as_torch()

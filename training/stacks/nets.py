@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from cells import LSTM
 from cells.stack import StackedLSTM
 from models.dropout import SpatialDropout, StackedSpatialDropout
+from models.fitted import FittedNet
 
 
 class StackedEmbedding(nn.Module):
@@ -69,7 +70,7 @@ PARTS: Mapping[type[nn.Module], Callable[[Sequence[Any]], nn.Module]] = {
 
 def obstacle(net: nn.Module) -> str:
     """Why nets like this one cannot be stacked, in a few words; empty if they can."""
-    if hasattr(net, "fit"):
+    if isinstance(net, FittedNet):
         return "it is not trained by gradient descent"
     for part in net.modules():
         if type(part) not in PARTS and next(part.parameters(recurse=False), None) is not None:

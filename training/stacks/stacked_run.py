@@ -12,9 +12,10 @@ from torch import Tensor
 from cells.errors import UserError
 from datamodules.files import replacing
 from training.run import build, results
+from training.run.errors import DivergedError
 from training.run.folder import RunFolder
 from training.run.problem import Problem
-from training.run.states import States
+from training.run.state_logger import StateLogger
 from training.stacks.adam_state import AdamState
 
 Weights = dict[str, Tensor]
@@ -95,7 +96,7 @@ class StackedRun:
         epoch = self.epochs
         self._seconds += seconds
         if not math.isfinite(diverged):
-            self._error, self.is_over = build.diverged(diverged, epoch, self.config.lr), True
+            self._error, self.is_over = str(DivergedError(diverged, epoch, self.config.lr)), True
             return
         self._curves.append(scores)
         if is_best := scores["val/loss"] < self._lowest:
@@ -115,7 +116,7 @@ class StackedRun:
         task = self.problem.task(self.net, self.config.lr)
         for left in self.folder.path.glob("events.out.tfevents.*"):  # from a process that was killed here
             left.unlink()
-        trainer = build.evaluator(self.config, self.problem, self.folder)
+        trainer = build.evaluator(self.problem, self.folder)
         self._save(task)
         self._log(trainer)
         results.write(trainer, task, self.problem, self.folder, self._seconds)
@@ -136,8 +137,8 @@ class StackedRun:
         assert trainer.logger is not None
         for epoch, scores in enumerate(self._curves):
             trainer.logger.log_metrics({**scores, "epoch": epoch}, self._last_step(epoch))
-        for callback in self.problem.insight():
-            if isinstance(callback, States):
+        for callback in self.problem.callbacks():
+            if isinstance(callback, StateLogger):
                 callback.record(trainer, self.net, self._last_step(self._tested))
 
     def _last_step(self, epoch: int) -> int:

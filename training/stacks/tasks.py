@@ -16,7 +16,8 @@ from torchmetrics.functional.classification import multilabel_accuracy, multilab
 
 from models.decision import decide
 from models.dropout import StackedSpatialDropout
-from training.run.classification import Classification, EpochMean
+from training.run.classification import Classification
+from training.run.epoch_mean import EpochMean
 from training.run.forecast import Errors, Forecast
 
 

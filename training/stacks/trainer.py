@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
-from conf.command_line import report
+from conf.mistakes import report
 from training.run import build
 from training.run.epoch_lines import quiet
 from training.run.errors import HeldError, is_disk_full

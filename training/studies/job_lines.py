@@ -1,35 +1,22 @@
 """The lines that a job prints: one for each of its runs, and each remark about the data once."""
 
-import csv
 import functools
 import sys
 import time
 from collections.abc import Sequence
 
-from cells.alterations import Alteration
-from training.run.folder import Member, RunFolder
+from training.run import record
+from training.run.folder import Member
 from training.studies.job import Job
 from training.studies.outcome import RunOutcome
 from training.studies.progress import REWRITE_LINE, time_left
-
-HEADLINES = ("macro_f1", "rmse")
-"""The scores that a run's line may show; a run has one of them."""
-
-
-def run_name(folder: RunFolder) -> str:
-    """A run's name for people: data, model, cell, seed and fold."""
-    run = folder.identity
-    learnt_from = run["features" if "features" in run else "data"]["name"]
-    window = f" window {run['window']}" if "window" in run else ""
-    cell = Alteration(**run["cell"]).name
-    return f"{learnt_from} {run['model']['name']} {cell}{window} seed {run['seed']} fold {run['fold']}"
 
 
 def print_start(members: Sequence[Member]) -> None:
     """On a terminal, print which runs are being trained; the next line replaces it."""
     if sys.stdout.isatty():
         more = f" and {len(members) - 1} more" if len(members) > 1 else ""
-        print(f"{REWRITE_LINE}{_position(0)} {run_name(members[0].folder)}{more} ...", end="", flush=True)
+        print(f"{REWRITE_LINE}{_position(0)} {members[0].folder.record}{more} ...", end="", flush=True)
 
 
 def print_outcome(k: int, outcome: RunOutcome, member: Member | None = None) -> None:
@@ -54,12 +41,11 @@ def print_outcome(k: int, outcome: RunOutcome, member: Member | None = None) -> 
 
 def _result(member: Member) -> str:
     """A finished run's score and seconds; prints the remarks about its data first."""
-    with open(member.folder.path / "metrics.csv", newline="", encoding="utf-8") as file:
-        *_, row = csv.DictReader(file)
+    row = record.result(member.folder.path)
     for remark in (row.get("warning"), member.config.get("data", {}).get("note")):
         if remark:
             _print_once(remark)
-    score = next(score for score in HEADLINES if score in row)
+    score = member.folder.record.kind.headline
     return f"{score} {float(row[score]):.3f}, {float(row['seconds']):.1f} s"
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from omegaconf import DictConfig
 
-from conf.configuration import CONF
+from conf.compose import CONF
 
 PROJECT = CONF.parent
 

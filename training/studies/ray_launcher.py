@@ -17,7 +17,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cells.errors import UserError
-from conf.command_line import not_installed
+from conf.mistakes import not_installed
 from training.studies.launchers import PROJECT, ROOMS
 
 SHIPPED = ("train.py", *ROOMS)

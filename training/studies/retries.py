@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cells.errors import UserError
-from conf.command_line import message
+from conf.mistakes import message
 from training.run.folder import FAILED, MARK
 from training.run.leases import LeaseWatcher
 from training.studies.outcome import RunOutcome, StudyOutcome

@@ -8,9 +8,8 @@ from typing import NamedTuple
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from conf.command_line import MISTAKES
+from conf.mistakes import MISTAKES
 from training.run.folder import RunFolder
-from training.run.record import fingerprint
 from training.studies.grid import REPLICATE_KEYS, Run
 
 
@@ -93,6 +92,6 @@ def _state(config: DictConfig, run: Run) -> tuple[str, Path | None, bool]:
     """A name that tells the run from others, its folder, and whether it is finished."""
     try:
         folder = RunFolder.of(config)
-        return f"{folder.path} {fingerprint(folder.identity)}", folder.path.absolute(), folder.is_finished()
+        return f"{folder.path} {folder.record.fingerprint}", folder.path.absolute(), folder.is_finished()
     except MISTAKES:
         return " ".join(run.values()), None, False

@@ -1,7 +1,6 @@
 """The worker: does the runs of one job, except finished ones. A run that fails stops no other run of the command."""
 
 import logging
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,14 +8,15 @@ from contextlib import contextmanager
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from conf.command_line import MISTAKES, TRACEBACKS_WANTED, message, one_of_several, report
-from conf.configuration import check
+from conf.checks import check
+from conf.compose import is_one_of_several
+from conf.mistakes import MISTAKES, exit_on_mistake, message, report
 from training.run import startup
 from training.run.errors import DiskFullError, HeldError, is_disk_full
 from training.run.folder import FAILED, Member, RunFolder
 from training.run.leases import LeaseWatcher, holder
 from training.studies.job import Job
-from training.studies.job_lines import print_outcome, print_start, run_name
+from training.studies.job_lines import print_outcome, print_start
 from training.studies.outcome import RunOutcome
 
 log = logging.getLogger("lstm-cs")
@@ -35,14 +35,10 @@ def work(config: DictConfig) -> list[RunOutcome]:
     Args:
         config: of the job.
     """
-    if one_of_several():
+    if is_one_of_several():
         return _work_in_study(config)
-    try:
+    with exit_on_mistake():  # Hydra would print a line of its own before an exception
         _work_alone(config)
-    except MISTAKES as error:
-        if TRACEBACKS_WANTED:
-            raise
-        sys.exit(f"Error: {message(error)}")  # Hydra would print a line of its own before an exception
     return []
 
 
@@ -142,7 +138,7 @@ def _claim(folder: RunFolder) -> RunOutcome | None:
             folder.claim()
         if folder.is_finished():  # maybe by another command since this one began
             folder.release()
-            return RunOutcome(run_name(folder), "finished")
+            return RunOutcome(str(folder.record), "finished")
     except MISTAKES as error:
         return _without_result(folder, error)
     return None
@@ -164,14 +160,14 @@ def _train_in_study(members: Sequence[Member]) -> Exception | None:
 def _outcome(folder: RunFolder, error: Exception | None) -> RunOutcome:
     """The outcome of a run after its training, which `error` may have ended."""
     if folder.is_finished():
-        return RunOutcome(run_name(folder), "finished")
+        return RunOutcome(str(folder.record), "finished")
     if error is None:
-        return RunOutcome(run_name(folder), "failed", folder.failure or "it ended without a result")
+        return RunOutcome(str(folder.record), "failed", folder.failure or "it ended without a result")
     return _without_result(folder, error)
 
 
 def _without_result(folder: RunFolder, error: Exception) -> RunOutcome:
-    name, text = run_name(folder), folder.failure or message(error)
+    name, text = str(folder.record), folder.failure or message(error)
     if isinstance(error, HeldError) and not folder.is_over:
         return RunOutcome(name, "elsewhere", text)
     if isinstance(error, DiskFullError) and not folder.is_over:

@@ -10,7 +10,7 @@ import torch
 from text_data import lay_out
 from torch import Tensor, nn
 
-from conf.configuration import composed
+from conf.compose import composed
 from datamodules.batches import Batches
 from datamodules.errors import DataError
 from datamodules.texts.corpora import Corpus

@@ -1,3 +1,5 @@
+"""The task of a text classifier: its scores by hand and beside scikit-learn's."""
+
 from typing import NamedTuple
 
 import lightning.pytorch as pl
@@ -17,7 +19,7 @@ class Batch(NamedTuple):
 
 
 class Echo(nn.Module):
-    """A net whose logits are its input, so that every score can be checked by hand."""
+    """A net that returns its input as logits, so that every score can be checked by hand."""
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         return tokens
@@ -30,7 +32,7 @@ def batch(logits: Tensor, targets: Tensor) -> Batch:
 def scores(
     logits: Tensor, targets: Tensor, loss: str = "sigmoid", sizes: tuple[int, ...] = (2, 1, 1)
 ) -> dict[str, float]:
-    """Test scores of a task that sees the rows in batches of unequal size."""
+    """Test scores of a task that sees the rows in batches of these sizes."""
     task = Classification(Echo(), targets.size(1), loss, 0.1)
     logged: dict[str, Tensor] = {}
     task.log_dict = lambda values, logger: logged.update(values)  # type: ignore[method-assign]
@@ -77,7 +79,7 @@ def test_f1_equals_scikit_learns(average: str) -> None:
 
 
 @pytest.mark.parametrize("loss", ["sigmoid", "softmax"])
-def test_the_mean_loss_weighs_documents_not_batches(loss: str) -> None:
+def test_the_mean_loss_weights_documents_not_batches(loss: str) -> None:
     once = scores(LOGITS, TARGETS, loss, sizes=(4,))["loss"]
     assert scores(LOGITS, TARGETS, loss, sizes=(3, 1))["loss"] == pytest.approx(once)
 
@@ -105,7 +107,7 @@ def test_a_loss_that_is_not_finite_stops(bad: float) -> None:
         task.training_step(batch(torch.full((2, 3), bad), TARGETS[:2]), 0)
 
 
-def test_only_what_is_trained_is_optimised() -> None:
+def test_only_trained_weights_are_optimised() -> None:
     net = nn.Linear(2, 2)
     net.bias.requires_grad_(False)
     (group,) = Classification(net, 2, "sigmoid", 0.1).configure_optimizers().param_groups

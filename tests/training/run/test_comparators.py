@@ -1,4 +1,4 @@
-"""Other models than the paper's through the same command: same folds, metrics and folders."""
+"""Models beside the paper's, trained by the same command with the same folds, metrics and folders."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import torch
 from conftest import Command
 
 from cells.errors import UserError
-from conf.configuration import composed
+from conf.compose import composed
 from models.tfidf import TfIdf
 from training.run.classification import FittedClassification
 from training.run.net import make_net
@@ -28,7 +28,7 @@ def test_each_leaves_what_a_run_leaves_on_the_same_documents(train_here: Command
     pd.testing.assert_frame_equal(one[["row", "truth"]], other[["row", "truth"]])
 
     rows = pd.read_csv(runs["tfidf"] / "metrics.csv")
-    assert set(rows["epoch"]) == {0}  # what is fitted at once has one epoch
+    assert set(rows["epoch"]) == {0}  # a fitted net has one epoch
     assert set(pd.read_csv(runs["transformer"] / "metrics.csv")["epoch"]) == {1}
     assert (rows["seconds"] > 0).all()
     assert rows["top1"].min() > 0.5  # of five classes
@@ -61,12 +61,12 @@ def test_a_net_for_other_data_or_without_a_cell_is_refused(
 
 
 @pytest.mark.parametrize("model", ["bilstm", "transformer", "tfidf"])
-def test_a_net_is_given_the_sizes_that_it_asks_for(model: str) -> None:
+def test_a_net_gets_the_sizes_that_its_constructor_names(model: str) -> None:
     net = make_net(composed(f"model={model}"), TEXTS)
     assert net(torch.ones(2, 6, dtype=torch.long), torch.tensor([6, 1])).shape == (2, 3)
 
 
-def test_what_is_fitted_at_once_is_not_moved_by_the_epoch_that_scores_it() -> None:
+def test_a_fitted_net_is_not_moved_by_the_epoch_that_scores_it() -> None:
     task = FittedClassification(TfIdf(10, 3), 3, "sigmoid", lr=1.0)
     before = task.net.dense.weight.clone()
     optimizer = task.configure_optimizers()

@@ -1,4 +1,4 @@
-"""The pictures and tables that TensorBoard shows of a classification."""
+"""The confusion matrix and the table of texts that TensorBoard shows."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ CLASSES = ("a", "b", "c")
 
 
 def predictions(documents: int) -> Predictions:
-    """Every document is an a; the first is taken for a b, and no class of the others passes 0.5."""
+    """Predictions for documents of class a: the first is taken for a b, and no class of the others passes 0.5."""
     targets = torch.tensor([[1.0, 0, 0]]).repeat(documents, 1)
     probabilities = torch.tensor([[0.4, 0.3, 0.2]]).repeat(documents, 1)
     probabilities[0] = torch.tensor([0.1, 0.8, 0.1])

@@ -1,14 +1,19 @@
+"""The folder of a run: when it is claimed, finished, refused, and written."""
+
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from cells.errors import UserError
 from training.run.folder import RunFolder, write_atomically
+from training.run.leases import holder
+from training.run.record import Record
 
 
 def folder(path: Path, **run: object) -> RunFolder:
-    return RunFolder(path, {"seed": 0, "cell": {"current": None}, **run})
+    return RunFolder(path, Record({"seed": 0, "cell": {"current": None}, **run}))
 
 
 def test_a_claimed_folder_is_not_finished_until_finish(tmp_path: Path) -> None:
@@ -21,13 +26,27 @@ def test_a_claimed_folder_is_not_finished_until_finish(tmp_path: Path) -> None:
     assert folder(tmp_path / "a" / "b").is_finished()
 
 
-def test_claiming_twice_is_how_an_interrupted_run_goes_on(tmp_path: Path) -> None:
-    folder(tmp_path).claim()
-    folder(tmp_path).claim()
+def test_an_interrupted_run_is_claimed_again_and_keeps_its_checkpoint(tmp_path: Path) -> None:
+    interrupted = folder(tmp_path)
+    interrupted.claim()
+    interrupted.checkpoints.mkdir()
+    (interrupted.checkpoints / "last.ckpt").write_text("epoch 5")
+    interrupted.release()  # as its process does, or whoever sees that the process is dead: see test_leases.py
+    assert holder(tmp_path) is None
+
+    resumed = folder(tmp_path)
+    resumed.claim()
+    assert holder(tmp_path) == (socket.gethostname(), os.getpid())
+    assert resumed.last_checkpoint is not None
+    assert resumed.last_checkpoint.read_text() == "epoch 5"
+    resumed.release()
+    assert holder(tmp_path) is None
 
 
 def test_another_configuration_in_the_same_folder_is_an_error(tmp_path: Path) -> None:
-    folder(tmp_path).claim()
+    run = folder(tmp_path)
+    run.claim()
+    run.release()
     other = folder(tmp_path, seed=1)
     with pytest.raises(UserError, match=r"another configuration \(differs in seed\)"):
         other.claim()
@@ -48,16 +67,16 @@ def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:
         folder(tmp_path / "run").claim()
 
 
-def test_finishing_removes_the_checkpoint_to_resume_from_only(tmp_path: Path) -> None:
+def test_finishing_removes_only_the_checkpoints_to_resume_from(tmp_path: Path) -> None:
     run = folder(tmp_path)
     run.claim()
     run.checkpoints.mkdir()
-    for name in ("last.ckpt", "model.ckpt"):
+    for name in ("last.ckpt", "stack.ckpt", "model.ckpt"):
         (run.checkpoints / name).write_text("")
     assert run.last_checkpoint is not None
     run.finish()
     assert run.last_checkpoint is None
-    assert (run.checkpoints / "model.ckpt").exists()
+    assert [path.name for path in run.checkpoints.iterdir()] == ["model.ckpt"]
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

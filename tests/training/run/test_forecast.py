@@ -20,7 +20,7 @@ class Batch(NamedTuple):
 
 
 class LastDay(nn.Module):
-    """w x the last day's only feature."""
+    """A net that forecasts w times the last day's only feature."""
 
     def __init__(self, weight: float) -> None:
         super().__init__()
@@ -69,6 +69,6 @@ def test_forecasts_come_in_the_order_of_the_batches() -> None:
     assert torch.cat(forecasts).tolist() == [3, 6, -3]  # type: ignore[arg-type]
 
 
-def test_a_loss_that_is_no_number_stops_the_run() -> None:
+def test_a_loss_that_is_not_a_number_stops_the_run() -> None:
     with pytest.raises(DivergedError, match="epoch 0"):
         trainer(max_epochs=1).fit(Forecast(LastDay(float("nan")), 0.1, lambda f, r: {}), BATCHES, BATCHES)

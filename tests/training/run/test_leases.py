@@ -18,6 +18,7 @@ from training.run import leases
 from training.run.errors import HeldError
 from training.run.folder import RunFolder
 from training.run.leases import LEASE_FILE, Lease, LeaseStates, LeaseWatcher, holder
+from training.run.record import Record
 
 HOLDER = """
 import sys
@@ -95,7 +96,7 @@ def test_a_fresh_lease_of_another_machine_is_held(tmp_path: Path) -> None:
 
 @pytest.mark.processes
 def test_a_run_that_was_taken_over_is_not_finished_by_its_first_holder(tmp_path: Path) -> None:
-    run = RunFolder(tmp_path / "run", {"seed": 0})
+    run = RunFolder(tmp_path / "run", Record({"seed": 0}))
     run.claim()
     (run.path / LEASE_FILE).unlink()  # as if it had stood still for too long
     with elsewhere(run.path) as process:
@@ -106,10 +107,10 @@ def test_a_run_that_was_taken_over_is_not_finished_by_its_first_holder(tmp_path:
 
 
 def test_a_run_is_claimed_once(tmp_path: Path) -> None:
-    run = RunFolder(tmp_path / "run", {"seed": 0})
+    run = RunFolder(tmp_path / "run", Record({"seed": 0}))
     run.claim()
     with pytest.raises(HeldError):
-        RunFolder(tmp_path / "run", {"seed": 0}).claim()
+        RunFolder(tmp_path / "run", Record({"seed": 0})).claim()
     run.claim()
     run.release()
     assert [path.name for path in run.path.iterdir()] == ["config.yaml"]
@@ -117,7 +118,7 @@ def test_a_run_is_claimed_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["{", "cell: [", "[seed]", "\xff"])
 def test_a_damaged_configuration_is_one_sentence(tmp_path: Path, damage: str) -> None:
-    run = RunFolder(tmp_path, {"seed": 0})
+    run = RunFolder(tmp_path, Record({"seed": 0}))
     (tmp_path / "config.yaml").write_bytes(damage.encode("latin-1"))
     with pytest.raises(UserError, match=r"config\.yaml is .*remove that folder"):
         run.is_finished()

@@ -1,3 +1,5 @@
+"""Seeds and checkpoints that let a resumed run end with the numbers of an uninterrupted one."""
+
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -6,7 +8,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 
-from training.run.resume import OneFileAnEpoch, SeededEpochs, StayStopped
+from training.run.resume import LinkedCheckpointIO, SeededEpochs, StayStopped
 
 
 def trainer(epoch: int = 0) -> pl.Trainer:
@@ -40,7 +42,7 @@ def test_a_run_that_had_stopped_early_stays_stopped() -> None:
 
 
 def test_two_checkpoints_of_an_epoch_are_one_file_until_the_next(tmp_path: Path) -> None:
-    model, last, files = tmp_path / "model.ckpt", tmp_path / "last.ckpt", OneFileAnEpoch()
+    model, last, files = tmp_path / "model.ckpt", tmp_path / "last.ckpt", LinkedCheckpointIO()
     files.save_checkpoint({"global_step": 7}, model)
     files.save_checkpoint({"global_step": 7}, last)
     assert model.samefile(last)
@@ -54,7 +56,7 @@ def test_without_links_both_are_written(tmp_path: Path, monkeypatch: pytest.Monk
         raise OSError("Operation not permitted")
 
     monkeypatch.setattr("os.link", refuse)
-    files = OneFileAnEpoch()
+    files = LinkedCheckpointIO()
     for name in ("model.ckpt", "last.ckpt"):
         files.save_checkpoint({"global_step": 7}, tmp_path / name)
     assert [torch.load(path)["global_step"] for path in sorted(tmp_path.iterdir())] == [7, 7]

@@ -1,3 +1,5 @@
+"""The threads of a run, beside other programs."""
+
 import os
 import subprocess
 import sys
@@ -24,7 +26,7 @@ def four_threads() -> Iterator[None]:
 
 
 def after(before: Usage, everybody: float, own: float) -> Usage:
-    """Two seconds later."""
+    """The usage two seconds later."""
     return Usage(before.clock + 2, before.everybody + everybody, before.own + own)
 
 
@@ -46,6 +48,7 @@ def test_idle_cores_are_those_that_others_leave(everybody: float, own: float, id
     assert idle_cores(start, after(start, everybody, own), 4) == idle
 
 
+@pytest.mark.processes
 def test_other_programs_are_seen() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     spin = [sys.executable, "-c", "import time\nend = time.time() + 60\nwhile time.time() < end: pass"]
@@ -61,7 +64,7 @@ def test_other_programs_are_seen() -> None:
 
 
 class Net(pl.LightningModule):
-    """With cells, or without."""
+    """A task with cells, or without."""
 
     def __init__(self, has_cells: bool = True):
         super().__init__()
@@ -72,7 +75,7 @@ TRAINER = pl.Trainer(logger=False, accelerator="cpu")
 
 
 class Machine:
-    """Four cores, of which others use so many."""
+    """A machine with four cores, of which other programs use `others`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.others, self.now = 0.0, Usage(10.0, 100.0, 5.0)
@@ -90,7 +93,7 @@ def test_the_loops_shrink_beside_others_grow_again_and_give_the_threads_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     machine = Machine(monkeypatch)
-    monkeypatch.setattr("training.run.threads.SECONDS", 0.0)
+    monkeypatch.setattr("training.run.threads.INTERVAL", 0.0)
     threads = Threads(None)
     seen = []
     threads.setup(TRAINER, Net(), "fit")
@@ -123,7 +126,7 @@ def test_a_stage_begins_with_a_look(stage: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_net_without_cells_has_all_threads_always(monkeypatch: pytest.MonkeyPatch) -> None:
     Machine(monkeypatch).others = 3
-    monkeypatch.setattr("training.run.threads.SECONDS", 0.0)
+    monkeypatch.setattr("training.run.threads.INTERVAL", 0.0)
     threads = Threads(None)
     threads.setup(TRAINER, Net(has_cells=False), "fit")
     threads.on_train_batch_start()
@@ -134,7 +137,7 @@ def test_a_net_without_cells_has_all_threads_always(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("end", ["teardown", "on_exception"])
 def test_a_number_is_taken_and_given_back(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Machine(monkeypatch).others = 3
-    monkeypatch.setattr("training.run.threads.SECONDS", 0.0)
+    monkeypatch.setattr("training.run.threads.INTERVAL", 0.0)
     threads = Threads(3)
     threads.setup(TRAINER, Net(), "fit")
     threads.on_train_batch_start()
@@ -153,6 +156,7 @@ def test_cores_may_have_any_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert usage().everybody > 0
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "run",
     [
@@ -160,18 +164,18 @@ def test_cores_may_have_any_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
         ("features=btc", "source=synthetic", "window=7"),
     ],
 )
-def test_what_others_do_changes_no_bit(run: tuple[str, ...], tmp_path: Path) -> None:
+def test_other_programs_change_no_bit(run: tuple[str, ...], tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv[0] = {str(PROJECT / 'train.py')!r}; "
         + """
 import runpy
-from cells import threads
+from cells.llvm import threads
 use, turn = threads.use, iter(range(10**9))
 def of_a_busy_machine(number, at_once):
     use(2, 1 + next(turn) % 2 if "flicker" in sys.argv[-1] else 1)
 threads.use = of_a_busy_machine
-import training.threads
-training.run.threads.SECONDS = 0.0
+import training.run.threads
+training.run.threads.INTERVAL = 0.0
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
     )

@@ -15,6 +15,9 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from text_data import lay_out
 
+from training.run.folder import RunFolder
+from training.run.record import MEASURED, TEXT_SCORES
+
 SMALL = ("data=robo", "model.embedding=8", "model.hidden=8", "lr=0.01", "patience=null")
 
 
@@ -37,6 +40,9 @@ def test_a_run_leaves_everything_behind_and_is_not_repeated(
     run = only_run(tmp_path)
 
     rows = pd.read_csv(run / "metrics.csv")
+    record = RunFolder.at(run).record
+    assert list(rows) == [*record.columns, *MEASURED, *TEXT_SCORES]
+    assert rows[["data", "model", "settings"]].to_numpy().tolist()[1] == ["robo", "bilstm", record.settings]
     assert rows["split"].tolist() == ["val", "test"]
     assert set(rows["cell"]) == {"C1"}
     assert rows[["seed", "fold"]].to_numpy().tolist() == [[0, 0], [0, 0]]
@@ -88,7 +94,7 @@ def test_a_sweep_is_skipped_when_it_is_repeated(train_here: Command, tmp_path: P
     assert again.stdout == "All 4 runs are finished; nothing to do.\n"
 
 
-# so large a learning rate that most epochs are no better than the best so far
+# the learning rate is so large that most epochs are no better than the best so far
 LONG = ("cell=C4", "epochs=9", "model.dropout=0.5", *SMALL, "lr=0.2")
 
 

@@ -15,8 +15,10 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from conf.configuration import composed
+from conf.compose import composed
+from training.run.folder import RunFolder
 from training.run.market_problem import MarketProblem
+from training.run.record import MEASURED
 
 SMALL = ("source=synthetic", "start=2015-01-01", "end=2016-06-30", "model.hidden=4", "epochs=2", "lr=0.01")
 
@@ -36,6 +38,10 @@ def test_a_run_leaves_everything_behind_and_is_not_repeated(train_here: Command,
     assert run.relative_to(tmp_path).parts[:4] == ("runs", "btc_sent", "lstm", "C1")
 
     rows = pd.read_csv(run / "metrics.csv")
+    record = RunFolder.at(run).record
+    decided = [*record.data_columns, "warning", *record.fit_columns, *MEASURED]
+    assert list(rows)[: len(decided)] == decided
+    assert rows["settings"][1] == record.settings
     assert rows["split"].tolist() == ["train", "val"]  # the paper has no third part
     named = rows.loc[0, ["features", "model", "cell", "window", "horizon", "protocol", "source", "sentiment"]]
     assert named.tolist() == ["btc_sent", "lstm", "C1", 7, 1, "paper", "synthetic", "synthetic"]
@@ -118,7 +124,7 @@ def test_a_sweep_its_tables_and_its_repetition(train_here: Command, tmp_path: Pa
     assert "SYNTHETIC" in table.stdout
 
 
-def test_a_control_is_said_at_the_start_and_in_every_result(train_here: Command, tmp_path: Path) -> None:
+def test_a_control_is_named_at_the_start_and_in_every_result(train_here: Command, tmp_path: Path) -> None:
     done = train_here("features=btc_sent", "control=leak", "protocol=walk_forward", "n_folds=3", "fold=2", *SMALL)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("CONTROL: control=leak") == 2
@@ -131,7 +137,7 @@ def test_a_control_is_said_at_the_start_and_in_every_result(train_here: Command,
     assert (shown["control"].string_value, shown["source"].string_value) == ("leak", "synthetic")
 
 
-def test_pictures_say_what_is_not_a_forecast_of_a_market() -> None:
+def test_pictures_name_controls_and_made_up_prices() -> None:
     overrides = ("features=btc_sent", "control=leak", "source=synthetic", "start=2015-01-01", "end=2016-06-30")
     assert MarketProblem(composed(*overrides)).title == "btc_sent, window 7, lstm, control=leak (SYNTHETIC prices)"
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from conf.configuration import composed
+from conf.compose import composed
 from datamodules.market.market_datamodule import MarketDataModule
 from training.run.fit import fit as fit_alone
 from training.run.folder import Member, RunFolder

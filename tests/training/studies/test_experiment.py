@@ -17,9 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from analysis.published import cell_paper
 from cells.errors import UserError
-from conf.configuration import CONF, composed
+from conf.compose import CONF, composed
 from training.run.fit import fit
 from training.run.folder import RunFolder
+from training.run.record import Record
 from training.studies.grid import Grid, Run
 from training.studies.progress import time_left
 
@@ -72,7 +73,7 @@ def test_an_experiments_runs_are_those_of_the_same_command_without_it(experiment
         with_it = RunFolder.of(composed(*run.values()))
         without = RunFolder.of(composed(*(override for key, override in run.items() if key != "experiment")))
         assert "experiment" in run
-        assert (with_it.path, with_it.identity) == (without.path, without.identity)
+        assert (with_it.path, with_it.record) == (without.path, without.record)
 
 
 @pytest.mark.parametrize(("experiment", "fits"), PAPER.items())
@@ -147,7 +148,7 @@ def test_the_time_that_remains_in_words(seconds: float, words: str) -> None:
 
 
 def test_a_failure_is_kept_until_the_run_is_finished(tmp_path: Path) -> None:
-    run = RunFolder(tmp_path / "run", {"seed": 0})
+    run = RunFolder(tmp_path / "run", Record({"seed": 0}))
     run.fail("not claimed")
     assert not run.path.exists()
     run.claim()

@@ -16,8 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from analysis.status import status
 from cells.errors import UserError
-from conf.command_line import message
-from conf.configuration import CONF, composed
+from conf.compose import CONF, composed
+from conf.mistakes import message
 from training.studies import launchers
 from training.studies.job import Job
 from training.studies.launchers import Workers

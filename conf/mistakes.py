@@ -1,4 +1,4 @@
-"""Mistakes of users become one line on the terminal; everything else keeps its traceback."""
+"""One handler for the mistakes of users: each becomes one line on the terminal, any other error keeps its traceback."""
 
 import difflib
 import os
@@ -9,48 +9,42 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hydra
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from cells.errors import UserError
-from conf.configuration import composed
+from conf.compose import composed
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-COMPOSITION = (HydraException, OmegaConfBaseException)
-MISTAKES = (UserError, *COMPOSITION)
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
+MISTAKES = (UserError, *COMPOSITION_ERRORS)
 
 EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray"}
-"""What to install for which launcher: pip install -e ".[NAME]"."""
+"""The extra of pyproject.toml that each launcher needs."""
 
 TRACEBACKS_WANTED = os.environ.get(FULL_ERROR) == "1"
-"""By the user; later the variable is set for Hydra."""
+"""Whether the user wants tracebacks; read at import, because `one_line_errors` sets the variable for Hydra."""
 
 
 @contextmanager
 def one_line_errors(interrupted: str = "Interrupted.") -> Iterator[None]:
-    """Turn what a command line got wrong, and Ctrl-C, into one line and an exit code.
+    """End a command with exit code 1 and one line after a mistake, and with 130 and one line after Ctrl-C.
 
     HYDRA_FULL_ERROR=1 shows tracebacks instead.
 
     Args:
-        interrupted: what to say after Ctrl-C.
+        interrupted: the line after Ctrl-C.
     """
     if TRACEBACKS_WANTED:
         yield
         return
     os.environ[FULL_ERROR] = "1"  # Hydra hands its exceptions on instead of printing several lines
     try:
-        yield
-    except MISTAKES as error:
-        sys.exit(f"Error: {message(error)}")
-    except ValueError as error:  # Hydra's answer to data=3
-        if not _raised_by_hydra(error):
-            raise
-        sys.exit(f"Error: {message(error)}")
+        with exit_on_mistake():
+            yield
     except KeyboardInterrupt:
         print(f"\n{interrupted}", file=sys.stderr)
         sys.exit(130)
@@ -58,20 +52,32 @@ def one_line_errors(interrupted: str = "Interrupted.") -> Iterator[None]:
         del os.environ[FULL_ERROR]
 
 
-def one_of_several() -> bool:
-    """Whether this is a run of -m or of an experiment."""
-    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+@contextmanager
+def exit_on_mistake() -> Iterator[None]:
+    """End the program with exit code 1 and one line after a mistake, unless the user wants tracebacks."""
+    try:
+        yield
+    except Exception as error:
+        if TRACEBACKS_WANTED or not is_mistake(error):
+            raise
+        sys.exit(f"Error: {message(error)}")
+
+
+def is_mistake(error: Exception) -> bool:
+    """Whether the user can put the error right; Hydra answers data=3 by a ValueError."""
+    return isinstance(error, MISTAKES) or (isinstance(error, ValueError) and _raised_by_hydra(error))
 
 
 def _raised_by_hydra(error: Exception) -> bool:
-    return "hydra" in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and Path(frames[-1].filename).is_relative_to(Path(hydra.__file__).parent)
 
 
 def message(error: Exception) -> str:
     """An error in one line."""
-    if isinstance(error, COMPOSITION):
-        text = _explain(error)
-    elif isinstance(error, MISTAKES):
+    if isinstance(error, COMPOSITION_ERRORS):
+        text = _explanation(error)
+    elif is_mistake(error):
         text = str(error)
     else:
         text = f"{type(error).__name__}: {error}"
@@ -79,11 +85,16 @@ def message(error: Exception) -> str:
 
 
 def report(error: Exception) -> str:
-    """An error in one line, then where it comes from; while it is being handled."""
+    """An error in one line, an empty line, and its traceback; for use inside `except`."""
     return f"{message(error)}\n\n{traceback.format_exc()}"
 
 
-def _explain(error: Exception) -> str:
+def not_installed(launcher: str) -> str:
+    """The message that names the extra which a launcher of EXTRAS needs."""
+    return f'hydra/launcher={launcher} is not installed; pip install -e ".[{EXTRAS[launcher]}]" brings it.'
+
+
+def _explanation(error: Exception) -> str:
     """Hydra's message, or the nearest key where one was mistyped."""
     launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", str(error))
     if launcher is not None and launcher.group(1) in EXTRAS:
@@ -96,11 +107,6 @@ def _explain(error: Exception) -> str:
     near = difflib.get_close_matches(key, _known_keys(), n=1)
     meant = f", did you mean {near[0]!r}?" if near else "."
     return f"there is no key {key!r}{meant} python train.py --help lists them."
-
-
-def not_installed(launcher: str) -> str:
-    """What to say of one of EXTRAS that is missing."""
-    return f'hydra/launcher={launcher} is not installed; pip install -e ".[{EXTRAS[launcher]}]" brings it.'
 
 
 def _known_keys() -> list[str]:

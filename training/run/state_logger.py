@@ -1,4 +1,4 @@
-"""What TensorBoard shows of every net: how an alteration changes states and gates."""
+"""The states and gates of a net's LSTMs, for TensorBoard: they show how an alteration changes them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,30 +6,31 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from cells import LSTM
 from cells.observe import observe, saturation
+from training.run.tensorboard import writer
 
 Run = Callable[[nn.Module, Any], Tensor]
+"""A net and a batch -> the net's output."""
 
-SHOWN = 8  # samples of the first validation batch: all of it would cost a small net a tenth of its training time
+SAMPLES = 8
+"""Samples of the first validation batch that are observed: all of them would cost a small net a tenth of its time."""
+
+BINS = 64
+"""Bins of a histogram: TensorBoard draws about 30, and its own default of thousands takes three times as long."""
 
 
-BINS = 64  # of a histogram: TensorBoard draws about 30, and its own thousands take three times as long
+class StateLogger(Callback):
+    """Logs the recurrent states and gates of every epoch.
 
-
-class States(Callback):
-    """Logs, per epoch, how an alteration changes the recurrent states.
-
-    Per LSTM layer and direction, over the first samples of the validation part: distributions of `c` and `h`, and the
-    share of saturated values of each gate (below 0.05 or above 0.95; for g, beyond 0.95 in size).
+    For each LSTM, layer and direction, over the first samples of the validation part: the distributions of `c` and `h`,
+    and the share of saturated values of each gate (below 0.05 or above 0.95; for g, an absolute value above 0.95).
 
     Args:
-        data: brings the validation part.
-        run: (net, batch) -> the net's output for that batch.
+        data: has the validation part.
+        run: computes the net's output for a batch.
     """
 
     def __init__(self, data: pl.LightningDataModule, run: Run):
@@ -44,9 +45,9 @@ class States(Callback):
             self.record(trainer, pl_module.net, trainer.global_step - 1)
 
     def record(self, trainer: pl.Trainer, net: nn.Module, step: int) -> None:
-        """Log the states of a net."""
+        """Log the states of a net at a step."""
         batch = trainer.strategy.batch_to_device(next(iter(self.data.val_dataloader())))
-        batch = type(batch)(*(value[:SHOWN] for value in batch))
+        batch = type(batch)(*(value[:SAMPLES] for value in batch))
         for name, states in _states(net, lambda: self.run(net, batch)).items():
             if not len(states["c"]):
                 continue  # none of these documents has a known word
@@ -57,7 +58,7 @@ class States(Callback):
 
 
 def _states(net: nn.Module, run: Callable[[], Tensor]) -> dict[str, dict[str, Tensor]]:
-    """The states and gates of every LSTM inside `net`, by its name, layer and direction, while it runs once."""
+    """The states and gates of every LSTM in `net`, by its name, layer and direction, from one call of `run`."""
     seen: dict[str, tuple[Any, ...]] = {}
     layers = {name: module for name, module in net.named_modules() if isinstance(module, LSTM)}
     if not layers:
@@ -80,19 +81,13 @@ def _states(net: nn.Module, run: Callable[[], Tensor]) -> dict[str, dict[str, Te
 
 
 def _input_and_lengths(input: Tensor, hx: None = None, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-    """What of an LSTM's arguments `observe` wants to know."""
+    """The two arguments of an LSTM that `observe` needs."""
     return input, lengths
 
 
 def _cells(lstm: LSTM) -> list[str]:
-    """What `observe` returns, by name: "forward", "reverse", with the layer's number where there are several."""
+    """Names of the items that `observe` returns: "forward" and "reverse", or "layer_0/forward" and so on."""
     directions = ("forward", "reverse") if lstm.bidirectional else ("forward",)
     if lstm.num_layers == 1:
         return list(directions)
     return [f"layer_{layer}/{direction}" for layer in range(lstm.num_layers) for direction in directions]
-
-
-def writer(trainer: pl.Trainer) -> SummaryWriter:
-    """Where TensorBoard's events of this run are written."""
-    assert isinstance(trainer.logger, TensorBoardLogger)
-    return trainer.logger.experiment

@@ -1,0 +1,73 @@
+"""Which values of a configuration are allowed. Imports nothing heavy, so that a mistake is answered at once."""
+
+import re
+from collections.abc import Sequence
+
+from omegaconf import DictConfig
+
+from cells.errors import UserError
+from conf.kinds import KINDS, Kind, kind_of
+
+CHOICES = {"loss": ("sigmoid", "softmax"), "padding": ("mask", "paper"), "test_epoch": ("best", "last")}
+AT_LEAST = {"seed": 0, "split_seed": 0, "fold": 0, "n_folds": 3, "epochs": 1, "batch_size": 1}
+
+LARGEST_SEED = 2**32 - 1
+"""The largest seed that the generators of NumPy and scikit-learn take."""
+
+
+def check(config: DictConfig, given: Sequence[str] = ()) -> None:
+    """Refuse values that no run can use.
+
+    Args:
+        config: as composed.
+        given: the overrides on the command line, such as "window=7".
+
+    Raises:
+        UserError: names the key, its value and what is allowed.
+    """
+    kind = kind_of(config)
+    kind.check(config)
+    for override in given:
+        _refuse_misplaced(override, kind)
+    for key, choices in CHOICES.items():
+        if config[key] not in choices:
+            raise UserError(f"{key}={config[key]}: choose {' or '.join(choices)}.")
+    for key, least in {**AT_LEAST, **kind.at_least}.items():
+        _check_integer(key, config[key], least)
+    for key in ("seed", "split_seed"):
+        if config[key] > LARGEST_SEED:
+            raise UserError(f"{key}={config[key]}: give a whole number up to {LARGEST_SEED}.")
+    for key in ("data_dir", "cache_dir", "runs_dir"):
+        if not isinstance(config[key], str) or not config[key]:
+            raise UserError(f"{key}={config[key]}: give the path of a folder.")
+    _check_training(config)
+
+
+def _check_training(config: DictConfig) -> None:
+    for key in ("patience", "threads"):
+        if config[key] is not None:
+            _check_integer(key, config[key], 1)
+    _check_positive("lr", config.lr, "the learning rate is a number above 0, such as 0.001")
+    if config.clip is not None:
+        _check_positive("clip", config.clip, "give the gradient's largest norm, a number above 0, or null")
+    if config.fold >= config.n_folds:
+        raise UserError(f"fold={config.fold}: with n_folds={config.n_folds} the folds are 0 to {config.n_folds - 1}.")
+    if config.test_epoch == "last" and config.patience is not None:
+        raise UserError("test_epoch=last tests the epoch that epochs= names: add patience=null.")
+
+
+def _refuse_misplaced(override: str, kind: Kind) -> None:
+    key = re.split(r"[.=]", override.lstrip("+~"))[0]
+    for other in KINDS:
+        if other is not kind and key in other.keys:
+            raise UserError(f"{override}: {key}= {other.misplaced}.")
+
+
+def _check_positive(key: str, value: object, allowed: str) -> None:
+    if not isinstance(value, float | int) or isinstance(value, bool) or not value > 0:
+        raise UserError(f"{key}={value}: {allowed}.")
+
+
+def _check_integer(key: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UserError(f"{key}={value}: give a whole number, {least} or more.")

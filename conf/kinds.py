@@ -1,0 +1,115 @@
+"""The two kinds of runs, which classify texts (`data=`) or forecast the market (`features=`). Imports nothing heavy."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from omegaconf import DictConfig, OmegaConf
+
+from cells.errors import UserError
+
+Config = Mapping[str, Any] | DictConfig
+"""A composed configuration, or the part of it that config.yaml keeps."""
+
+
+class Kind(ABC):
+    """Everything about a configuration that only one kind of run knows.
+
+    Attributes:
+        groups: the configuration groups whose `name` is a column of metrics.csv; the first one names what the run
+            learns from.
+        columns: the keys whose values are further columns of metrics.csv.
+        keys: the keys that mean something to this kind alone.
+        misplaced: why a run of the other kind refuses them, and what to do.
+        in_name: the keys whose values are part of a run's name, beside cell, seed and fold.
+        at_least: the smallest allowed value of each whole number that only this kind has.
+        headline: the score that stands for a run's result where there is room for one.
+    """
+
+    groups: ClassVar[tuple[str, ...]]
+    columns: ClassVar[tuple[str, ...]] = ()
+    keys: ClassVar[tuple[str, ...]]
+    misplaced: ClassVar[str]
+    in_name: ClassVar[tuple[str, ...]] = ()
+    at_least: ClassVar[Mapping[str, int]] = {}
+    headline: ClassVar[str]
+
+    @property
+    def group(self) -> str:
+        """The group that names what a run learns from: "data" or "features"."""
+        return self.groups[0]
+
+    def learnt_from(self, config: Config) -> str:
+        """The name of the data set or of the feature set."""
+        return str(config[self.group]["name"])
+
+    def unused(self, config: Config) -> set[str]:
+        """Keys of a composed configuration that change nothing in a run of this kind."""
+        return {key for kind in KINDS if kind is not self for key in kind.keys}
+
+    @abstractmethod
+    def check(self, config: DictConfig) -> None:
+        """Refuse values that only this kind has, but for those of `at_least`.
+
+        Raises:
+            UserError: names the key, its value and what is allowed.
+        """
+
+
+class Texts(Kind):
+    """Runs that classify texts."""
+
+    groups = ("data",)
+    keys = ("data", "loss", "padding", "preprocess", "split_seed")
+    misplaced = "is about texts, features= forecasts the market; leave one of them out"
+    headline = "macro_f1"
+
+    def check(self, config: DictConfig) -> None:
+        """See `Kind`; `checks.check` knows all values of such a run."""
+
+
+class Market(Kind):
+    """Runs that forecast the market."""
+
+    groups = ("features", "sentiment")
+    columns = ("window", "horizon", "protocol", "control", "source")
+    keys = ("features", "sentiment", "window", "horizon", "protocol", "source", "start", "end", "control")
+    misplaced = "is about the market; name a feature set as well, such as features=btc"
+    in_name = ("window",)
+    at_least = {"window": 1, "horizon": 1}  # noqa: RUF012 (nobody writes to it)
+    headline = "rmse"
+
+    def unused(self, config: Config) -> set[str]:
+        """See `Kind`; the sentiment too, where it is none of the features."""
+        uses_sentiment = "sentiment" in config["features"]["series"]
+        return super().unused(config) | {"stopping"} | (set() if uses_sentiment else {"sentiment"})
+
+    def check(self, config: DictConfig) -> None:
+        """See `Kind`."""
+        if "data" in config:
+            raise UserError(
+                f"data={config.data.name} and features={config.features.name}: data= classifies texts and features= "
+                "forecasts the market, leave one of them out."
+            )
+        if config.protocol not in config.stopping:
+            raise UserError(f"protocol={config.protocol}: choose {' or '.join(config.stopping)}.")
+        if "sentiment" in config.features.series and (missing := OmegaConf.missing_keys(config.sentiment)):
+            needed = " and ".join(f"{key}=..." for key in sorted(missing))
+            raise UserError(
+                f"sentiment={config.sentiment.name} needs {needed}: a file is named by its path below data_dir, such "
+                "as sentiment.file=market/tweets.csv."
+            )
+
+
+TEXTS, MARKET = Texts(), Market()
+KINDS: tuple[Kind, ...] = (TEXTS, MARKET)
+
+
+def kind_of(config: Config) -> Kind:
+    """The kind of a run: naming a feature set makes it one on the market."""
+    return MARKET if MARKET.group in config else TEXTS
+
+
+def encoder_of(config: Config) -> str | None:
+    """The pre-trained encoder whose word pieces the net reads; None: the net reads words."""
+    return config["model"].get("checkpoint")

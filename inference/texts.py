@@ -1,0 +1,42 @@
+"""The texts that a command line gives: its arguments, the lines of a file, or those of standard input."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cells.errors import UserError
+
+STANDARD_INPUT = ["-"]
+"""The arguments that ask for the lines of standard input, as no arguments do."""
+
+
+def read(texts: Sequence[str], file: Path | None) -> Iterator[str]:
+    """The texts, one by one.
+
+    Args:
+        texts: the arguments.
+        file: with one text per line, or None.
+
+    Raises:
+        UserError: there is no text, or there are arguments and a file, or the file cannot be read.
+    """
+    if file and texts:
+        raise UserError("texts are given both as arguments and by --file: leave one of them out.")
+    if texts and texts != STANDARD_INPUT:
+        yield from texts
+        return
+    if not file and not texts and sys.stdin.isatty():
+        raise UserError("there is nothing to label; give a text in quotes, --file FILE, or - for standard input.")
+    name = file or "standard input"
+    empty = True
+    try:
+        with open(file or sys.stdin.fileno(), encoding="utf-8") as lines:
+            for line in lines:
+                empty = False
+                yield line.rstrip("\n")
+    except OSError as error:
+        raise UserError(f"{name} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name} is not UTF-8 ({error.reason}); convert it first.") from error
+    if empty:
+        raise UserError(f"{name} is empty, there is nothing to label; give one text per line.")

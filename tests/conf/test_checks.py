@@ -1,0 +1,55 @@
+"""Values of a configuration that are refused."""
+
+import pytest
+
+from cells.errors import UserError
+from conf.checks import check
+from conf.compose import composed
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("loss=hinge", "sigmoid or softmax"),
+        ("padding=left", "mask or paper"),
+        ("fold=10", "0 to 9"),
+        ("fold=-1", "0 or more"),
+        ("n_folds=2", "3 or more"),
+        ("epochs=0", "1 or more"),
+        ("epochs=many", "whole number"),
+        ("epochs=true", "whole number"),
+        ("batch_size=1.5", "whole number"),
+        ("patience=0", "1 or more"),
+        ("lr=0", "above 0"),
+        ("lr=fast", "above 0"),
+        ("lr=nan", "above 0"),
+        ("test_epoch=first", "best or last"),
+        ("seed=4294967296", "up to 4294967295"),
+        ("split_seed=99999999999999999999", "up to 4294967295"),
+        ("data_dir=null", "path of a folder"),
+        ("runs_dir=''", "path of a folder"),
+        ("test_epoch=last", "patience=null"),
+    ],
+)
+def test_values_no_run_can_use_are_refused(override: str, says: str) -> None:
+    with pytest.raises(UserError, match=says) as error:
+        check(composed(override))
+    assert override.split("=")[0] in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["features=btc", "data=mlma"], "data=mlma and features=btc"),
+        (["features=btc", "loss=softmax"], "loss=softmax: loss= is about texts"),
+        (["features=btc", "preprocess.stem=true"], "preprocess= is about texts"),
+        (["window=30"], "window=30: window= is about the market"),
+        (["sentiment.column=x"], "sentiment= is about the market"),
+        (["features=btc", "protocol=chance"], "protocol=chance: choose paper or walk_forward"),
+        (["features=btc", "horizon=0"], "horizon=0: give a whole number, 1 or more"),
+    ],
+)
+def test_keys_that_do_not_go_together_are_refused(overrides: list[str], says: str) -> None:
+    config = composed(*[override for override in overrides if override != "sentiment.column=x"])
+    with pytest.raises(UserError, match=says):
+        check(config, overrides)

@@ -1,0 +1,78 @@
+"""The one handler of the mistakes of users."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cells import Alteration
+from cells.errors import UserError
+from conf import mistakes
+from conf.checks import check
+from conf.compose import composed
+from conf.mistakes import exit_on_mistake, message, one_line_errors, report
+
+
+@pytest.fixture(autouse=True)
+def _no_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mistakes, "TRACEBACKS_WANTED", False)
+
+
+def fail(error: Exception) -> Callable[[], object]:
+    def raising() -> None:
+        raise error
+
+    return raising
+
+
+@pytest.mark.parametrize(
+    ("mistake", "says"),
+    [
+        (fail(UserError("one\n  thing is wrong.")), "Error: one thing is wrong."),
+        (lambda: Alteration(current="c * q"), "q"),
+        (lambda: check(composed("fold=10")), "Error: fold=10: with n_folds=10 the folds are 0 to 9."),
+        (lambda: composed("seeed=1"), "Error: there is no key 'seeed', did you mean 'seed'? python train.py --help"),
+        (lambda: composed("data=reuters"), "robo"),
+        (lambda: composed("data=3"), "must be a string"),
+    ],
+)
+def test_a_mistake_ends_the_program_in_one_line(mistake: Callable[[], object], says: str) -> None:
+    with pytest.raises(SystemExit) as ended, one_line_errors():
+        mistake()
+    line = str(ended.value.code)
+    assert line.startswith("Error: ")
+    assert says in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("error", [ValueError("a defect"), KeyError("a defect"), ZeroDivisionError()])
+@pytest.mark.parametrize("handler", [one_line_errors, exit_on_mistake])
+def test_any_other_error_keeps_its_traceback(handler: Callable, error: Exception) -> None:
+    with pytest.raises(type(error)), handler():
+        raise error
+
+
+@pytest.mark.parametrize("handler", [one_line_errors, exit_on_mistake])
+def test_who_asks_for_tracebacks_gets_them(handler: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mistakes, "TRACEBACKS_WANTED", True)
+    with pytest.raises(UserError), handler():
+        raise UserError("wrong")
+
+
+def test_an_interruption_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, one_line_errors("Stopped."):
+        raise KeyboardInterrupt
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "\nStopped.\n"
+
+
+def test_a_report_begins_with_the_line_and_ends_with_the_traceback() -> None:
+    try:
+        raise ZeroDivisionError("no\nway")
+    except ZeroDivisionError as error:
+        line, text = message(error), report(error)
+    first, empty, *rest = text.splitlines()
+    assert first == line == "ZeroDivisionError: no way"
+    assert empty == ""
+    assert rest[0].startswith("Traceback")
+    assert Path(__file__).name in rest[1]

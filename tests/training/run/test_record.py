@@ -1,0 +1,172 @@
+"""The record of a run: its identity, its names, and the tables that it explains."""
+
+import functools
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from hydra.utils import get_method
+
+from conf.compose import CONF, composed
+from conf.kinds import MARKET, TEXTS
+from training.run.folder import RunFolder
+from training.run.record import PLACES, RECORDED_AS, Record, metrics_lines, result
+
+RUNS = {
+    "texts": ("data=robo", "cell=C1"),
+    "market": ("features=btc_sent", "source=synthetic", "window=7", "cell=H2"),
+    "transformer": ("model=transformer", "data=hate", "cell=C7", "seed=3"),
+    "tfidf": ("model=tfidf", "data=mlma"),
+    "bert": ("model=bert", "data=ag", "fold=2"),
+    "cnn_lstm": (
+        "features=btc_usd_sent_sp500", "protocol=walk_forward", "model=cnn_lstm", "window=30", "fold=3", "n_folds=4",
+    ),
+    "formulas": (
+        "data=semeval", "padding=paper", "clip=1", "cell.current='c * relu(o)'", "cell.hidden='h*sigmoid(c)'",
+    ),
+}  # fmt: skip
+
+FOLDERS = {
+    "texts": "robo/bilstm/C1/seed0_fold0_c0494d9b",
+    "market": "btc_sent/lstm/H2/window7_seed0_fold0_0896729f",
+    "transformer": "hate/transformer/C7/seed3_fold0_083200e7",
+    "tfidf": "mlma/tfidf/baseline/seed0_fold0_3857e240",
+    "bert": "ag/bert/baseline/seed0_fold2_e485339c",
+    "cnn_lstm": "btc_usd_sent_sp500/cnn_lstm/baseline/window30_seed0_fold3_7c9c239f",
+    "formulas": "semeval/bilstm/c_c_relu_o_h_h_sigmoid_c/seed0_fold0_d0094ea6",
+}
+"""The folders of RUNS since the first version that has them all: a run that is finished there must be found."""
+
+CONFIGS = {
+    "texts": "9cfcebd2", "market": "bdb794ac", "transformer": "800b2e84", "tfidf": "f5485fba", "bert": "61cbbce8",
+    "cnn_lstm": "b88f7d42", "formulas": "415ce92e",
+}  # fmt: skip
+"""First digits of the SHA-256 of their config.yaml."""
+
+
+@functools.cache
+def record(*overrides: str) -> Record:
+    return Record.of(composed(*overrides))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_old_runs_keep_their_folders_and_their_config(name: str) -> None:
+    folder = RunFolder.of(composed(*RUNS[name], "runs_dir=mine"))
+    assert folder.path == Path("mine") / FOLDERS[name]
+    assert hashlib.sha256(folder.record.yaml.encode()).hexdigest()[:8] == CONFIGS[name]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_record_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
+    written = RunFolder(tmp_path / name, record(*RUNS[name]))
+    written.claim()
+    written.release()
+    assert RunFolder.at(tmp_path / name).record == written.record
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_recorded_net_is_that_of_the_configuration(name: str) -> None:
+    config = composed(*RUNS[name])
+    assert Record.of(config).config.model == config.model
+
+
+@pytest.mark.parametrize("today", RECORDED_AS)
+def test_a_name_that_a_record_keeps_for_moved_code_is_still_needed(today: str) -> None:
+    files = (path for group in ("model", "data") for path in (CONF / group).glob("*.yaml"))
+    targets = [target for path in files for target in re.findall(r"_target_: ([\w.]+)", path.read_text())]
+    named = [target for target in targets if f"{target}.".startswith(f"{today}.")]
+    assert named
+    assert all(callable(get_method(target)) for target in named)
+
+
+def test_a_record_says_what_a_run_is() -> None:
+    text = record("data=robo", "cell=C1", "seed=2", "fold=3")
+    assert (text.kind, text.learnt_from, text.model, text.cell) == (TEXTS, "robo", "bilstm", "C1")
+    assert (text.seed, text.fold) == (2, 3)
+    assert str(text) == "robo bilstm C1 seed 2 fold 3"
+    market = record("features=btc_sent", "window=30")
+    assert (market.kind, market.learnt_from, market.model, market.cell) == (MARKET, "btc_sent", "lstm", "baseline")
+    assert str(market) == "btc_sent lstm baseline window 30 seed 0 fold 0"
+
+
+def test_columns_are_the_settings_that_tell_runs_apart() -> None:
+    text = record("cell=C1", "seed=2")
+    assert text.columns == {
+        "data": "robo", "model": "bilstm", "cell": "C1", "current": "c * o", "hidden": None, "settings": text.settings,
+        "seed": 2, "fold": 0,
+    }  # fmt: skip
+    assert record("model=bert").data_columns == {"data": "robo", "checkpoint": "bert-base-uncased"}
+    assert record("features=btc", "window=30", "control=leak").data_columns == {
+        "features": "btc", "sentiment": None, "window": 30, "horizon": 1, "protocol": "paper", "control": "leak",
+        "source": "yahoo",
+    }  # fmt: skip
+
+
+def test_runs_that_differ_in_cell_seed_and_fold_alone_have_the_same_settings() -> None:
+    assert record("cell=C1", "seed=1", "fold=2").settings == record().settings
+    assert record("cell=C1", "seed=1", "fold=2").fingerprint != record().fingerprint
+    assert record("lr=0.002").settings != record().settings
+
+
+def test_the_result_is_the_last_row(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text('warning,split,rmse\n"a, b",val,1\n"a, b",test,2\n')
+    assert result(tmp_path) == {"warning": "a, b", "split": "test", "rmse": "2"}
+    assert len(metrics_lines(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("text", [None, "", "split,rmse\n", "\xff"])
+def test_a_table_without_rows_has_no_lines(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "metrics.csv").write_bytes(text.encode("latin-1"))
+    assert metrics_lines(tmp_path) == []
+
+
+def test_a_formula_that_is_in_table_1_is_the_same_run_as_its_name() -> None:
+    assert record("cell=C1") == record("cell.current='c*o'")
+
+
+@pytest.mark.parametrize("key", PLACES)
+def test_places_are_not_part_of_a_record(key: str) -> None:
+    assert record(f"{key}=elsewhere") == record()
+
+
+OTHER_VALUES = {"loss": "softmax", "padding": "paper", "preprocess.stem": "true", "cell": "H2", "data": "hate"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["seed", "fold", "n_folds", "split_seed", "epochs", "patience", "batch_size", "lr", "model.hidden", *OTHER_VALUES],
+)
+def test_whatever_changes_a_result_changes_the_fingerprint(key: str) -> None:
+    assert record(f"{key}={OTHER_VALUES.get(key, 9)}").fingerprint != record().fingerprint
+
+
+@pytest.mark.parametrize("key", ["url", "page", "note"])
+def test_an_address_is_not_part_of_a_record_but_the_file_is(key: str) -> None:
+    assert record("data=hate", f"++data.{key}=other") == record("data=hate")
+    assert record("data=ag", "data.instead=mine.csv") != record("data=ag")
+
+
+@pytest.mark.parametrize(
+    "override", ["window=30", "horizon=3", "protocol=walk_forward", "source=synthetic", "sentiment=stocktwits"]
+)
+def test_keys_of_the_market_are_not_part_of_the_record_of_a_run_on_texts(override: str) -> None:
+    assert record(override) == record()
+    assert record("features=btc_sent", override).fingerprint != record("features=btc_sent").fingerprint
+
+
+@pytest.mark.parametrize("override", ["loss=softmax", "padding=paper", "preprocess.stem=true", "split_seed=3"])
+def test_keys_of_texts_are_not_part_of_the_record_of_a_run_on_the_market(override: str) -> None:
+    assert record("features=btc", override) == record("features=btc")
+
+
+def test_sentiment_counts_only_where_it_is_a_feature() -> None:
+    other = "sentiment=price_sign"
+    assert record("features=btc", other) == record("features=btc")
+    assert record("features=btc_sent", other) != record("features=btc_sent")
+
+
+def test_a_run_without_clipping_is_a_run_of_the_versions_that_knew_none() -> None:
+    assert "clip" not in record().values
+    assert record("clip=1").values["clip"] == 1
