@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from analysis.study.results import kinds, read, without_result
-from analysis.study.text_results import GROUP, refuse_twice
+from analysis.study.text_results import GROUP, refuse_duplicates
 
 CELL = [*GROUP, "cell"]
 """The columns that the fits of one row share: they differ in seed and fold only."""
@@ -29,7 +29,7 @@ def summary(runs: Path) -> str:
 def _scores(runs: Path) -> str:
     results = read(runs)
     test = results[results["split"] == "test"]
-    refuse_twice(test)
+    refuse_duplicates(test)
     groups = test.groupby(CELL, sort=False)
     table = groups[SUMMARISED_SCORES].mean() * 100
     table.insert(0, "fits", groups.size())

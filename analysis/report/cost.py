@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from analysis.published.cell_paper import LSTM_CS
 from analysis.report.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
-from analysis.report.svg import WIDTH, Axis, Figure, across, down, legend, mark, panel, text
+from analysis.report.svg import WIDTH, Axis, Figure, horizontal_axis, legend, mark, panel, text, vertical_axis
 from analysis.tables.alteration_tables import TITLES
 from analysis.tables.formatting import with_recipe
 from analysis.tables.model_tables import MACHINE, encoders
@@ -53,8 +53,8 @@ def _panel(name: str, rows: pd.DataFrame, styles: dict[str, tuple[str, str, str]
     x = Axis.over(rows["seconds"], LEFT, WIDTH - 12, log=True)
     y = Axis.over(100 * rows["score"], BOTTOM, TOP)
     parts = [
-        across(x, TOP, BOTTOM, "seconds of training for each fit (logarithmic)"),
-        down(y, LEFT, WIDTH - 12),
+        horizontal_axis(x, TOP, BOTTOM, "seconds of training for each fit (logarithmic)"),
+        vertical_axis(y, LEFT, WIDTH - 12),
         text(LEFT, TOP - 8, f"{TITLES[SCORE]}, %", text_anchor="middle"),
     ]
     described = []

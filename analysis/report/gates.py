@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from analysis.report.logs import CellLogs, Group
 from analysis.report.palette import BLUE, GREEN, ORANGE, VERMILLION
-from analysis.report.svg import WIDTH, Axis, Figure, across, label, legend, mark, panel
+from analysis.report.svg import WIDTH, Axis, Figure, horizontal_axis, label, legend, mark, panel
 from analysis.study.text_results import in_cell_order
 from analysis.tables.formatting import file_name, number, with_recipe
 from analysis.tables.table import Table
@@ -99,7 +99,7 @@ def _panel(key: str, values: pd.DataFrame, styles: dict[str, tuple[str, str]]) -
     cells = list(dict.fromkeys(values["cell"]))
     bottom = TOP + ROW * len(cells)
     axis = Axis.over([0.0, *values[key]], LEFT, WIDTH - 12)
-    parts = [across(axis, TOP, bottom, measure)]
+    parts = [horizontal_axis(axis, TOP, bottom, measure)]
     parts += [label(LEFT - 8, TOP + ROW * (place + 0.7), cell, text_anchor="end") for place, cell in enumerate(cells)]
     for cell, layer, value in zip(values["cell"], values["layer"], values[key], strict=True):
         shape, colour = styles[layer]

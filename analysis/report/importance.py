@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis.report.palette import BLUE
-from analysis.report.svg import Axis, Figure, across, label, panel, tag
+from analysis.report.svg import Axis, Figure, horizontal_axis, label, panel, tag
 from analysis.study.results import read_table
 from analysis.tables.formatting import number
 from analysis.tables.table import Table
@@ -51,7 +51,7 @@ def figure(importance: pd.DataFrame) -> Figure:
 def _bars(title: str, protocol: str, rows: pd.DataFrame) -> Markup:
     axis = Axis.over([0.0, *rows["permutation"]], LEFT, WIDTH - 14)
     bottom = TOP + ROW * len(rows)
-    parts = [across(axis, TOP, bottom, f"rise of the RMSE ({protocol})")]
+    parts = [horizontal_axis(axis, TOP, bottom, f"rise of the RMSE ({protocol})")]
     described = []
     for place, (feature, value) in enumerate(zip(rows["feature"], rows["permutation"], strict=True)):
         y = TOP + ROW * place

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from analysis.published import cell_paper
 from analysis.published.cell_paper import AVERAGED_SETS, LSTM_CS
 from analysis.report.palette import BLACK, BLUE, GREEN, GREY, VERMILLION
-from analysis.report.svg import WIDTH, Axis, Figure, across, label, legend, line, mark, panel, text
+from analysis.report.svg import WIDTH, Axis, Figure, horizontal_axis, label, legend, line, mark, panel, text
 from analysis.statistics.averages import averages
 from analysis.statistics.significance import ALPHA
 from analysis.study.text_results import GROUP, in_cell_order
@@ -100,7 +100,7 @@ def _panel(name: str, rows: pd.DataFrame, paper: dict[str, float]) -> Markup:
     bounds = pd.concat([rows[key].dropna() for key in ("improvement", "low", "high")])
     axis = Axis.over([*bounds, *shown.values(), 0.0], LEFT, WIDTH - 12)
     bottom = TOP + ROW * len(rows)
-    parts = [across(axis, TOP, bottom, "improvement, %"), line(axis.at(0), TOP, axis.at(0), bottom, BLACK)]
+    parts = [horizontal_axis(axis, TOP, bottom, "improvement, %"), line(axis.at(0), TOP, axis.at(0), bottom, BLACK)]
     for place, (_, row) in enumerate(rows.iterrows()):
         parts += _row(axis, TOP + ROW * (place + 0.5), row, shown.get(str(row["cell"])))
     words = (NO_RESULT if number == "-" else number for number in estimates(rows))

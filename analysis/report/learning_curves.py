@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from analysis.report.logs import CellLogs, Group, mean_curve
 from analysis.report.palette import BLACK, BLUE, GREY, VERMILLION
-from analysis.report.svg import WIDTH, Axis, Figure, across, down, legend, line, mark, panel, tag
+from analysis.report.svg import WIDTH, Axis, Figure, horizontal_axis, legend, line, mark, panel, tag, vertical_axis
 from analysis.tables.formatting import with_recipe
 
 TAGS = {
@@ -59,7 +59,7 @@ def _panel(name: str, curves: dict[str, NDArray[np.float64]], styles: dict[str, 
         return Markup("")
     x = Axis.over([1, *(len(curve) for curve in curves.values())], LEFT, WIDTH - 12)
     y = Axis.over(np.concatenate(list(curves.values())), BOTTOM, TOP)
-    parts = [across(x, TOP, BOTTOM, "epoch"), down(y, LEFT, WIDTH - 12)]
+    parts = [horizontal_axis(x, TOP, BOTTOM, "epoch"), vertical_axis(y, LEFT, WIDTH - 12)]
     behind = [cell for cell in curves if cell not in styles]
     for cell in [*behind, *(cell for cell in reversed(styles) if cell in curves)]:
         parts += _curve(x, y, cell, curves[cell], styles.get(cell, (GREY, "none", "")))

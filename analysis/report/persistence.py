@@ -4,7 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis.report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
-from analysis.report.svg import Axis, Figure, across, label, legend, line, mark, panel
+from analysis.report.svg import Axis, Figure, horizontal_axis, label, legend, line, mark, panel
 
 PANEL = ["protocol", "window", "horizon", "source"]
 """The columns that the runs of one panel share."""
@@ -67,7 +67,10 @@ def _panel(values: tuple[object, ...], rows: pd.DataFrame, drawn: dict[str, tupl
     nets = [forecast for forecast in drawn if forecast not in BASELINES]
     bottom = TOP + ROW * len(places)
     axis = Axis.over([*groups["min"], *groups["max"], 1.0], LEFT, WIDTH - 14, log=True)
-    parts = [across(axis, TOP, bottom, "RMSE / persistence's RMSE"), line(axis.at(1), TOP, axis.at(1), bottom, BLACK)]
+    parts = [
+        horizontal_axis(axis, TOP, bottom, "RMSE / persistence's RMSE"),
+        line(axis.at(1), TOP, axis.at(1), bottom, BLACK),
+    ]
     parts += [label(LEFT - 8, y + 4, row, 20, text_anchor="end") for row, y in places.items()]
     described = []
     for each in groups.reset_index().to_dict("records"):

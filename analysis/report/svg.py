@@ -140,7 +140,7 @@ class Axis:
         return [float(value) for value in locator.tick_values(self.low, self.high) if self.low <= value <= self.high]
 
 
-def across(axis: Axis, top: float, bottom: float, name: str) -> Markup:
+def horizontal_axis(axis: Axis, top: float, bottom: float, name: str) -> Markup:
     """A horizontal axis: lines from top to bottom at its ticks, their values, and its name below."""
     parts = []
     for value in axis.ticks():
@@ -150,7 +150,7 @@ def across(axis: Axis, top: float, bottom: float, name: str) -> Markup:
     return Markup("").join([*parts, text(middle, bottom + 30, name, text_anchor="middle")])
 
 
-def down(axis: Axis, left: float, right: float) -> Markup:
+def vertical_axis(axis: Axis, left: float, right: float) -> Markup:
     """A vertical axis: lines from left to right at its ticks, and their values."""
     parts = []
     for value in axis.ticks():

@@ -101,7 +101,7 @@ def _alike(apart: pd.DataFrame) -> list[list[str]]:
     groups: list[list[str]] = []
     for place in range(len(apart)):
         behind = apart.iloc[place, place:]
-        group = [str(name) for name in behind.index[~behind.cummax()]]
+        group = [str(name) for name in behind.index[~behind]]
         if len(group) > 1 and not (groups and set(group) <= set(groups[-1])):
             groups.append(group)
     return groups

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.published.cell_paper import alterations
-from analysis.study.text_results import FACTS, GROUP, RUN, in_cell_order, refuse_twice
+from analysis.study.text_results import FACTS, GROUP, RUN, in_cell_order, refuse_duplicates
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def design_of(results: pd.DataFrame, without_result: pd.DataFrame | None = None)
     Raises:
         UserError: a run is there twice.
     """
-    refuse_twice(results)
+    refuse_duplicates(results)
     counted = results.groupby([*GROUP, *FACTS], sort=False)
     counts = counted[["cell", "seed", "fold"]].nunique().rename(columns=lambda name: f"{name}s")
     columns = [*RUN, "recipe"]

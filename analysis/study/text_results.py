@@ -69,7 +69,7 @@ def without_result(runs: Path, finished: pd.DataFrame | None = None) -> pd.DataF
     return found.assign(recipe=found["settings"].map({**described, **known}))
 
 
-def refuse_twice(rows: pd.DataFrame) -> None:
+def refuse_duplicates(rows: pd.DataFrame) -> None:
     """Refuse test rows with the same data, model, settings, cell, seed and fold.
 
     Raises:
