@@ -18,6 +18,7 @@ MBSA = FIXTURES / "mbsa.csv"
 NO_PRICES = pd.DataFrame()
 
 
+@pytest.mark.processes
 def test_the_note_on_tweets_says_how_many_were_counted(tmp_path: Path) -> None:
     series = Tweets("tag", "mbsa.csv", "tag").load(Folders(FIXTURES, tmp_path), NO_PRICES)
     assert series.values.to_dict()[pd.Timestamp("2018-01-03")] == pytest.approx(1 / 3)
@@ -26,6 +27,7 @@ def test_the_note_on_tweets_says_how_many_were_counted(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.processes
 def test_the_command_prints_what_it_counted_and_where_the_result_is(tmp_path: Path) -> None:
     """In a process of its own, because its workers import the module of the command again."""
     command = [sys.executable, "-m", "datamodules.sentiment", str(MBSA), "--by", "tag"]

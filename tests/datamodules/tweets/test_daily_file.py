@@ -24,6 +24,8 @@ MBSA = FIXTURES / "mbsa.csv"
 TWEETS = FIXTURES / "tweets.csv"
 PATIENCE = 240  # seconds, against hanging only
 
+pytestmark = pytest.mark.processes  # scoring starts worker processes
+
 
 def daily(path: Path, by: str, cache: Path, chunk_size: int = 150) -> pd.DataFrame:
     return pd.read_csv(make_daily_file(path, by, cache, 1, chunk_size), comment="#").set_index("date")
