@@ -99,6 +99,12 @@ def train_here(tmp_path: Path) -> Command:
 
 
 @pytest.fixture
+def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave pictures blank, where a test is not about them: they take most of a small run's time."""
+    monkeypatch.setattr("matplotlib.figure.Figure.draw", lambda figure, renderer: None)
+
+
+@pytest.fixture
 def refused(train_here: Command) -> Callable[..., str]:
     """Run train.py with a mistake, and return the one line that it answers with."""
 

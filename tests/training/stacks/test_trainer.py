@@ -1,4 +1,4 @@
-"""Runs that are trained as one end with the numbers, and leave the files, of runs that are trained alone."""
+"""Runs trained as one end with the same numbers, and leave the same files, as runs trained alone."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +15,9 @@ from training.run.fit import fit as fit_alone
 from training.run.folder import Member, RunFolder
 from training.stacks import memory, trainer
 from training.stacks.batches import StackedBatches
+from training.studies import worker
+
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
 
 TEXT = ["data=robo", "model.embedding=8", "model.hidden=6", "epochs=8", "patience=2", "lr=0.02", "batch_size=48"]
 MARKET = ["features=btc_sent", "source=synthetic", "end='2016-03-01'", "model.hidden=6", "epochs=5", "lr=0.01"]
@@ -23,7 +26,7 @@ RUNS = [(0, 0), (0, 3), (1, 0), (2, 1)]
 
 @pytest.fixture
 def in_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Rounding stays far below what is compared."""
+    """Train in float64, whose rounding stays far below the differences that are allowed."""
     read = MarketDataModule.from_config
 
     def read_in_double(config: DictConfig) -> MarketDataModule:
@@ -45,12 +48,21 @@ def members(runs_dir: Path, cache: Path, *overrides: str, runs: list[tuple[int, 
 
 @pytest.fixture
 def nothing_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A net that is trained outside its stack is an error."""
+    """Refuse to train a run outside its stack."""
 
     def refuse(*_: object) -> None:
         raise AssertionError("nothing is trained alone")
 
     monkeypatch.setattr(trainer, "fit_alone", refuse)
+
+
+@pytest.fixture
+def first_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The first epoch of every stack that is trained."""
+    first: list[int] = []
+    fit = trainer.Stack.fit
+    monkeypatch.setattr(trainer.Stack, "fit", lambda stack: (first.append(stack.first_epoch), fit(stack)))
+    return first
 
 
 def table(runs: list[Member], name: str) -> pd.DataFrame:
@@ -71,13 +83,13 @@ def both_ways(tmp_path: Path, *overrides: str, runs: list[tuple[int, int]] = RUN
 @pytest.mark.usefixtures("in_double", "nothing_alone")
 def test_the_last_net_of_a_stack_goes_on_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left: list[int] = []
-    keep = trainer._Members._keep
+    keep = trainer.Stack._keep
 
-    def watched(stack: trainer._Members, *arguments: object) -> None:
+    def watched(stack: trainer.Stack, *arguments: object) -> None:
         keep(stack, *arguments)
         left.append(len(stack.runs))
 
-    monkeypatch.setattr(trainer._Members, "_keep", watched)
+    monkeypatch.setattr(trainer.Stack, "_keep", watched)
     alone, stacked = both_ways(tmp_path, *TEXT, "epochs=30", "patience=1", "lr=0.05", runs=[(0, 0), (1, 3), (2, 5)])
     assert left[-2:] == [1, 1], "the last two epochs are those of one net"
     expected, got = (table(made, "metrics").drop(columns="seconds") for made in (alone, stacked))
@@ -138,8 +150,8 @@ def test_a_run_that_diverges_fails_alone(tmp_path: Path) -> None:
     runs = members(tmp_path, tmp_path / "cache", *TEXT, "epochs=2", runs=[(0, 0), (1, 0), (2, 0)])
     original = trainer.build.net
 
-    def spoilt(config: DictConfig, job: object) -> object:
-        net = original(config, job)
+    def spoilt(config: DictConfig, problem: object) -> object:
+        net = original(config, problem)
         if config.seed == 1:
             net.dense.bias.data.fill_(float("nan"))
         return net
@@ -154,11 +166,11 @@ def test_a_run_that_diverges_fails_alone(tmp_path: Path) -> None:
 def test_too_little_memory_makes_several_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = members(tmp_path, tmp_path / "cache", *TEXT, "epochs=1", runs=[(seed, 0) for seed in range(5)])
     sizes: list[int] = []
-    original = trainer._Stack.fit
-    monkeypatch.setattr(trainer._Stack, "fit", lambda stack: (sizes.append(len(stack.members.runs)), original(stack)))
-    each = memory._bytes(trainer._runs(runs[:1])[0])
+    original = trainer.Stack.fit
+    monkeypatch.setattr(trainer.Stack, "fit", lambda stack: (sizes.append(len(stack.runs)), original(stack)))
+    each = memory._bytes(trainer._loaded(runs[:1])[0])
     runs[0].folder.release()
-    monkeypatch.setattr(memory, "_free", lambda: int(2.5 * each / memory.SHARE))
+    monkeypatch.setattr(memory, "_free_bytes", lambda: int(2.5 * each / memory.SHARE))
     alone: list[int] = []
     monkeypatch.setattr(trainer, "fit_alone", lambda *member: (alone.append(1), fit_alone(*member)))
     trainer.fit(runs)
@@ -174,7 +186,7 @@ def test_nets_without_a_stack_are_trained_one_by_one(tmp_path: Path) -> None:
 
 def test_parts_of_different_length_come_side_by_side(tmp_path: Path) -> None:
     runs = members(tmp_path, tmp_path / "cache", *TEXT, runs=[(0, 0), (1, 1)])
-    data = [run.job.data for run in trainer._runs(runs)]
+    data = [run.problem.data for run in trainer._loaded(runs)]
     batches = StackedBatches([each.train_dataloader() for each in data])
     batches.set_epoch(3)
     own = [each.train_dataloader() for each in data]
@@ -190,61 +202,64 @@ def test_parts_of_different_length_come_side_by_side(tmp_path: Path) -> None:
 
 
 class KilledError(BaseException):
-    """What a test raises where a process would be killed."""
+    """Raised by a test where a process would be killed."""
 
 
 @pytest.mark.usefixtures("in_double", "nothing_alone")
-def test_an_interrupted_stack_goes_on_with_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_stack_goes_on_with_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_epochs: list[int]
+) -> None:
     overrides = [*TEXT, "cell=C1"]
     alone = members(tmp_path / "alone", tmp_path / "cache", *overrides)
     trainer.fit(alone)
-    monkeypatch.setattr(trainer, "SECONDS", 0.0)
+    monkeypatch.setattr(trainer, "SAVE_INTERVAL", 0.0)
     interrupted = members(tmp_path / "again", tmp_path / "cache", *overrides)
-    save = trainer._Members._save
+    save = trainer.Stack._save
 
-    def killed(stack: trainer._Members, trainer: object) -> None:
+    def killed(stack: trainer.Stack, trainer: object) -> None:
         save(stack, trainer)
         if stack.runs[0].epochs == 4:
             raise KilledError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer._Members, "_save", killed)
+        patch.setattr(trainer.Stack, "_save", killed)
         with pytest.raises(KilledError):
             trainer.fit(interrupted)
     for member in interrupted:
         member.folder.release()
-    first: list[int] = []
-    fit = trainer._Stack.fit
-    monkeypatch.setattr(trainer._Stack, "fit", lambda stack: (first.append(stack.members.first_epoch), fit(stack)))
+    first_epochs.clear()
     trainer.fit(members(tmp_path / "again", tmp_path / "cache", *overrides))
-    assert first == [4]
+    assert first_epochs == [4]
     expected, got = (table(runs, "metrics").drop(columns="seconds") for runs in (alone, interrupted))
     pd.testing.assert_frame_equal(got, expected, rtol=0, atol=1e-10)
     assert not list(tmp_path.rglob("stack.ckpt"))
 
 
 @pytest.mark.usefixtures("in_double", "nothing_alone")
-def test_what_is_left_of_a_stack_goes_on_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_left_of_a_stack_goes_on_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_epochs: list[int]
+) -> None:
     overrides = [*TEXT, "patience=null", "epochs=4"]
     expected, interrupted = (members(tmp_path / name, tmp_path / "cache", *overrides, runs=RUNS[:2]) for name in "ab")
     fit_alone(*expected[1])
-    monkeypatch.setattr(trainer, "SECONDS", 0.0)
+    monkeypatch.setattr(trainer, "SAVE_INTERVAL", 0.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer._Members, "on_train_epoch_start", _killed_in(3, trainer._Members.on_train_epoch_start))
+        patch.setattr(trainer.Stack, "on_train_epoch_start", _killed_in(3, trainer.Stack.on_train_epoch_start))
         with pytest.raises(KilledError):
             trainer.fit(interrupted)
     for member in interrupted:
         member.folder.release()
-    before = interrupted[1].folder.stack_checkpoint.stat().st_mtime_ns
-    fit_alone(*interrupted[1])
-    assert before
+    assert interrupted[1].folder.stack_checkpoint.exists()
+    first_epochs.clear()
+    worker._fit(interrupted[1:])
+    assert first_epochs == [3], "it goes on after the last epoch that the stack wrote"
     assert not interrupted[1].folder.stack_checkpoint.exists()
     got, alone = (table(made, "metrics").drop(columns="seconds") for made in (interrupted[1:], expected[1:]))
     pd.testing.assert_frame_equal(got, alone, rtol=0, atol=1e-8)
 
 
 def _killed_in(epoch: int, start: Callable[..., None]) -> Callable[..., None]:
-    def on_train_epoch_start(stack: trainer._Members, trainer: pl.Trainer, *arguments: object) -> None:
+    def on_train_epoch_start(stack: trainer.Stack, trainer: pl.Trainer, *arguments: object) -> None:
         if trainer.current_epoch == epoch:
             raise KilledError
         start(stack, trainer, *arguments)
