@@ -27,6 +27,7 @@ def refused(*arguments: object) -> str:
     return ended.value.code
 
 
+@pytest.mark.processes
 def test_summary(tmp_path: Path) -> None:
     write_run(tmp_path / "a", [0.5] * 5)
     done = run("summary", tmp_path)
@@ -34,12 +35,14 @@ def test_summary(tmp_path: Path) -> None:
     assert "baseline" in done.stdout
 
 
+@pytest.mark.processes
 def test_a_mistake_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     done = run("summary", tmp_path / "no")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{refused('summary', tmp_path / 'no')}\n"
 
 
+@pytest.mark.processes
 def test_tables(tmp_path: Path) -> None:
     write_study(tmp_path / "runs", ["hate"], ["baseline", "C1"], 2, 1, {})
     done = run("tables", tmp_path / "runs", "-o", tmp_path / "out")

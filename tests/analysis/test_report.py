@@ -284,6 +284,7 @@ def test_a_picture_has_a_description_and_escapes_it() -> None:
 # End to end
 
 
+@pytest.mark.processes
 def test_a_run_of_train_py_becomes_a_page(tmp_path: Path) -> None:
     tiny = ("epochs=2", "model.embedding=4", "model.hidden=4")
     assert train_in(tmp_path, "-m", "data=robo", "cell=baseline,C1", *tiny).returncode == 0

@@ -13,6 +13,8 @@ from analysis.report import write
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser: pip install -e .[dev]")
 
+pytestmark = pytest.mark.processes
+
 WIDE, PHONE, PAPER = 1280, 390, 718
 """Widths in pixels; the last is A4 within a browser's margins."""
 

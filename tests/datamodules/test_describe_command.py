@@ -100,6 +100,7 @@ def test_mistakes_are_one_line(arguments: list[str], says: str, describe: Descri
     assert "\n" not in message
 
 
+@pytest.mark.processes
 def test_a_mistake_ends_the_process_with_one_line_and_exit_code_1(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "datamodules", "hat"]
     environment = {"PYTHONPATH": str(PROJECT), "PATH": "", "OMP_NUM_THREADS": "1"}

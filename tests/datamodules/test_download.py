@@ -140,6 +140,7 @@ def test_an_old_file_survives_a_failed_download(server: Server, tmp_path: Path) 
     assert files_in(tmp_path) == ["data.bin"]
 
 
+@pytest.mark.processes
 def test_an_interrupted_download_leaves_nothing(server: Server, tmp_path: Path) -> None:
     server.hold = threading.Event()
     server.claimed["/data.bin"] = len(CONTENT) + 1

@@ -26,6 +26,7 @@ def test_the_note_on_tweets_says_how_many_were_counted(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.processes
 def test_the_command_prints_what_it_counted_and_where_the_result_is(tmp_path: Path) -> None:
     """In a process of its own, because its workers import the module of the command again."""
     command = [sys.executable, "-m", "datamodules.sentiment", str(MBSA), "--by", "tag"]

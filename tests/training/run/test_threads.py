@@ -46,6 +46,7 @@ def test_idle_cores_are_those_that_others_leave(everybody: float, own: float, id
     assert idle_cores(start, after(start, everybody, own), 4) == idle
 
 
+@pytest.mark.processes
 def test_other_programs_are_seen() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     spin = [sys.executable, "-c", "import time\nend = time.time() + 60\nwhile time.time() < end: pass"]
@@ -153,6 +154,7 @@ def test_cores_may_have_any_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert usage().everybody > 0
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "run",
     [
