@@ -35,6 +35,7 @@ def benchmarks(code: str, *arguments: str, timeout: float = 200) -> str:
     return run.stdout
 
 
+@pytest.mark.processes
 def test_recurrence_measures_every_contender_and_writes_it_all(tmp_path: Path) -> None:
     tiny = f"from benchmarks import shapes; shapes.SHAPES[:] = [shapes.{TINY!r}, shapes.{ONE_DIRECTION!r}]"
     arguments = ("--quick", "--threads", "1", "--shapes", "0", "1", "--json", str(tmp_path / "all.json"))
@@ -77,6 +78,7 @@ def test_shapes_are_listed_and_no_others_are_taken(
     assert "argument --shapes: invalid choice: 99" in printed.err
 
 
+@pytest.mark.processes
 def test_fit_compares_epochs(tmp_path: Path) -> None:
     printed = benchmarks("pass", "fit", "--epochs", "1", "data=robo", f"cache_dir={tmp_path}")
     assert "steps by Lightning over bare steps: least" in printed

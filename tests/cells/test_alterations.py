@@ -119,6 +119,7 @@ def test_a_mistake_is_an_error_of_one_line(spec: object, error: type[Exception],
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.processes
 def test_the_table_does_not_wait_for_torch() -> None:
     code = "import sys, cells, cells.language.derivative; cells.resolve('C1'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

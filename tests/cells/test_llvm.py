@@ -538,6 +538,7 @@ def test_states_of_another_dtype_are_refused_as_by_the_definition() -> None:
         LSTM(3, 4)(torch.randn(5, 2, 3), states)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("missing", "reason"),
     [

@@ -75,6 +75,7 @@ print("\\n".join(lstm.alteration for lstm in module.lstms.children()))
 """
 
 
+@pytest.mark.processes
 def test_saved_and_run_in_a_process_that_has_only_torch(tmp_path: Path) -> None:
     module = Everything()
     x = torch.randn(5, 3, 3)

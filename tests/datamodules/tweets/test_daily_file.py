@@ -126,6 +126,7 @@ def wait_until_gone(group: int) -> None:
     pytest.fail("processes outlive the one that started them")
 
 
+@pytest.mark.processes
 def test_a_killed_run_leaves_no_process_and_resumes_with_the_same_result(tmp_path: Path) -> None:
     path, cache = made_up_tweets(tmp_path / "mbsa.csv", 100), tmp_path / "killed"
     script = tmp_path / "unfinished.py"
