@@ -50,8 +50,7 @@ def write_run(
             is to have another fingerprint than that of config.yaml.
     """
     run = {"data": "hate", "model": "bilstm", "seed": 0, "fold": 0, "epochs": 4, "patience": 5, **run}
-    alteration = resolve(cell)
-    states = {state: getattr(alteration, state) for state in ("current", "hidden")}
+    states = resolve(cell).texts()
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(
         CONFIG.format(**run, **{state: formula or "null" for state, formula in states.items()})
