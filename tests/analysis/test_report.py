@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import PROJECT, train_in
+from conftest import PROJECT, train_here_in
 from report_runs import write_events, write_market_run
 from study_runs import results, write_run, write_study
 
@@ -287,7 +287,7 @@ def test_a_picture_has_a_description_and_escapes_it() -> None:
 @pytest.mark.processes
 def test_a_run_of_train_py_becomes_a_page(tmp_path: Path) -> None:
     tiny = ("epochs=2", "model.embedding=4", "model.hidden=4")
-    assert train_in(tmp_path, "-m", "data=robo", "cell=baseline,C1", *tiny).returncode == 0
+    assert train_here_in(tmp_path, "-m", "data=robo", "cell=baseline,C1", *tiny).returncode == 0
     command = [sys.executable, "-m", "analysis", "report", str(tmp_path / "runs"), "-o", str(tmp_path / "page")]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
