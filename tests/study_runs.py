@@ -18,8 +18,7 @@ SCORES = TEXT_SCORES[:-1]
 
 def record_of(cell: str, **values: object) -> Record:
     """The record of a run with this cell."""
-    alteration = resolve(cell)
-    return Record({"cell": {"current": alteration.current, "hidden": alteration.hidden}, **values})
+    return Record({"cell": resolve(cell).texts(), **values})
 
 
 def write_record(folder: Path, record: Record, finished: bool = True) -> None:

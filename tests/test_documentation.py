@@ -83,7 +83,7 @@ def test_the_example_of_a_data_set_is_one(tmp_path: Path, monkeypatch: pytest.Mo
     path = tmp_path / data.file
     path.parent.mkdir(parents=True)
     path.write_text("review,grade\nnice,good\nno,bad\n")
-    corpus = sources.load(data, tmp_path)
+    corpus = sources.load_corpus(data, tmp_path)
     assert (corpus.texts, corpus.labels) == (["nice", "no"], [(2,), (0,)])
 
 

@@ -134,7 +134,9 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
         replaced={"RUN": "runs/btc_sent/lstm/baseline/*", "../shared/data": "data"}
     ),
     "python -m inference.export RUN": Runs("-o model.pt", RUN),
-    "python -m inference.export RUN --onnx": IsTestedBy("tests/inference/test_export.py::test_onnx_has_them_too"),
+    "python -m inference.export RUN --onnx": IsTestedBy(
+        "tests/inference/test_export.py::test_an_onnx_file_says_what_it_is_too"
+    ),
     # benchmarks/README.md
     "python -m benchmarks recurrence": Parses("it measures for minutes"),
     "python -m benchmarks recurrence --threads 2": Parses("it measures for minutes"),
@@ -270,6 +272,7 @@ def parsed_by_argparse(*arguments: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(argparse.ArgumentParser, "parse_args", stop)
         patch.setattr(sys, "argv", list(arguments[1:]))
+        patch.delitem(sys.modules, f"{arguments[1]}.__main__", raising=False)  # where another test imported it
         with pytest.raises(ParsedError):
             runpy.run_module(arguments[1], run_name="__main__")
     check(composed(*(word for word in arguments if re.match(r"[\w.]+=", word))))
