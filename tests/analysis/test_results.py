@@ -1,4 +1,4 @@
-"""What is read of finished, failed and damaged runs."""
+"""The results read of finished, failed and damaged runs."""
 
 from pathlib import Path
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from datamodules.texts.text_datamodule import TextDataModule
-from training.run.classification import Classification, Predictions
+from training.run.tasks.classification import Classification, Predictions
 from training.run.tensorboard import writer
 
 TEXTS = 20

@@ -18,9 +18,9 @@ from forecasting import figures
 from forecasting.accuracy import compare_with_persistence, forecast_errors
 from forecasting.baselines import BASELINES
 from forecasting.importance import integrated_gradients, permutation_importance
-from training.run.forecast import Forecast
 from training.run.problem import Problem, Results
 from training.run.state_logger import StateLogger
+from training.run.tasks.forecast import Forecast
 
 WARNING_SIGNS = ("WARNING", "SYNTHETIC", "CONTROL")
 """First words of the notes that are warnings."""

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from cells.errors import UserError
 from datamodules.texts.text_datamodule import TextDataModule
 from models.fitted import FittedNet
-from training.run.classification import Classification, FittedClassification
 from training.run.confusions import Confusions
 from training.run.problem import Problem, Results
 from training.run.record import TEXT_SCORES
 from training.run.state_logger import StateLogger
+from training.run.tasks.classification import Classification, FittedClassification
 
 
 class TextProblem(Problem):

@@ -16,9 +16,9 @@ from torchmetrics.functional.classification import multilabel_accuracy, multilab
 
 from models.decision import decide
 from models.dropout import StackedSpatialDropout
-from training.run.classification import Classification
-from training.run.epoch_mean import EpochMean
-from training.run.forecast import Errors, Forecast
+from training.run.tasks.classification import Classification
+from training.run.tasks.epoch_mean import EpochMean
+from training.run.tasks.forecast import Errors, Forecast
 
 
 class StackedBatch(NamedTuple):

@@ -12,7 +12,7 @@ from training.studies.launchers import PROJECT, program_version, quoted
 
 
 class Job(NamedTuple):
-    """What the sweeper tells a job, as the override `hydra.sweeper.job={...}`; see conf/hydra/sweeper/study.yaml.
+    """A message of the sweeper to a job: the override `hydra.sweeper.job={...}`; see conf/hydra/sweeper/study.yaml.
 
     Attributes:
         first: the number of its first run among all runs of the study, from 1.

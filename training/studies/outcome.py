@@ -1,4 +1,4 @@
-"""What became of runs and of a study, and what is said about a study before and after."""
+"""The outcome of runs and of a study, and the lines printed before and after a study."""
 
 import sys
 from collections import Counter
@@ -13,7 +13,7 @@ from training.studies.study_plan import PlannedRun, StudyPlan
 
 
 class RunOutcome(NamedTuple):
-    """What became of a run.
+    """The outcome of one run.
 
     Attributes:
         run: its name.
@@ -28,7 +28,7 @@ class RunOutcome(NamedTuple):
 
 @dataclass
 class StudyOutcome:
-    """What has become of a study's runs so far.
+    """The outcome of a study's runs so far.
 
     Attributes:
         pending: runs that have neither a result nor an error yet.

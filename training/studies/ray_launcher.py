@@ -34,7 +34,7 @@ CONNECT_TIMEOUT = 5.0
 
 
 class JobContext(NamedTuple):
-    """What a study's jobs have in common."""
+    """The objects that all jobs of a study share."""
 
     context: HydraContext
     task: TaskFunction

@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
-from training.run.classification import Classification, DivergedError
+from training.run.tasks.classification import Classification, DivergedError
 
 
 class Batch(NamedTuple):

@@ -10,8 +10,8 @@ from conftest import Command
 from cells.errors import UserError
 from conf.compose import composed
 from models.tfidf import TfIdf
-from training.run.classification import FittedClassification
 from training.run.net import make_net
+from training.run.tasks.classification import FittedClassification
 
 TEXTS = {"vocabulary": 10, "classes": 3, "max_length": 6}
 MARKET = {"features": 6}

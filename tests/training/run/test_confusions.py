@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import torch
 
-from training.run.classification import Predictions
 from training.run.confusions import Confusions, confusion
+from training.run.tasks.classification import Predictions
 
 CLASSES = ("a", "b", "c")
 

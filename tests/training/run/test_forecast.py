@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batches import Batches
-from training.run.classification import DivergedError
-from training.run.forecast import Forecast
+from training.run.tasks.classification import DivergedError
+from training.run.tasks.forecast import Forecast
 
 
 class Batch(NamedTuple):

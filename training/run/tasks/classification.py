@@ -12,8 +12,8 @@ from torchmetrics.classification import MultilabelAccuracy, MultilabelF1Score
 from models.batch import TextBatch
 from models.decision import decide, probabilities
 from models.fitted import FittedNet
-from training.run.epoch_mean import EpochMean
 from training.run.errors import DivergedError
+from training.run.tasks.epoch_mean import EpochMean
 
 
 class Predictions(NamedTuple):

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.run.epoch_mean import EpochMean
 from training.run.errors import DivergedError
+from training.run.tasks.epoch_mean import EpochMean
 
 Errors = Callable[[NDArray[np.float64], NDArray[np.int64]], dict[str, float]]
 """Forecasts `[n]` of the samples with the numbers `[n]` -> errors by name."""
