@@ -20,12 +20,14 @@ def main() -> None:
     """Run the command line; a user's mistake is one line."""
     given = vars(arguments())
 
-    # Torch takes seconds to import, so that everything which --help answers comes first.
+    # Torch takes a second to import: only after everything that --help answers.
     from conf.mistakes import one_line_errors
+    from training.run.startup import no_garbage
 
     with one_line_errors(), until_nobody_reads():
-        from inference.load import load
-        from inference.saved_run import Request
+        with no_garbage():
+            from inference.load import load
+            from inference.saved_run import Request
 
         run = load(given.pop("run"))
         for line in run.answer(Request(**given)):

@@ -1,11 +1,16 @@
 """Stratified folds of a corpus. They depend on the labels, the number of folds and the split seed only."""
 
+import hashlib
+import json
 import warnings
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
+from datamodules.files import replacing
 from datamodules.split import Rows, Split
 from datamodules.texts.corpora import one_hot
 
@@ -24,6 +29,33 @@ def make_folds(labels: list[tuple[int, ...]], n_folds: int, split_seed: int) -> 
     Raises:
         DataError: more folds than documents in the largest class.
     """
+    return _splits(_parts(labels, n_folds, split_seed), n_folds)
+
+
+def cached_folds(labels: list[tuple[int, ...]], n_folds: int, split_seed: int, cache_dir: Path) -> list[Split]:
+    """Cut folds as `make_folds` does, once for the same arguments and versions of the libraries.
+
+    Importing these takes longer than training a small net.
+
+    Raises:
+        DataError: as `make_folds`, or `cache_dir` cannot be written.
+    """
+    libraries = [version(name) for name in ("scikit-learn", "iterative-stratification", "numpy")]
+    key = hashlib.sha256(json.dumps([labels, n_folds, split_seed, libraries]).encode())
+    path = cache_dir / f"folds-{key.hexdigest()[:32]}.npy"
+    if path.exists():
+        return _splits(np.load(path, allow_pickle=False), n_folds)
+    parts = _parts(labels, n_folds, split_seed)
+    try:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.save(file, parts)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}): choose another cache_dir.") from error
+    return _splits(parts, n_folds)
+
+
+def _parts(labels: list[tuple[int, ...]], n_folds: int, split_seed: int) -> NDArray[np.int64]:
+    """The number of the part that each document is in, `[N]`."""
     targets = one_hot(labels, 1 + max((number for label in labels for number in label), default=0))
     largest = int(targets.sum(0).max())
     if n_folds > largest:
@@ -32,12 +64,16 @@ def make_folds(labels: list[tuple[int, ...]], n_folds: int, split_seed: int) -> 
             f"choose n_folds={largest} or less."
         )
     splitter = _by_class if (targets.sum(1) == 1).all() else _by_label
-    part = np.empty(len(labels), int)
+    parts = np.empty(len(labels), np.int64)
     for number, rows in enumerate(splitter(targets, n_folds, split_seed)):
-        part[rows] = number
+        parts[rows] = number
+    return parts
+
+
+def _splits(parts: NDArray[np.int64], n_folds: int) -> list[Split]:
     splits = []
     for number in range(n_folds):
-        test, val = part == number, part == (number + 1) % n_folds
+        test, val = parts == number, parts == (number + 1) % n_folds
         splits.append(Split(*(np.flatnonzero(rows) for rows in (~(test | val), val, test))))
     return splits
 

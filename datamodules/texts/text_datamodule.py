@@ -1,5 +1,6 @@
 """A corpus for Lightning: split, encoded, and batched as slices of tensors in memory."""
 
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from datamodules.batches import Batches
 from datamodules.errors import DataError
 from datamodules.split import Rows, Split
 from datamodules.texts.corpora import Corpus, one_hot
-from datamodules.texts.folds import make_folds
+from datamodules.texts.folds import cached_folds, make_folds
 from datamodules.texts.preprocess import PreprocessSettings
 from datamodules.texts.sources import load_corpus
 from datamodules.texts.tokenizer import Tokenizer, WordTokenizer
@@ -55,6 +56,7 @@ class TextDataModule(pl.LightningDataModule):
         batch_size: documents per batch.
         padding: "mask": zeros follow the words of a batch's shorter documents, and `lengths` does not count them.
             "paper": every document has the length of the longest; zeros come first and count as words.
+        cache_dir: keeps the folds for the next time; None: they are cut anew.
 
     Raises:
         DataError: `padding` is neither of these, or there are too few documents for so many folds.
@@ -71,12 +73,14 @@ class TextDataModule(pl.LightningDataModule):
         seed: int,
         batch_size: int,
         padding: str,
+        cache_dir: Path | None = None,
     ):
         super().__init__()
         if padding not in ("mask", "paper"):
             raise DataError(f"padding={padding}: choose mask or paper.")
         self.corpus = corpus
-        self.split = make_folds(corpus.labels, n_folds, split_seed)[fold]
+        cut = make_folds if cache_dir is None else functools.partial(cached_folds, cache_dir=cache_dir)
+        self.split = cut(corpus.labels, n_folds, split_seed)[fold]
         self.seed = seed
         self.batch_size = batch_size
 
@@ -124,7 +128,7 @@ class TextDataModule(pl.LightningDataModule):
         """
         corpus = load_corpus(config.data, Path(config.data_dir))
         options = {key: config[key] for key in ("n_folds", "split_seed", "fold", "seed", "batch_size", "padding")}
-        data = cls(corpus, _tokenizer(config), **options)
+        data = cls(corpus, _tokenizer(config), cache_dir=Path(config.cache_dir), **options)
         if config.data.get("note"):
             data.report.insert(0, config.data.note)
         return data

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from datamodules.errors import DataError
 from datamodules.split import Split
+from datamodules.texts import folds
 from datamodules.texts.corpora import one_hot
-from datamodules.texts.folds import make_folds
+from datamodules.texts.folds import cached_folds, make_folds
 
 Labels = list[tuple[int, ...]]
 
@@ -104,3 +106,15 @@ def test_folds_are_pinned() -> None:
         [0, 1, 2, 10],
         [6, 7, 9, 11],
     ]
+
+
+@pytest.mark.parametrize("labels", [single(30, 20, 10), multi(60, 3)], ids=["single", "multi"])
+def test_kept_folds_are_those_that_were_cut(labels: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {seed: make_folds(labels, 5, seed) for seed in (0, 1)}
+    for seed in (0, 1):
+        np.testing.assert_equal(cached_folds(labels, 5, seed, tmp_path), wanted[seed])
+    monkeypatch.setattr(folds, "_parts", None)
+    for seed in (0, 1):
+        np.testing.assert_equal(cached_folds(labels, 5, seed, tmp_path), wanted[seed])
+    with pytest.raises(TypeError, match="not callable"):
+        cached_folds(labels[::-1], 5, 0, tmp_path)
