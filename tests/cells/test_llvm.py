@@ -83,6 +83,7 @@ def test_results_and_gradients_are_those_of_the_definition(alteration: str) -> N
                     assert_equal_to_the_definition(module, x, lengths, states)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alteration", ALTERATIONS)
 def test_float32_differs_from_the_definition_by_rounding_only(alteration: str) -> None:
     torch.manual_seed(0)
@@ -126,6 +127,7 @@ FORMULAS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(
     current=FORMULAS,
@@ -224,6 +226,7 @@ def test_nan_and_infinity_spread_as_by_definition(alteration: str, value: float)
         assert got[2:, 0].isnan().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_functions_are_torchs_also_at_extreme_values(function: str, dtype: torch.dtype) -> None:

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from cells import LSTM
 from cells.obstacle import Kind, Obstacle
 
+pytestmark = pytest.mark.slow
+
 F = "torch.nn.functional"
 OPERATIONS = [
     f"{F}.leaky_relu(c)",

@@ -60,6 +60,7 @@ def test_only_a_few_buffers_wait() -> None:
     assert len(workspace._idle) <= MOST_IDLE + 1
 
 
+@pytest.mark.slow
 def test_threads_never_share_a_buffer() -> None:
     workspace, wrong = Workspace(), []
 

@@ -127,6 +127,7 @@ REAL = {  # raw and processed sizes of the files in shared/, which lacks the off
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_the_real_files(name: str, describe: Describe, shared_data: Path, tmp_path: Path) -> None:
     lines = describe(name, f"data_dir={shared_data}", f"cache_dir={tmp_path}")

@@ -23,6 +23,8 @@ from inference.formats import FACTS, to_onnx, to_torchscript
 from inference.load import load
 from models.bilstm import BiLSTMClassifier
 
+pytestmark = pytest.mark.slow
+
 WORDS = 20
 
 Logits = Callable[[Tensor, Tensor], Tensor]

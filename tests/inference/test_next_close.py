@@ -12,6 +12,8 @@ from datamodules.market import synthetic
 from datamodules.market.yahoo_layout import MARKETS, DateRange
 from inference.next_close import Backtest
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["predict"]
 
 SPAN = "2015-01-01", "2016-06-30"

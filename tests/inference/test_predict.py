@@ -20,6 +20,8 @@ from text_data import lay_out
 
 from datamodules.texts.corpora import robo, semeval
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["predict"]
 
 SMALL = ("epochs=12", "cell=C1", "model.embedding=8", "model.hidden=8", "lr=0.02", "patience=null")

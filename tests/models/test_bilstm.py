@@ -21,6 +21,7 @@ TOKENS = torch.tensor([[3, 7, 1, 12], [5, 2, 0, 0], [0, 0, 0, 0]])
 LENGTHS = torch.tensor([4, 2, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alteration", [None, *CURRENT, *HIDDEN])
 def test_padding_does_not_change_a_documents_logits(alteration: str | None) -> None:
     net = small(alteration)

@@ -17,6 +17,7 @@ TEXTS = {"vocabulary": 10, "classes": 3, "max_length": 6}
 MARKET = {"features": 6}
 
 
+@pytest.mark.slow
 def test_each_leaves_what_a_run_leaves_on_the_same_documents(train_here: Command, tmp_path: Path) -> None:
     command = ("-m", "model=transformer,tfidf", "data=robo", "epochs=2", "patience=null", "test_epoch=last")
     done = train_here(*command)

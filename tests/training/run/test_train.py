@@ -85,6 +85,7 @@ def test_tensorboard_shows_scores_states_gates_confusions_and_texts(train_here: 
     assert len(events.Scalars("test/macro_f1")) == 1
 
 
+@pytest.mark.slow
 def test_a_sweep_is_skipped_when_it_is_repeated(train_here: Command, tmp_path: Path) -> None:
     command = ("-m", "cell=baseline,C1", "seed=0,1", "epochs=1", *SMALL)
     done = train_here(*command)

@@ -20,6 +20,8 @@ from training.run.folder import RunFolder
 from training.run.market_problem import MarketProblem
 from training.run.record import MEASURED
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("source=synthetic", "start=2015-01-01", "end=2016-06-30", "model.hidden=4", "epochs=2", "lr=0.01")
 
 

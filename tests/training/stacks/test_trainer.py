@@ -17,7 +17,7 @@ from training.stacks import memory, trainer
 from training.stacks.batches import StackedBatches
 from training.studies import worker
 
-pytestmark = pytest.mark.usefixtures("nothing_drawn")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_drawn")]
 
 TEXT = ["data=robo", "model.embedding=8", "model.hidden=6", "epochs=8", "patience=2", "lr=0.02", "batch_size=48"]
 MARKET = ["features=btc_sent", "source=synthetic", "end='2016-03-01'", "model.hidden=6", "epochs=5", "lr=0.01"]

@@ -24,6 +24,8 @@ from training.run.record import Record
 from training.studies.grid import Grid, Run
 from training.studies.progress import time_left
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("model.embedding=8", "model.hidden=8", "epochs=1")
 FOUR = ("experiment=table04_robo", "seed=0", "fold=0,1", "cell=baseline,C1", *SMALL)
 THREE_EPOCHS = (*FOUR, "epochs=3")
