@@ -1,5 +1,6 @@
 import contextlib
 import functools
+import gc
 import io
 import logging
 import os
@@ -11,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from training.run.startup import import_lightning
+
+import_lightning()  # as a run does, in half the time
+gc.unfreeze()  # Hypothesis looks for referrers of objects
 
 # Small nets in many processes: one thread each is quickest, and the sums are the same everywhere.
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -31,6 +31,7 @@ def gradients(modules: Sequence[nn.Module], name: str) -> Tensor:
     return torch.stack([module.get_parameter(name).grad for module in modules])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alteration", [None, *CURRENT, *HIDDEN, "c * relu(o) + 0.1 * tanh(h)"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("path", ["llvm", "torchscript"])
