@@ -98,7 +98,7 @@ class _Deferred(ModuleType):
 
     def __init__(self, spec: ModuleSpec) -> None:
         super().__init__(spec.name)
-        self.__spec__, self.is_package = spec, False
+        self.__spec__, self.__file__, self.is_package = spec, spec.origin, False
 
     @staticmethod
     def disable(function: Any = None, *_: Any, **__: Any) -> Any:
@@ -110,13 +110,13 @@ class _Deferred(ModuleType):
         """End what is being compiled: nothing is."""
 
     def __getattr__(self, name: str) -> Any:
-        if name == "__path__" and not self.is_package:
-            raise AttributeError(name)
+        if name.startswith("__") and not (name == "__path__" and self.is_package):
+            raise AttributeError(name)  # `inspect`, for one, asks every module for such names
         spec = self.__spec__
         assert spec is not None
         assert spec.loader is not None
         self.__class__ = ModuleType  # type: ignore[assignment]
-        self.__path__, self.__file__ = spec.submodule_search_locations or [], spec.origin
+        self.__path__ = spec.submodule_search_locations or []
         spec.loader.exec_module(self)
         return getattr(self, name)
 

@@ -23,7 +23,11 @@ assert "torch._dynamo.convert_frame" not in sys.modules, "training loads the com
 """
 
 LATER = {
-    "a compiled function": "assert torch.compile(lambda x: x + 1, backend='eager')(torch.ones(1)) == 2",
+    "a question to every module, then a compiled function": """
+torch.testing.assert_close(torch.ones(1), torch.ones(1))
+torch.testing.assert_close(torch.ones(1), torch.ones(1))
+assert torch.compile(lambda x: x + 1, backend='eager')(torch.ones(1)) == 2
+""",
     "a part of the compiler, then the packages that were hidden": """
 import torch._dynamo.utils
 assert torch._dynamo.utils.counters is sys.modules["torch._dynamo.convert_frame"].counters, "loaded twice"
