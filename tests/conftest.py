@@ -28,16 +28,10 @@ Done = subprocess.CompletedProcess[str]
 Command = Callable[..., Done]
 
 
-HANGS = 1200
-"""Seconds after which a test with processes has failed. On a quiet machine it takes a few; no other deadline is set."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "train" in getattr(item, "fixturenames", ()):
             item.add_marker("processes")
-        if item.get_closest_marker("processes"):
-            item.add_marker(pytest.mark.timeout(HANGS))
 
 
 class Unmarked:

@@ -185,7 +185,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.processes
-@pytest.mark.timeout(1200)
 def test_every_documented_command_runs_and_every_block_of_python(folder: Path) -> None:
     names, steps = [], []
     for command in chosen(Runs):

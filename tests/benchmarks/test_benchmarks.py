@@ -27,10 +27,10 @@ TINY = Shape(3, 4, 5, 6)
 ONE_DIRECTION = TINY._replace(directions=1)
 
 
-def benchmarks(code: str, *arguments: str, timeout: float = 200) -> str:
+def benchmarks(code: str, *arguments: str) -> str:
     """The output of `python -m benchmarks ...`, started after some code."""
     command = [sys.executable, "-c", f"{code}; from benchmarks.__main__ import main; main()", *arguments]
-    run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=timeout, check=False)
+    run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout
 

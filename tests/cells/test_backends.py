@@ -103,7 +103,7 @@ def test_requests_nest_and_end_with_an_error() -> None:
 
 
 def test_a_request_is_for_its_own_thread() -> None:
-    lstm, inside, paths = LSTM(3, 4), threading.Barrier(2, timeout=60), {}
+    lstm, inside, paths = LSTM(3, 4), threading.Barrier(2), {}
 
     def run(name: str) -> None:
         with backend(name):

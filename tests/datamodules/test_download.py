@@ -159,7 +159,7 @@ def test_an_interrupted_download_leaves_nothing(server: Server, tmp_path: Path) 
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate()
     server.hold.set()
     assert process.returncode != 0
     assert "KeyboardInterrupt" in errors

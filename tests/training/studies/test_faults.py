@@ -19,7 +19,7 @@ from training.run.leases import holder
 pytestmark = pytest.mark.processes
 
 TINY = ("data=robo", "model.embedding=4", "model.hidden=4", "patience=null")
-FOUR = ("-m", "cell=baseline,C1", "seed=0,1", *TINY, "epochs=10")
+FOUR = ("-m", "cell=baseline,C1", "seed=0,1", *TINY, "epochs=40")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 
 
