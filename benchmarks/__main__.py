@@ -4,10 +4,11 @@ import argparse
 import importlib
 
 from benchmarks.shapes import SHAPES
+from conf.mistakes import one_line_errors
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line; a user's mistake is one line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     recurrence = commands.add_parser(
@@ -35,7 +36,8 @@ def main() -> None:
     gpu = commands.add_parser("gpu", help="one layer on a CUDA device beside cuDNN, with and without TF32")
     gpu.add_argument("--json", metavar="FILE", help="write every number to this file as well")
     arguments = parser.parse_args()
-    importlib.import_module(f"benchmarks.{arguments.command}").run(arguments)
+    with one_line_errors():
+        importlib.import_module(f"benchmarks.{arguments.command}").run(arguments)
 
 
 if __name__ == "__main__":

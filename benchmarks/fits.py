@@ -16,6 +16,8 @@ from typing import Any
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from cells.errors import UserError
+
 ROOT = Path(__file__).parent.parent
 STOCK, PADDED = "nn.LSTM, packed, one by one", "nn.LSTM, padded, one by one"
 ALONE = "ours, one by one"
@@ -54,7 +56,7 @@ def _study(arguments: argparse.Namespace) -> list[str]:
     """The command's words for these fits, all with the same number of epochs, so that all contenders do equal work."""
     seeds = -(-arguments.fits // 10)
     if arguments.fits > 10 * seeds or arguments.fits % seeds:
-        raise SystemExit(f"--fits {arguments.fits}: give up to 10, or a multiple of 10.")
+        raise UserError(f"--fits {arguments.fits}: give up to 10, or a multiple of 10.")
     swept = [f"seed={','.join(map(str, range(seeds)))}", f"fold={','.join(map(str, range(arguments.fits // seeds)))}"]
     return ["-m", *swept, "patience=null", f"epochs={arguments.epochs}", *(arguments.overrides or ["data=mlma"])]
 
@@ -85,19 +87,19 @@ def stock(kind: str) -> None:
     from models import bilstm
     from training.run import state_logger
 
-    setattr(bilstm, "LSTM", {"packed": Packed, "padded": Padded}[kind])  # noqa: B010 (mypy sees the class there)
+    setattr(bilstm, "LSTM", {"packed": StockOnPacked, "padded": StockOnPadded}[kind])  # noqa: B010 (mypy sees the class there)
     state_logger.StateLogger.record = lambda *_: None  # type: ignore[method-assign]  # it has no states to look at
     runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
 
 
-class Packed(nn.LSTM):
+class StockOnPacked(nn.LSTM):
     """`nn.LSTM` that takes an alteration and ignores it."""
 
     def __init__(self, *args: Any, alteration: None = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
 
 
-class Padded(Packed):
+class StockOnPadded(StockOnPacked):
     """`nn.LSTM` on the padded batch, which is fast, and another net: it sees the padding."""
 
     def forward(self, input: PackedSequence, hx: None = None) -> tuple[PackedSequence, Any]:  # type: ignore[override]

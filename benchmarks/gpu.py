@@ -7,7 +7,6 @@ import argparse
 import functools
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,13 +18,14 @@ from torch import Tensor, nn
 
 from benchmarks.measure import interleaved, on_the_clock
 from cells import LSTM
+from cells.errors import UserError
 
 STOCK = "nn.LSTM"
 ROUNDS = 20  # measurements of each layer at each shape
 WARM_UP = 5  # TorchScript compiles again in each of a layer's first two or three calls
 
 
-class Shape(NamedTuple):
+class CudaShape(NamedTuple):
     """T, B, and H, which is also the input's size."""
 
     steps: int
@@ -33,7 +33,9 @@ class Shape(NamedTuple):
     hidden: int
 
 
-SHAPES = [Shape(steps, batch, hidden) for steps in (23, 100, 342) for batch in (64, 256) for hidden in (96, 128, 256)]
+CUDA_SHAPES = [
+    CudaShape(steps, batch, hidden) for steps in (23, 100, 342) for batch in (64, 256) for hidden in (96, 128, 256)
+]
 
 Row = dict[str, Any]
 Call = Callable[[], list[Tensor]]
@@ -42,16 +44,16 @@ Call = Callable[[], list[Tensor]]
 def run(arguments: argparse.Namespace) -> None:
     """Measure all shapes on the first CUDA device and print a table."""
     if not torch.cuda.is_available():
-        sys.exit("Error: torch finds no CUDA device here, so there is nothing to measure.")
+        raise UserError("torch finds no CUDA device to measure; run this on a machine that has one.")
     device = torch.device("cuda")
     machine = describe(device)
     print(", ".join(f"{key} {value}" for key, value in machine.items()))
-    rows = report(SHAPES, device, ROUNDS)
+    rows = report(CUDA_SHAPES, device, ROUNDS)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
 
 
-def report(shapes: list[Shape], device: torch.device, rounds: int) -> list[Row]:
+def report(shapes: list[CudaShape], device: torch.device, rounds: int) -> list[Row]:
     """Print the table, line by line as it is measured; -> all its numbers."""
     rows = []
     for allowed in (False, True):
@@ -90,7 +92,7 @@ def tf32(allowed: bool) -> Iterator[None]:
             setting.allow_tf32 = value
 
 
-def compare(shape: Shape, device: torch.device, rounds: int) -> list[Row]:
+def compare(shape: CudaShape, device: torch.device, rounds: int) -> list[Row]:
     """Milliseconds of each layer at this shape, with the `ratio` of its minimum to that of `nn.LSTM`.
 
     A layer that cannot be captured in a CUDA graph has `error` instead.
@@ -112,7 +114,7 @@ def compare(shape: Shape, device: torch.device, rounds: int) -> list[Row]:
     return [{**shape._asdict(), **row} for row in rows]
 
 
-def training_calls(shape: Shape, x: Tensor) -> tuple[dict[str, Call], dict[str, str]]:
+def training_calls(shape: CudaShape, x: Tensor) -> tuple[dict[str, Call], dict[str, str]]:
     """Forward and backward of each layer, all with the same weights; and the errors of layers without a CUDA graph."""
 
     def layer(make: Callable[..., nn.LSTM], **options: Any) -> nn.LSTM:
@@ -178,7 +180,7 @@ def elapsed(call: Callable[[], object], device: torch.device) -> float:
     return start.elapsed_time(end)
 
 
-def line(shape: Shape, rows: list[Row], allowed: bool) -> str:
+def line(shape: CudaShape, rows: list[Row], allowed: bool) -> str:
     """One line of the table: minimum (median) in milliseconds, and the ratio of the minimum to that of `nn.LSTM`."""
     cells = [f"T {shape.steps:3}  B {shape.batch:3}  H {shape.hidden:3}  TF32 {'on ' if allowed else 'off'}"]
     for row in rows:

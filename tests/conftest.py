@@ -40,7 +40,8 @@ class Unmarked:
     test = ""
 
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
-        if self.test and event == "subprocess.Popen" and arguments[0] == sys.executable:
+        python = event == "subprocess.Popen" and arguments[0] == sys.executable
+        if self.test and (python or event in ("os.fork", "os.posix_spawn")):
             raise AssertionError(f"{self.test} starts a process: mark it with pytest.mark.processes")
 
 

@@ -109,7 +109,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     'pip install -e ".[joblib]"': Parses(INSTALLS),
     'pip install -e ".[slurm]"': Parses(INSTALLS),
     'pip install -e ".[ray]"': Parses(INSTALLS),
-    "python train.py -m hydra/launcher=joblib cell=baseline,C1 data=robo seed=0,1": Composes("it starts processes"),
+    "python train.py -m hydra/launcher=joblib cell=baseline,C1 data=robo seed=0,1": Runs(TINY),
     "python train.py experiment=table05_mlma hydra/launcher=submitit_slurm hydra.launcher.partition=short": Composes(
         CLUSTER
     ),
@@ -138,9 +138,9 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
         "tests/inference/test_export.py::test_an_onnx_file_says_what_it_is_too"
     ),
     # benchmarks/README.md
-    "python -m benchmarks recurrence": Parses("it measures for minutes"),
+    "python -m benchmarks recurrence": Runs("--quick --shapes 0 --threads 1"),
     "python -m benchmarks recurrence --threads 2": Parses("it measures for minutes"),
-    "python -m benchmarks fit": Parses("it measures for minutes"),
+    "python -m benchmarks fit": Runs("data=robo model.embedding=4 model.hidden=4 --epochs 1"),
     "python -m benchmarks gpu": Parses("it needs a GPU"),
     "python -m benchmarks fit data=mlma": Parses("it measures for minutes"),
     "python -m benchmarks fits data=hate data_dir=../shared/data --fits 20 --epochs 10": Parses("it takes an hour"),

@@ -7,7 +7,7 @@ from benchmarks import gpu
 from benchmarks.__main__ import main
 
 CPU = torch.device("cpu")
-SHAPE = gpu.Shape(steps=4, batch=3, hidden=2)
+SHAPE = gpu.CudaShape(steps=4, batch=3, hidden=2)
 
 
 def test_without_a_gpu_the_exit_code_is_1_and_one_line_says_why(
@@ -17,7 +17,7 @@ def test_without_a_gpu_the_exit_code_is_1_and_one_line_says_why(
     monkeypatch.setattr(sys, "argv", ["benchmarks", "gpu"])
     with pytest.raises(SystemExit) as exit_:
         main()
-    assert exit_.value.code == "Error: torch finds no CUDA device here, so there is nothing to measure."
+    assert exit_.value.code == "Error: torch finds no CUDA device to measure; run this on a machine that has one."
     assert capsys.readouterr().out == ""
 
 

@@ -190,6 +190,7 @@ def test_each_function_is_timed_on_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     assert times == {"a": pytest.approx((1, 1, 3)), "b": pytest.approx((7, 7, 3))}
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux only")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_the_peak_is_the_memory_that_the_calls_take() -> None:

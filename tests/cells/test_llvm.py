@@ -596,6 +596,7 @@ def test_several_python_threads_at_once(threads: Callable[[int], None]) -> None:
     assert not wrong
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_forked_process_works_after_its_parent_used_threads(threads: Callable[[int], None]) -> None:

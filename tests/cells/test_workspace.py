@@ -83,6 +83,7 @@ def test_threads_never_share_a_buffer() -> None:
     assert not wrong
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_forked_process_does_not_write_into_its_parents_buffers() -> None:
