@@ -22,10 +22,10 @@ def main() -> None:
 
     # Torch takes a second to import: only after everything that --help answers.
     from conf.mistakes import one_line_errors
-    from training.run.startup import no_garbage
+    from training.run.startup import uncollected_imports
 
     with one_line_errors(), until_nobody_reads():
-        with no_garbage():
+        with uncollected_imports():
             from inference.load import load
             from inference.saved_run import Request
 

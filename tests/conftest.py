@@ -1,6 +1,5 @@
 import contextlib
 import functools
-import gc
 import io
 import logging
 import os
@@ -16,7 +15,6 @@ import pytest
 from training.run.startup import import_lightning
 
 import_lightning()  # as a run does, in half the time
-gc.unfreeze()  # Hypothesis looks for referrers of objects
 
 # Small nets in many processes: one thread each is quickest, and the sums are the same everywhere.
 os.environ["OMP_NUM_THREADS"] = "1"

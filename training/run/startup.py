@@ -28,23 +28,19 @@ def import_lightning() -> None:
     """Import Lightning, if that has not been done; the rest of the program imports it as usual afterwards."""
     if "lightning" in sys.modules or "torchmetrics" in sys.modules:
         return
-    with no_garbage():
+    with uncollected_imports():
         importlib.import_module("torch")  # on its own: some builds need their compiler at once
         with _hidden(OPTIONAL), _compiler_deferred():
             importlib.import_module("lightning.pytorch")
 
 
 @contextmanager
-def no_garbage() -> Iterator[None]:
-    """Import in this block without looking for garbage: what modules consist of lives until the process ends.
-
-    The interpreter does not look for any when it ends, either.
-    """
+def uncollected_imports() -> Iterator[None]:
+    """Turn garbage collection off while modules are imported, and again when the process ends: they are no garbage."""
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         gc.enable()
         atexit.register(gc.freeze)
 
