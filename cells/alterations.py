@@ -108,7 +108,7 @@ def resolve(spec: Spec) -> "Alteration | nn.Module":
         return spec
     if isinstance(spec, str):
         names = [name.strip() for name in spec.split("+")]
-        if any(re.fullmatch(r"[A-Za-z]\d+", name) for name in names):  # no formula has such a word
+        if any(re.fullmatch(r"[A-Za-z]\d+", name) for name in names):  # no formula can contain such a name
             return _from_names(names)
         return _from_equations(spec)
 

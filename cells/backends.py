@@ -1,6 +1,7 @@
-"""The backends that can run a layer, in the order in which they are asked, and the contract that each keeps.
+"""The backends that can run a layer, in the order in which they are asked, and the contract that each implements.
 
-A backend is a room with a class that keeps the contract `Backend`, and a line in `BACKENDS`.
+A backend is a package with a class that implements `Backend`, and an entry in `BACKENDS`. The entry must stand before
+`TorchScript()`, which accepts everything: no backend after it would ever be asked.
 """
 
 import functools
@@ -41,6 +42,7 @@ class Backend(Protocol):
     ) -> Obstacle | None:
         """Why it cannot run the recurrence on these inputs and states with these weights now; None if it can.
 
+        The formulas are `step_of(recurrence).alter.formulas()`, which raises UnreadableError where there are none.
         Without any tensors: why it could not run it on tensors like the weights.
         """
 
@@ -71,7 +73,7 @@ class Backend(Protocol):
 
 
 BACKENDS: Sequence[Backend] = (LLVM(), TorchScript())
-"""Asked in this order; the first without an obstacle runs. The last one, the definition itself, has none ever."""
+"""Asked in this order; the first without an obstacle runs. The last one, the definition itself, never has one."""
 
 _forced: ContextVar[Backend | None] = ContextVar("forced", default=None)
 _seen: ContextVar[list[States] | None] = ContextVar("seen", default=None)
@@ -153,7 +155,7 @@ def stacked_layer(unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: 
 
 def _explain(chosen: Backend, recurrence: Recurrence, obstacles: dict[str, Obstacle]) -> None:
     """Log why the last backend has to run this."""
-    if chosen is BACKENDS[-1] and not step_of(recurrence).alter.why_eager:  # which was logged when the module came
+    if chosen is BACKENDS[-1] and not step_of(recurrence).alter.why_eager:  # already logged when the module was wrapped
         for name, obstacle in obstacles.items():
             _warn_once(chosen.name, chosen.loop(recurrence), name, obstacle.reason)
 

@@ -1,4 +1,4 @@
-"""The base class of mistakes that a user can put right, shared by every room."""
+"""The base class of mistakes that a user can put right, used throughout."""
 
 
 class UserError(Exception):

@@ -9,10 +9,10 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from cells import backends
+from cells.alteration_module import alteration_module
 from cells.alterations import Spec
 from cells.obstacle import Obstacle
 from cells.recurrence import Step, Unroll, Weights
-from cells.torchscript.user_module import alteration_module
 
 
 def _for_this_call(weight: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ class _Altered(nn.Module):
     @property
     @torch.jit.unused
     def obstacles(self) -> dict[str, Obstacle]:
-        """Why the next call is not for the backends that are asked before that one, by their names."""
+        """Why each backend tried earlier cannot run the next call, by name."""
         return self._choice()[1]
 
     @property
@@ -52,7 +52,7 @@ class _Altered(nn.Module):
 
     @torch.jit.unused
     def _choice(self) -> tuple[backends.Backend, dict[str, Obstacle]]:
-        """The backend of the next call, and the obstacles of those asked before, as far as the module decides it."""
+        """The backend of the next call, and the obstacles of those tried earlier: judged from the module alone."""
         return backends.choose(self.recurrence, [], [])
 
     def reset_parameters(self) -> None:
@@ -81,7 +81,7 @@ class LSTM(_Altered, nn.LSTM):
     Attributes:
         alteration: its name.
         path: the backend that runs the next call.
-        obstacles: why the next call is not for a backend that is asked earlier.
+        obstacles: why each backend tried earlier cannot run the next call, by name.
         loop: how that backend runs the loop over time.
     """
 

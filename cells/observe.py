@@ -22,6 +22,6 @@ def observe(lstm: LSTM, input: Tensor | PackedSequence, lengths: Tensor | None =
 
 
 def saturation(gate: str, values: Tensor) -> float:
-    """The share of values within 0.05 of the gate's limits: 0 and 1, for g -1 and 1. No values give nan."""
+    """The share of values within 0.05 of the gate's limits: 0 and 1, for g -1 and 1. NaN if there are no values."""
     lower = -1.0 if gate == "g" else 0.0
     return float(((values < lower + 0.05) | (values > 0.95)).float().mean())

@@ -4,7 +4,7 @@ import enum
 from typing import NamedTuple
 
 
-class Kind(enum.Enum):
+class ObstacleKind(enum.Enum):
     """The thing that stands in a backend's way."""
 
     FORMULA = enum.auto()  # the cell's formulas, or the user's module in their place
@@ -20,5 +20,5 @@ class Obstacle(NamedTuple):
         reason: for people, a clause such as "it has a projection".
     """
 
-    kind: Kind
+    kind: ObstacleKind
     reason: str

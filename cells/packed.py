@@ -11,12 +11,12 @@ class Packed(NamedTuple):
     """How the real steps of a padded batch [B, T], or of a batch for each of K models, lie as rows.
 
     Rows lie as in a PackedSequence: the longest sample first, all rows of step 0, then those of step 1, and so on. Each
-    of K models has N rows; where it has fewer real steps, the remaining rows repeat a real one and mean nothing.
+    of K models has N rows; where it has fewer real steps, the remaining rows point at place 0 and are ignored.
 
     Attributes:
         places: [K N], where each row is in the flattened [K B T].
         owners: [K N], the sample of each row, in the flattened [K B].
-        by_sample: where the real steps of all models are among the rows, sample by sample.
+        by_sample: indices of all real steps among the flattened rows, ordered by sample.
         lengths: of the samples, [B] or [K, B].
         steps: T.
         sizes: for each model, the number of rows running at each step that has any.

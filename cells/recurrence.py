@@ -1,4 +1,5 @@
-"""The cell's equations, once (`Step`), and the loop over time: over a layer (`Unroll`), over many side by side.
+"""The cell's equations, once (`Step`), and the loop over time: over a layer (`Unroll`), over
+many models side by side (`StackedUnroll`).
 
 This is the definition, in operations of torch that TorchScript can compile; every backend computes the same.
 
@@ -17,14 +18,14 @@ from torch.nn import functional as F
 class Step(nn.Module):
     """One step of the cell.
 
-    i, f, o = sigmoid(...), g = tanh(...)     equations 1-4; `gates` is what stands in the brackets
+    i, f, o = sigmoid(...), g = tanh(...)     equations 1-4; `gates` are the arguments of these functions
     c = f * c + i * g                         equation 5
     h = o * tanh(c)                           equation 6
     c, h = alter(c, h, o, i, f, g)            equation 7, Table 1
 
     Args:
-        alter: the alteration, a module of `cells.torchscript`: has a `name`, says in `why_eager` why TorchScript cannot
-            compile it (empty if it can), and gives its `formulas()` or raises UnreadableError.
+        alter: the alteration, made by `cells.alteration_module`: has a `name`, says in `why_eager` why TorchScript
+            cannot compile it (empty if it can), and gives its `formulas()` or raises UnreadableError.
     """
 
     def __init__(self, alter: nn.Module) -> None:

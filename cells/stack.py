@@ -33,11 +33,11 @@ class StackedLSTM(nn.Module):
         super().__init__()
         first = lstms[0]
         if len({lstm.extra_repr() for lstm in lstms}) > 1:
-            raise ValueError("LSTMs of one stack have the same sizes and the same alteration")
+            raise ValueError("LSTMs of one stack must have the same sizes and the same alteration")
         if not first.batch_first or first.num_layers > 1 or first.proj_size or not first.bias:
-            raise ValueError("an LSTM of a stack is batch_first, and has one layer, biases and no projection")
+            raise ValueError("an LSTM of a stack must be batch_first and have one layer, biases and no projection")
         if not isinstance(first.recurrence.step.alter, Formula):
-            raise ValueError("an LSTM of a stack has an alteration that is a formula")
+            raise ValueError("the alteration of an LSTM of a stack must be a formula")
         self.bidirectional = first.bidirectional
         self.alteration = first.alteration
         self.recurrence = StackedUnroll(Step(first.recurrence.step.alter))
@@ -68,7 +68,7 @@ class StackedLSTM(nn.Module):
 
     @property
     def obstacles(self) -> dict[str, Obstacle]:
-        """Why the next call is not for the backends that are asked before that one, by their names."""
+        """Why each backend tried earlier cannot run the next call, by name."""
         return backends.choose(self.recurrence, [], self._weights())[1]
 
     def _weights(self) -> list[Weights]:
@@ -76,6 +76,6 @@ class StackedLSTM(nn.Module):
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         return [Weights._make([*(self.get_parameter(name + s) for name in names), None]) for s in suffixes]
 
-    def _rows(self, rows: Tensor, how: Packed) -> Tensor:
+    def _rows(self, rows: Tensor, layout: Packed) -> Tensor:
         """[K, N, D H] of rows [K, N, I]."""
-        return backends.stacked_layer(self.recurrence, rows, how, self._weights())
+        return backends.stacked_layer(self.recurrence, rows, layout, self._weights())

@@ -28,9 +28,9 @@ class Bert(nn.Module):
     def __init__(self, encoder: nn.Module, classes: int, hidden: int, dropout: float):
         super().__init__()
         if hidden < 1:
-            raise ValueError(f"hidden is 1 or more, not {hidden}")
+            raise ValueError(f"hidden must be at least 1, not {hidden}")
         if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is a probability below 1, not {dropout}")
+            raise ValueError(f"dropout must be a probability below 1, not {dropout}")
         self.encoder = encoder
         features = int(encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
         self.head = nn.Sequential(
@@ -58,7 +58,7 @@ def pretrained(classes: int, checkpoint: str, hidden: int, dropout: float) -> Be
 
     Args:
         classes, hidden, dropout: see `Bert`.
-        checkpoint: a folder, a package or a name on the hub, see `encoders.opened`.
+        checkpoint: a folder, a package or a name on the hub, see `encoders.checkpoint_folder`.
 
     Raises:
         DataError: there is no such encoder.

@@ -34,7 +34,7 @@ class BiLSTMClassifier(nn.Module):
     ):
         super().__init__()
         if embedding < 1:
-            raise ValueError(f"embedding is 1 or more, not {embedding}")
+            raise ValueError(f"embedding must be at least 1, not {embedding}")
         self.dropout = SpatialDropout(dropout)
         self.embedding = nn.Embedding(vocabulary + 1, embedding)
         self.lstm_1 = LSTM(embedding, hidden, batch_first=True, bidirectional=True, alteration=alteration)
@@ -57,8 +57,8 @@ class BiLSTMClassifier(nn.Module):
 
     def _packed(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """The same logits, computed for the real words only; scripted and exported nets use `_padded`."""
-        how = packed(lengths, tokens.size(-1))
-        x = self.dropout.rows(self.embedding(how.pick(tokens)), how)
-        x, _ = self.lstm_1(how.sequence(x))
-        x, _ = self.lstm_2(how.sequence(x.data))
-        return self.dense(max_and_mean_of_rows(x.data, how))
+        layout = packed(lengths, tokens.size(-1))
+        x = self.dropout.rows(self.embedding(layout.pick(tokens)), layout)
+        x, _ = self.lstm_1(layout.sequence(x))
+        x, _ = self.lstm_2(layout.sequence(x.data))
+        return self.dense(max_and_mean_of_rows(x.data, layout))

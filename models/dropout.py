@@ -16,22 +16,22 @@ class SpatialDropout(nn.Module):
         p: the probability that a feature of a row is zeroed.
 
     Raises:
-        ValueError: p is no probability, or 1.
+        ValueError: p is not a probability, or is 1.
     """
 
     def __init__(self, p: float):
         super().__init__()
         if not 0 <= p < 1:
-            raise ValueError(f"dropout is a probability below 1, not {p}")
+            raise ValueError(f"dropout must be a probability below 1, not {p}")
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop features of `x [B, T, F]`."""
         return x * self._kept(x, x.size(0)).unsqueeze(1) if self.training else x
 
-    def rows(self, x: Tensor, how: Packed) -> Tensor:
+    def rows(self, x: Tensor, layout: Packed) -> Tensor:
         """Drop features of `x [N, F]`, the real steps of a packed batch."""
-        return x * self._kept(x, len(how.lengths)).index_select(0, how.owners) if self.training else x
+        return x * self._kept(x, len(layout.lengths)).index_select(0, layout.owners) if self.training else x
 
     def _kept(self, x: Tensor, samples: int) -> Tensor:
         return F.dropout(x.new_ones(samples, x.size(-1)), self.p)
@@ -53,11 +53,11 @@ class StackedSpatialDropout(nn.Module):
         """Restart the random numbers with a seed for each net."""
         self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
 
-    def rows(self, x: Tensor, how: Packed) -> Tensor:
+    def rows(self, x: Tensor, layout: Packed) -> Tensor:
         """Drop features of `x [K, N, F]`, the real steps of K packed batches."""
         if not self.training or self.p == 0:
             return x
-        kept = x.new_empty(*how.lengths.shape, x.size(2))
+        kept = x.new_empty(*layout.lengths.shape, x.size(2))
         for own, generator in zip(kept, self.generators, strict=True):
             own.bernoulli_(1 - self.p, generator=generator)
-        return x * kept.div_(1 - self.p).flatten(0, 1).index_select(0, how.owners).view_as(x)
+        return x * kept.div_(1 - self.p).flatten(0, 1).index_select(0, layout.owners).view_as(x)

@@ -50,9 +50,9 @@ class ConvolutionLSTM(nn.Module):
     def __init__(self, features: int, filters: int, kernel: int, hidden: int, alteration: Spec = None):
         super().__init__()
         if filters < 1:
-            raise ValueError(f"filters is 1 or more, not {filters}")
+            raise ValueError(f"filters must be at least 1, not {filters}")
         if kernel < 1 or kernel % 2 == 0:
-            raise ValueError(f"kernel is an odd number of days, not {kernel}")
+            raise ValueError(f"kernel must be an odd number of days, not {kernel}")
         self.convolution = nn.Conv1d(features, filters, kernel, padding=kernel // 2)
         self.forecaster = WindowLSTM(filters, hidden, alteration)
         like_keras(self.convolution)

@@ -16,13 +16,13 @@ def max_and_mean(x: Tensor, lengths: Tensor) -> Tensor:
     return torch.cat([highest, mean], 1)
 
 
-def max_and_mean_of_rows(x: Tensor, how: Packed) -> Tensor:
+def max_and_mean_of_rows(x: Tensor, layout: Packed) -> Tensor:
     """`max_and_mean` of packed steps: `x [N, F]` to `[B, 2F]`, or `x [K, N, F]` of K nets to `[K, B, 2F]`."""
-    lengths = how.lengths.flatten()
-    steps = x.flatten(0, -2).index_select(0, how.by_sample)
+    lengths = layout.lengths.flatten()
+    steps = x.flatten(0, -2).index_select(0, layout.by_sample)
     there = lengths > 0  # a row without steps is no segment: a maximum of nothing has no gradient
     pooled = [torch.segment_reduce(steps, by, lengths=lengths[there], unsafe=True) for by in ("max", "mean")]
     both = torch.cat(pooled, 1)
     if len(both) < len(lengths):
         both = both.new_zeros(len(lengths), both.size(1)).index_copy(0, there.nonzero().squeeze(1), both)
-    return both.unflatten(0, how.lengths.shape)
+    return both.unflatten(0, layout.lengths.shape)

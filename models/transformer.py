@@ -55,12 +55,12 @@ class Transformer(nn.Module):
         super().__init__()
         if embedding < 1 or heads < 1 or embedding % heads:
             raise ValueError(
-                f"embedding={embedding} is no multiple of heads={heads}: choose model.heads that divides it"
+                f"embedding={embedding} is not a multiple of heads={heads}: choose model.heads that divides it"
             )
         if feedforward < 1:
-            raise ValueError(f"feedforward is 1 or more, not {feedforward}")
+            raise ValueError(f"feedforward must be at least 1, not {feedforward}")
         if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is a probability below 1, not {dropout}")
+            raise ValueError(f"dropout must be a probability below 1, not {dropout}")
         if not bilstm and resolve(alteration) != Alteration():
             raise ValueError("with bilstm=false there is no LSTM whose cell could be altered, leave cell= out")
         self.embedding = nn.Embedding(vocabulary + 1, embedding)

@@ -17,7 +17,7 @@ def canonical_text(formula: Expression) -> str:
             return f"{_bracketed(u, precedence)} {op} {_bracketed(v, precedence + 1)}"
         case Call(function, u):
             return f"{function}({canonical_text(u)})"
-    raise TypeError(f"no formula: {type(formula)}")
+    raise TypeError(f"not a formula: {type(formula)}")
 
 
 def _bracketed(formula: Expression, precedence: int) -> str:

@@ -1,6 +1,6 @@
 """The elementwise functions of the language, each with its derivative and whether it has a pole.
 
-Another function is a line here and a line in the table of each backend's printer.
+To add a function, add a line here and a line to the table of each backend's printer.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ class Function(NamedTuple):
 
     Attributes:
         derivative: by x, as a formula in this language.
-        has_pole: whether the value or the derivative is infinite or NaN at some x of at most 1000 in size, in float32.
+        has_pole: whether the value or the derivative is infinite or NaN for some |x| <= 1000, in float32.
     """
 
     derivative: str

@@ -1,4 +1,4 @@
-"""TorchScript's elementwise operations as formulas, for `cells.language.reading`.
+"""TorchScript's elementwise operations as formulas, for `cells.language.module_reader`.
 
 The formulas equal torch's operations in value and slope for all finite numbers. At a kink they have the slope that
 torch takes there; for max(x, 0) there are three kinds:
@@ -90,13 +90,13 @@ def _softplus_of(x: Expression, beta: Expression, threshold: Expression) -> Expr
 
 def _full_like(_: Expression, value: Expression, *options: Any) -> Expression:
     if any(option is not None for option in options):
-        raise TypeError("such as another dtype")
+        raise TypeError("only full_like without options, such as another dtype, is in the language")
     return value
 
 
 def _number(x: Any) -> Number:
     if not isinstance(x, Number):
-        raise TypeError("a tensor as a limit")
+        raise TypeError("only numbers can be limits, not tensors")
     return x
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from cells.language.reading import Formulas, UnreadableError, is_one_for_each_unit
-from cells.obstacle import Kind, Obstacle
+from cells.language.module_reader import Formulas, UnreadableError, misfit
+from cells.obstacle import Obstacle, ObstacleKind
 from cells.packed import Packed
 from cells.recurrence import Recurrence, StackedUnroll, States, Step, Unroll, Weights
 
@@ -24,20 +24,24 @@ class LLVM:
     def obstacle(
         self, recurrence: Recurrence, tensors: Sequence[Tensor], weights: Sequence[Weights]
     ) -> Obstacle | None:
-        """A single step, a module that is no formula, other tensors or surroundings than plain ones, a library."""
+        """Refuse what the compiled loops cannot run now.
+
+        That is a single step, a batch without steps, a projection, a module that is not a formula, tensors other than
+        plain ones in float32 or float64 on the CPU, autocast, tracing, torch.func, and a missing library.
+        """
         if isinstance(recurrence, Step):
-            return Obstacle(Kind.CALL, "it is a single step, and the compiled loops run layers")
+            return Obstacle(ObstacleKind.CALL, "it is a single step, and the compiled loops run layers")
         alter = recurrence.step.alter
         if alter.why_eager:
-            return Obstacle(Kind.FORMULA, str(alter.why_eager))
+            return Obstacle(ObstacleKind.FORMULA, str(alter.why_eager))
         try:
             formulas = alter.formulas()
         except UnreadableError as error:
-            return Obstacle(Kind.FORMULA, str(error))
+            return Obstacle(ObstacleKind.FORMULA, str(error))
         if tensors and tensors[0].size(0) == 0:
-            return Obstacle(Kind.CALL, "its batch has no steps")
+            return Obstacle(ObstacleKind.CALL, "its batch has no steps")
         if any(own.hr is not None for own in weights):
-            return Obstacle(Kind.CALL, "it has a projection")
+            return Obstacle(ObstacleKind.CALL, "it has a projection")
         return (
             _in_tensors(recurrence.step.alteration, formulas, tensors, weights) or _in_surroundings() or _in_machine()
         )
@@ -77,28 +81,28 @@ def _in_tensors(
 ) -> Obstacle | None:
     """An obstacle in the tensors of the call or of the alteration."""
     hidden = weights[0].hh.size(-1)
-    if not all(is_one_for_each_unit(tensor, hidden) for tensor in formulas.tensors):
-        return Obstacle(Kind.FORMULA, f"{alteration} has a tensor that is neither one number nor one for each unit")
+    if reason := misfit(alteration, formulas.tensors, hidden):
+        return Obstacle(ObstacleKind.FORMULA, reason)
     every = [*tensors, *formulas.tensors, *(weight for own in weights for weight in own if weight is not None)]
     if any(tensor.device.type != "cpu" or type(tensor) not in (Tensor, nn.Parameter) for tensor in every):
-        return Obstacle(Kind.CALL, "its tensors are not all plain ones on the CPU")
+        return Obstacle(ObstacleKind.CALL, "its tensors are not all plain ones on the CPU")
     dtypes = {tensor.dtype for tensor in every}
     if dtypes not in ({torch.float32}, {torch.float64}):
         found = " and ".join(sorted(map(str, dtypes)))
-        return Obstacle(Kind.CALL, f"it is in {found}, and neither all in float32 nor all in float64")
+        return Obstacle(ObstacleKind.CALL, f"it is in {found}, not entirely in float32 or float64")
     if formulas.dtypes - dtypes:
-        return Obstacle(Kind.FORMULA, f"{alteration} casts what it is given to another dtype")
+        return Obstacle(ObstacleKind.FORMULA, f"{alteration} casts what it is given to another dtype")
     return None
 
 
 def _in_surroundings() -> Obstacle | None:
     """An obstacle in what surrounds the call."""
     if torch.is_autocast_enabled("cpu"):
-        return Obstacle(Kind.CALL, "autocast is on")
+        return Obstacle(ObstacleKind.CALL, "autocast is on")
     if torch.jit.is_tracing():
-        return Obstacle(Kind.CALL, "it is being traced")
+        return Obstacle(ObstacleKind.CALL, "it is being traced")
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
-        return Obstacle(Kind.CALL, "it is inside a transform of torch.func or a forward-mode derivative")
+        return Obstacle(ObstacleKind.CALL, "it is inside a transform of torch.func or a forward-mode derivative")
     return None
 
 
@@ -108,6 +112,6 @@ def _in_machine() -> Obstacle | None:
     try:
         from cells.llvm import machine
     except ImportError as error:
-        return Obstacle(Kind.MACHINE, f"llvmlite cannot be imported ({error})")
+        return Obstacle(ObstacleKind.MACHINE, f"llvmlite cannot be imported ({error})")
     reason = machine.obstacle()
-    return Obstacle(Kind.MACHINE, reason) if reason else None
+    return Obstacle(ObstacleKind.MACHINE, reason) if reason else None

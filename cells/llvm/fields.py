@@ -42,7 +42,7 @@ _BOTH = (
     *("chunks", "chunk_step"),  # chunk k has the steps chunk_step[k] .. chunk_step[k + 1]
     *("start", "count"),  # of each step: its first row and the number of its rows
     *("x", "w_ih", "w_hh", "parameters", "h0", "c0", "out"),  # parameters: p0, p1, ... of the formulas, [P, H]
-    "kept",  # whether backward follows: `gates` and `c` have i f g o and c" of all rows; if not, of a chunk, of a step
+    "kept",  # 1: `gates` (i f g o) and `c` (c") are kept for all rows; 0: `gates` holds one chunk, `c` one step
     *("gates", "c"),
 )
 _NO_PARAMETERS = "the formulas have no names p0, p1, ..."

@@ -18,8 +18,8 @@ each unit. dc" and dh" come from the step after, dh" from this step's output as 
     dh' = W_hh^T da                 to the step before
     dx = W_ih^T da    dW_ih += da x^T    dW_hh += da h'^T    db += da
 
-Products with W_hh stand in the loop, one a step. The other products are done for a chunk of steps at once, small enough
-to stay in a core's cache between them. Everything between two products is one pass over a step's rows.
+Products with W_hh stay inside the loop, one per step. The other products are done for a chunk of steps at once, small
+enough to stay in a core's cache between them. Everything between two products is one pass over a step's rows.
 
 Rows are packed (see `cells.recurrence`); a task is one direction over a range of the batch. Its steps are numbered
 in the order in which it visits them; `start .. start + count` are a step's rows that are still running. What a task
@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
-from cells.language.reading import Formulas
+from cells.language.module_reader import Formulas
 from cells.language.tree import Expression
 from cells.llvm.fields import BACKWARD, FORWARD, Fields
 from cells.llvm.printer import partials, value, zero_where
@@ -49,7 +49,7 @@ class Cell(NamedTuple):
         current: the formula C, over c h o i f g and p0, p1, ...
         hidden: the formula H.
         parameters: the number of p0, p1, ...
-        tail: whether H is no multiple of a vector's lanes.
+        tail: whether H is not a multiple of a vector's lanes.
     """
 
     current: Expression
@@ -155,7 +155,7 @@ def _all_blocks(w: Writer, n: ir.Value, hidden: ir.Value, tail: bool, block: Blo
 
 
 class _Part(NamedTuple):
-    """Rows of one step whose previous states lie together."""
+    """Rows of one step whose previous states are contiguous."""
 
     first: Int  # the first of them, counted from the step's first row
     n: ir.Value  # their number
@@ -172,7 +172,7 @@ def forward_loop(module: ir.Module, precision: Precision, step: ir.Function) -> 
     hidden, width = task.hidden, w.mul(4, task.hidden)
     with w.loop(0, task.chunks) as chunk:
         first, last, row0, rows = _steps_and_rows(w, task, chunk)
-        gates0 = w.select(w.given(task.kept), 0, row0)  # the row that `gates` begins with
+        gates0 = w.select(w.given(task.kept), 0, row0)  # the first row held in `gates`
         x, a = w.at(task.x, row0, task.inputs), w.at(task.gates, w.sub(row0, gates0), width)
         strides = (task.inputs, task.inputs, width)
         blas.gemm(x, task.w_ih, a, (rows, width, task.inputs), strides, transposed="b")
@@ -238,7 +238,7 @@ def _read(w: Writer, fields: Fields) -> SimpleNamespace:
 
 
 def _steps_and_rows(w: Writer, task: SimpleNamespace, chunk: ir.Value) -> tuple[ir.Value, ...]:
-    """A chunk's first step and the step behind its last, its first row and number of rows; its rows lie together."""
+    """A chunk's first step and one past its last, its first row and number of rows; its rows are contiguous."""
     first, last = w.item(task.chunk_step, chunk), w.item(task.chunk_step, w.add(chunk, 1))
     final = w.sub(last, 1)
     row_of_first, row_of_final = w.item(task.start, first), w.item(task.start, final)
@@ -250,9 +250,9 @@ def _steps_and_rows(w: Writer, task: SimpleNamespace, chunk: ir.Value) -> tuple[
 
 
 def _parts(w: Writer, task: SimpleNamespace, t: ir.Value) -> Iterator[_Part]:
-    """The rows of step t that go on from the step before, then those that begin; a part may be absent.
+    """The rows of step t that are still running, then those that start here; either part may be empty.
 
-    The instructions written in the body of the for statement run only if the part is there.
+    The instructions written in the body of the for statement run only if the part is not empty.
     """
     n, row = w.item(task.count, t), w.item(task.start, t)
     begun = w.less(0, t)

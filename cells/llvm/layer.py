@@ -15,13 +15,13 @@ from cells.torchscript.gradients import gradients_by_definition
 
 
 class _LayerCall(NamedTuple):
-    """A call of `run_layer`, its tensors aside."""
+    """A call of `run_layer`, except its tensors."""
 
     unroll: Unroll
     sizes: list[int]
     plan: Plan
     kernels: machine.Kernels
-    kept: bool  # for backward, which may follow, or for `seen`
+    keep_for_backward: bool  # also where `seen` needs them: the gates and states of all steps
     seen: list[States] | None  # where states and gates go if the layer is observed
 
 
@@ -42,12 +42,12 @@ def run_layer(
     if formulas.tensors:
         parameters = torch.stack([tensor.expand(1, hidden).squeeze(0) for tensor in formulas.tensors])
     inputs = (rows, c, h, parameters, *(weight for own in weights for weight in own[:4]))
-    kept = seen is not None or (
+    keep = seen is not None or (
         torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
     )
     plan = cached_plan(tuple(sizes), directions, threads.planned(), chunk_rows(hidden, item), rows.size(1) + hidden)
     results: tuple[Tensor, Tensor, Tensor] = _LayerFunction.apply(
-        _LayerCall(unroll, sizes, plan, kernels, kept, seen), *inputs
+        _LayerCall(unroll, sizes, plan, kernels, keep, seen), *inputs
     )
     return results
 
@@ -61,24 +61,24 @@ class _LayerFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: _LayerCall, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
         _, c, h, *_ = inputs
-        output, gates, states = Loops(call.kernels, call.plan, call.kept, *inputs).forward()
+        output, gates, states = Loops(call.kernels, call.plan, call.keep_for_backward, *inputs).forward()
         hidden = c.size(2)
         if call.seen is not None:
             for h_after, c_after, four in zip(output.split(hidden, 1), states, gates, strict=True):
                 own_gates = dict(zip("ifgo", four.split(hidden, 1), strict=True))
                 call.seen.append({"c": c_after, "h": h_after, **own_gates})
-        if call.kept:
+        if call.keep_for_backward:
             ctx.call = call
             ctx.set_materialize_grads(False)
             ctx.save_for_backward(*inputs, output, *gates, *states)
-        last_c = _last(call.plan, states, c) if call.kept else torch.stack(states)
+        last_c = _last(call.plan, states, c) if call.keep_for_backward else torch.stack(states)
         return output, last_c, _last(call.plan, output.split(hidden, 1), h)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Gradient) -> tuple[Any, ...]:
         call: _LayerCall = ctx.call
         _, *wanted = ctx.needs_input_grad
-        saved = ctx.saved_tensors  # read once: some users of saved tensors allow no more
+        saved = ctx.saved_tensors  # read once: some hooks let saved tensors be unpacked only once
         inputs, (output, *kept) = saved[: len(wanted)], saved[len(wanted) :]
         batched = any(d is not None and torch._C._functorch.is_legacy_batchedtensor(d) for d in gradients)
         again = torch.is_grad_enabled()
@@ -90,7 +90,7 @@ class _LayerFunction(torch.autograd.Function):
             for value, d in zip((output, c, h), gradients, strict=True)
         )
         gates, states = kept[: c.size(0)], kept[c.size(0) :]
-        loops = Loops(call.kernels, call.plan, call.kept, *inputs)
+        loops = Loops(call.kernels, call.plan, call.keep_for_backward, *inputs)
         return None, *loops.backward(output, gates, states, d_output, d_c, d_h, wanted)
 
 

@@ -21,10 +21,10 @@ class Loops:
     Args:
         kernels: of the layer's cell.
         plan: its tasks.
-        kept: whether gates and states of all steps are kept, as backward needs them.
+        keep_for_backward: whether to keep the gates and states of all steps, as backward needs them.
         rows: the inputs [N, I] of all steps.
-        c: the initial states [D, B, H].
-        h: the same.
+        c: the initial c [D, B, H].
+        h: the initial h [D, B, H].
         parameters: the tensors of the formulas [P, H], or None.
         weights: ih, hh, bias_ih and bias_hh of each direction.
     """
@@ -33,34 +33,35 @@ class Loops:
         self,
         kernels: machine.Kernels,
         plan: Plan,
-        kept: bool,
+        keep_for_backward: bool,
         rows: Tensor,
         c: Tensor,
         h: Tensor,
         parameters: Tensor | None,
         *weights: Tensor | None,
     ) -> None:
-        self.kernels, self.plan, self.kept, self.parameters = kernels, plan, kept, parameters
+        self.kernels, self.plan, self.parameters = kernels, plan, parameters
+        self.keep_for_backward = keep_for_backward
         self.directions, _, self.hidden = c.shape
         self.rows, self.c, self.h = (dense(tensor) for tensor in (rows, c, h))
         self.w_ih, self.w_hh = ([dense(weight) for weight in weights[k::4] if weight is not None] for k in (0, 1))
         self.biases = list(zip(weights[2::4], weights[3::4], strict=True))
         self.numbers = {"inputs": rows.size(1), "hidden": self.hidden, "stride": self.directions * self.hidden}
-        self.numbers["kept"] = int(kept)
+        self.numbers["kept"] = int(keep_for_backward)
 
     def forward(self) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """-> output [N, D H]; for each direction, the gates [N, 4 H] and c [N, H] of all rows.
 
-        If nothing is kept, there are no gates, and c [B, H] is the final one.
+        Unless `keep_for_backward`, there are no gates, and c [B, H] is the final one.
         """
-        rows, hidden, kept = self.rows, self.hidden, self.kept
+        rows, hidden, keep = self.rows, self.hidden, self.keep_for_backward
         output = rows.new_empty(rows.size(0), self.directions * hidden)
-        gates = [workspace.empty(rows, rows.size(0), 4 * hidden) for _ in range(self.directions if kept else 0)]
-        if kept:
+        gates = [workspace.empty(rows, rows.size(0), 4 * hidden) for _ in range(self.directions if keep else 0)]
+        if keep:
             states = [workspace.empty(rows, rows.size(0), hidden) for _ in range(self.directions)]
         else:
             states = list(self.c.clone())
-        tasks = self.forward_tasks(output, gates, states)  # has to live on: it holds the tensors that are read
+        tasks = self.forward_tasks(output, gates, states)  # keep alive: they hold the tensors that are read
         machine.run_tasks(self.kernels.forward, [task.words for task in tasks])
         return output, gates, states
 
@@ -69,12 +70,12 @@ class Loops:
         biases = [self._bias(direction) for direction in range(self.directions)]
         tasks = []
         for task in self.plan.tasks:
-            d, kept = task.direction, self.kept
+            d, keep = task.direction, self.keep_for_backward
             tensors = {
                 **self._inputs(task),
                 "bias": biases[d],
-                "gates": gates[d] if kept else output.new_empty(task.chunk_rows, 4 * self.hidden),
-                "c": states[d] if kept else states[d][task.low :],
+                "gates": gates[d] if keep else output.new_empty(task.chunk_rows, 4 * self.hidden),
+                "c": states[d] if keep else states[d][task.low :],
                 "out": output[:, d * self.hidden :],
             }
             tasks.append(task.bind(FORWARD, self.numbers, tensors))
@@ -93,12 +94,12 @@ class Loops:
         """-> the gradients of rows, c, h, parameters and weights, None where not wanted.
 
         Args:
-            output: and the next two: what `forward` returned.
-            gates: see there.
-            states: see there.
+            output: [N, D H], as `forward` returned it.
+            gates: for each direction [N, 4 H], as `forward` returned them.
+            states: for each direction the c of all rows [N, H], as `forward` returned them.
             d_output: the gradient of the output.
-            d_c: the gradient of the final states [D, B, H].
-            d_h: the same.
+            d_c: the gradient of the final c [D, B, H].
+            d_h: the gradient of the final h [D, B, H].
             wanted: for each tensor given to `Loops`, whether its gradient is wanted.
         """
         d_c, d_h = dense(d_c).clone(), dense(d_h).clone()  # the loops update them
@@ -153,7 +154,7 @@ class Loops:
         return self.rows.new_zeros(4 * self.hidden) if bias_ih is None or bias_hh is None else bias_ih + bias_hh
 
     def _sums(self, task: Task, wanted: Sequence[bool]) -> dict[str, Gradient]:
-        """Buffers for what is summed up within a task; `wanted`: for W_ih and W_hh."""
+        """Buffers for gradients summed within a task; `wanted`: for W_ih and W_hh."""
         inputs, width = self.rows.size(1), 4 * self.hidden
         return {
             "d_w_ih": self.rows.new_empty(inputs, width) if wanted[0] else None,

@@ -1,7 +1,8 @@
 """Machine code for the kernels, which use torch's own matrix products and threads.
 
 LLVM (llvmlite) compiles in the user's process, so no compiler is needed. `sgemm_` and `dgemm_` are those of torch's
-library, and the threads are torch's OpenMP team: neither exists twice. `cells.llvm.threads` says how many threads run.
+library, and the threads are torch's OpenMP team, so neither is duplicated. `cells.llvm.threads` says how many threads
+run.
 """
 
 import ctypes
@@ -88,9 +89,10 @@ def _machine_code(module: ir.Module) -> tuple[llvm.ExecutionEngine, object]:
 
 
 def _team(module: ir.Module, name: str) -> None:
-    """Add `name`_team(data), the part of each thread of a team, for data = [number of tasks, their addresses].
+    """Add `name`_team(data), the function that each thread of a team runs.
 
-    Thread m of n takes the tasks m, m + n, ..., each with a BLAS of one thread.
+    `data` is [number of tasks, their addresses]. Thread m of n takes the tasks m, m + n, ..., each with a BLAS of one
+    thread.
     """
     loop = module.globals[name]
     w = Writer(module, f"{name}_team", SINGLE, 1)
@@ -113,7 +115,7 @@ def run_tasks(team_function: int, tasks: Sequence[ctypes.Array[ctypes.c_int64]])
     _libraries().parallel(team_function, ctypes.addressof(data), team, 0)
 
 
-_forked = False  # OpenMP's threads stay in the parent, and a team in the child would wait for them for ever
+_forked = False  # OpenMP's threads stay in the parent, and a team in the child would wait for them forever
 
 
 def _note_fork() -> None:

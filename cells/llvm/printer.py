@@ -25,7 +25,7 @@ FUNCTIONS: dict[str, Callable[[Vec], Vec]] = {
     "sin": lambda x: x.e.intrinsic("sin", x),
     "cos": lambda x: x.e.intrinsic("cos", x),
     "softplus": vector.softplus,
-    **{name: functools.partial(vector.by_the_library, name) for name in ("erf", "atan", "expm1", "log1p")},
+    **{name: functools.partial(vector.libm, name) for name in ("erf", "atan", "expm1", "log1p")},
     "silu": vector.silu,
     "sign": vector.sign,
     "step": vector.step,
@@ -68,7 +68,7 @@ def _emit(formula: Expression, values: Values, slope: bool) -> Vec:
                 if op == "*" and has_pole(u):
                     result = zero_where(y, result)
             return result
-    raise TypeError(f"no formula: {type(formula)}")
+    raise TypeError(f"not a formula: {type(formula)}")
 
 
 _ARITHMETIC = {"+": Vec.__add__, "-": Vec.__sub__, "*": Vec.__mul__, "/": Vec.__truediv__}

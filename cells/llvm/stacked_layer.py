@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from cells.language.reading import Formulas
+from cells.language.module_reader import Formulas
 from cells.llvm import machine
 from cells.llvm.kernels import Cell
 from cells.llvm.loops import Gradient, Loops, dense, workspace
@@ -31,12 +31,12 @@ class _Model(NamedTuple):
 
 
 class _StackedCall(NamedTuple):
-    """A call of `run_stacked_layer`, its tensors aside."""
+    """A call of `run_stacked_layer`, except its tensors."""
 
     models: list[_Model]  # those that have a step
     counts: list[int]  # of the real rows of all models
     kernels: machine.Kernels
-    kept: bool  # for backward, which may follow
+    keep_for_backward: bool  # the gates and states of all steps
 
 
 def run_stacked_layer(
@@ -58,8 +58,8 @@ def run_stacked_layer(
             plan = cached_plan(tuple(own_sizes), len(weights), len(weights), chunk_rows(hidden, item), 1)
             models.append(_Model(k, plan))
     kernels = machine.compiled(Cell.of(formulas, hidden, item), rows.dtype)
-    kept = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (rows, *flat))
-    output: Tensor = _StackedFunction.apply(_StackedCall(models, list(map(sum, sizes)), kernels, kept), rows, *flat)
+    keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (rows, *flat))
+    output: Tensor = _StackedFunction.apply(_StackedCall(models, list(map(sum, sizes)), kernels, keep), rows, *flat)
     return output
 
 
@@ -72,16 +72,16 @@ class _StackedFunction(torch.autograd.Function):
         places = rows.shape[:2]
         output = rows.new_empty(*places, directions * hidden)
         gates, states = [], []
-        if call.kept:
+        if call.keep_for_backward:
             gates = [workspace.empty(rows, *places, 4 * hidden) for _ in range(directions)]
             states = [workspace.empty(rows, *places, hidden) for _ in range(directions)]
         tasks = []
         for model, loops in _loops_of_models(call, rows, weights):
-            own_states = model.own(states) if call.kept else list(loops.c.clone())
+            own_states = model.own(states) if call.keep_for_backward else list(loops.c.clone())
             (own_output,) = model.own([output])
             tasks += loops.forward_tasks(own_output, model.own(gates), own_states)
         machine.run_tasks(call.kernels.forward, [task.words for task in tasks])
-        if call.kept:
+        if call.keep_for_backward:
             ctx.call = call
             ctx.save_for_backward(rows, *weights, output, *gates, *states)
         return output
@@ -117,7 +117,8 @@ def _loops_of_models(call: _StackedCall, rows: Tensor, weights: Sequence[Any]) -
         zeros = rows.new_zeros(len(weights) // 4, model.plan.batch, weights[1].size(2))
         own_weights = [None if weight is None else weight[model.k] for weight in weights]
         (own_rows,) = model.own([rows])
-        yield model, Loops(call.kernels, model.plan, call.kept, own_rows, zeros, zeros, None, *own_weights)
+        keep = call.keep_for_backward
+        yield model, Loops(call.kernels, model.plan, keep, own_rows, zeros, zeros, None, *own_weights)
 
 
 def _sums(rows: Tensor, hh: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The number of threads of the compiled loops: the number of torch's own operations, or one of their own.
+"""How many threads the compiled loops use: torch's number, or one of their own.
 
 The work of a layer is divided for the planned number of threads and done by the running ones. The order of its sums,
 and so the last digits of its results, depend on the division alone: other programs may take cores away and no result
@@ -34,6 +34,6 @@ def use(number: int, at_once: int) -> None:
     _own.planned, _own.running = number, min(number, at_once)
 
 
-def as_torch() -> None:
+def follow_torch() -> None:
     """Take torch's number of threads again."""
     _own.planned = _own.running = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 BYTES = 64  # of a Vec: one AVX-512 register, or several smaller ones, as LLVM splits it
-FLAGS = ("contract", "nsz")  # allows fused multiply-add; does not allow reordering, or to ignore NaN and infinity
+FLAGS = ("contract", "nsz")  # allows fused multiply-add, but neither reordering nor ignoring NaN and infinity
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ def softplus(x: Vec) -> Vec:
     return relu(x) + log_w
 
 
-def by_the_library(name: str, x: Vec) -> Vec:
+def libm(name: str, x: Vec) -> Vec:
     """The C library's function of this name, lane by lane."""
     e, module = x.e, x.e.b.module
     name += "f" if e.p is SINGLE else ""

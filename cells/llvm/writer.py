@@ -16,7 +16,7 @@ Int: TypeAlias = ir.Value | int
 
 
 class Writer:
-    """Writes the function `name` of `arguments` integers; an internal one is called only inside its module."""
+    """Writes the function `name` taking `arguments` 64-bit integers; an internal one is called only in its module."""
 
     def __init__(
         self, module: ir.Module, name: str, precision: Precision, arguments: int, internal: bool = False
@@ -175,7 +175,7 @@ class Blas:
             sizes: m, n and k.
             strides: the distance of two rows of a, of b and of c.
             add: whether to add to c, as a constant or as a value that is known when the function runs.
-            transposed: "a", if it lies as [k, m], or "b", if it lies as [n, k].
+            transposed: "a" if a is stored as [k, m], or "b" if b is stored as [n, k].
         """
         w = self.w
         m, n, k = sizes

@@ -1,1 +1,1 @@
-"""The backend that can run everything: the loop over time compiled by TorchScript, or followed in Python."""
+"""The backend that can run everything: the loop over time compiled by TorchScript, or run in Python."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cells.alterations import Alteration
-from cells.language.reading import Formulas
+from cells.language.module_reader import Formulas
 from cells.language.tree import Variable
 from cells.torchscript.printer import tensor_code
 

@@ -20,7 +20,7 @@ def gradients_by_definition(
     gradients: Sequence[Tensor | None],
     create_graph: bool,
 ) -> list[Tensor | None]:
-    """The gradients of the inputs, None where not wanted; they may be differentiated again, or be a batch of them.
+    """The gradients of the inputs, None where not wanted; they may be differentiated again, or be batched.
 
     Args:
         unroll: the layer.
@@ -31,7 +31,7 @@ def gradients_by_definition(
         gradients: of the layer's three results, None for one that nobody used.
         create_graph: whether the gradients are to be differentiated again.
     """
-    own: list[Any] = [None if t is None else t.view_as(t) for t in inputs]  # apart, even where two are the same
+    own: list[Any] = [None if t is None else t.view_as(t) for t in inputs]  # separate views, even of the same tensor
     rows, c, h, parameters, *weights = own
     run = runner(unroll)
     if parameters is not None:  # their gradients are wanted, and not those of the module's own tensors

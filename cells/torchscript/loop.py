@@ -1,4 +1,4 @@
-"""How a recurrence runs here: compiled by TorchScript, or in Python where that cannot be."""
+"""How a recurrence runs here: compiled by TorchScript, or in Python where that is impossible."""
 
 import weakref
 from typing import Any

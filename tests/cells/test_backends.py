@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cells import LSTM, LSTMCell, backend, backends
 from cells.backends import BACKENDS, BackendError
-from cells.obstacle import Kind, Obstacle
+from cells.obstacle import Obstacle, ObstacleKind
 from cells.stack import StackedLSTM
 
 X = torch.randn(5, 2, 3)
@@ -30,7 +30,9 @@ def test_the_first_backend_that_can_runs() -> None:
 def test_a_cell_is_a_single_step() -> None:
     cell = LSTMCell(3, 4)
     assert (cell.path, cell.loop) == ("torchscript", "compiled")
-    assert cell.obstacles == {"llvm": Obstacle(Kind.CALL, "it is a single step, and the compiled loops run layers")}
+    assert cell.obstacles == {
+        "llvm": Obstacle(ObstacleKind.CALL, "it is a single step, and the compiled loops run layers")
+    }
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ class Mixing(nn.Module):
     ("module", "x", "reason"),
     [
         (LSTM(3, 4, alteration=Mixing()), X, "Mixing uses aten::softmax, which no formula has"),
-        (LSTM(3, 4).bfloat16(), X.bfloat16(), "it is in torch.bfloat16, and neither all in float32 nor all in float64"),
+        (LSTM(3, 4).bfloat16(), X.bfloat16(), "it is in torch.bfloat16, not entirely in float32 or float64"),
         (LSTM(3, 4), X[:, :0], "its batch has no steps"),
         (LSTMCell(3, 4), X[0], "it is a single step, and the compiled loops run layers"),
         (stack().bfloat16(), X[None, :2].expand(2, -1, -1, -1).bfloat16(), "it is in torch.bfloat16"),
@@ -154,11 +156,11 @@ class Counting:
 
 @pytest.mark.parametrize("can", [False, True])
 def test_a_backend_takes_part_by_a_line_in_the_list(can: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = Counting(None if can else Obstacle(Kind.MACHINE, "it has no card"))
+    own = Counting(None if can else Obstacle(ObstacleKind.MACHINE, "it has no card"))
     monkeypatch.setattr(backends, "BACKENDS", (own, *BACKENDS))
     lstm = LSTM(3, 4)
     assert lstm.path == ("counting" if can else "llvm")
-    assert lstm.obstacles == ({} if can else {"counting": Obstacle(Kind.MACHINE, "it has no card")})
+    assert lstm.obstacles == ({} if can else {"counting": Obstacle(ObstacleKind.MACHINE, "it has no card")})
     assert bool((lstm(X)[0] == 7).all()) == can
     assert own.asked == 3
     with backend("counting"):

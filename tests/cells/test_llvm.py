@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from cells import CURRENT, HIDDEN, LSTM, backend, backends
 from cells.language.functions import FUNCTIONS
-from cells.obstacle import Kind, Obstacle
+from cells.obstacle import Obstacle, ObstacleKind
 from cells.torchscript import backend as torchscript
 
 BOTH = "c = c * relu(o) - 0.3 * softplus(f) / (1 + square(g)); h = h * sigmoid(c) + 0.1 * log(1 + abs(c)) * sqrt(i)"
@@ -459,7 +459,7 @@ def test_an_elementwise_module_runs_on_llvm_with_its_parameters_gradients(thread
 def test_any_other_module_is_for_torchscript(hook: nn.Module, reason: str) -> None:
     module, x = LSTM(3, 4, alteration=hook), torch.randn(5, 2, 3)
     assert (module.path, module.loop) == ("torchscript", "compiled")
-    assert module.obstacles == {"llvm": Obstacle(Kind.FORMULA, reason)}
+    assert module.obstacles == {"llvm": Obstacle(ObstacleKind.FORMULA, reason)}
     assert module(x)[0].isfinite().all()
 
 
@@ -495,16 +495,16 @@ def fresh_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 @pytest.mark.parametrize(
     ("module", "obstacle"),
     [
-        (LSTM(3, 4, proj_size=2), Obstacle(Kind.CALL, "it has a projection")),
+        (LSTM(3, 4, proj_size=2), Obstacle(ObstacleKind.CALL, "it has a projection")),
         (
             LSTM(3, 4, dtype=torch.bfloat16),
-            Obstacle(Kind.CALL, "it is in torch.bfloat16, and neither all in float32 nor all in float64"),
+            Obstacle(ObstacleKind.CALL, "it is in torch.bfloat16, not entirely in float32 or float64"),
         ),
         (
             LSTM(3, 4, alteration=Mixing()),
-            Obstacle(Kind.FORMULA, "Mixing uses aten::softmax, which no formula has"),
+            Obstacle(ObstacleKind.FORMULA, "Mixing uses aten::softmax, which no formula has"),
         ),
-        (LSTM(3, 4, device="meta"), Obstacle(Kind.CALL, "its tensors are not all plain ones on the CPU")),
+        (LSTM(3, 4, device="meta"), Obstacle(ObstacleKind.CALL, "its tensors are not all plain ones on the CPU")),
     ],
     ids=["projection", "bfloat16", "module", "device"],
 )
@@ -528,7 +528,7 @@ def test_a_batch_without_steps_logs_nothing(fresh_log: pytest.LogCaptureFixture)
 def test_autocast_is_for_torchscript() -> None:
     module, x = LSTM(3, 4, alteration="C1"), torch.randn(5, 2, 3)
     with torch.autocast("cpu", torch.bfloat16):
-        assert module.obstacles == {"llvm": Obstacle(Kind.CALL, "autocast is on")}
+        assert module.obstacles == {"llvm": Obstacle(ObstacleKind.CALL, "autocast is on")}
         output = module(x)[0]
     torch.testing.assert_close(output.float(), module(x)[0], rtol=0.05, atol=0.05)
     output.float().sum().backward()
@@ -555,7 +555,7 @@ def test_a_machine_without_the_libraries(missing: str, reason: str) -> None:
     show = "from cells import LSTM; lstm = LSTM(3, 4); print(lstm.path, *lstm.obstacles['llvm'])"
     code = f"import sys, torch; {hide[missing]}; {show}; lstm(torch.ones(5, 2, 3))"
     run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert run.stdout.startswith(f"torchscript Kind.MACHINE {reason}")
+    assert run.stdout.startswith(f"torchscript ObstacleKind.MACHINE {reason}")
     assert f"An LSTM runs on torchscript (compiled loop) and not on llvm: {reason}" in run.stderr
 
 
@@ -606,7 +606,7 @@ def test_a_forked_process_works_after_its_parent_used_threads(threads: Callable[
     child = os.fork()
     if child == 0:
         torch.set_num_threads(2)
-        with torch.no_grad():  # torch's own operations would wait for their threads for ever
+        with torch.no_grad():  # torch's own operations would wait for their threads forever
             same = torch.equal(module(x[:, :1])[0], module(x[:, :1])[0])
         os._exit(0 if same else 1)
     assert os.waitpid(child, 0)[1] == 0

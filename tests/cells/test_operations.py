@@ -6,7 +6,7 @@ from test_llvm import by_definition
 from torch import Tensor, nn
 
 from cells import LSTM
-from cells.obstacle import Kind, Obstacle
+from cells.obstacle import Obstacle, ObstacleKind
 
 pytestmark = pytest.mark.slow
 
@@ -132,14 +132,14 @@ def assert_equal(module: LSTM, x: Tensor, states: tuple[Tensor, Tensor], toleran
 )
 def test_any_other_code_is_no_formula(code: str, reason: str) -> None:
     module = LSTM(2, len(VALUES), alteration=Applied(code))
-    assert module.obstacles == {"llvm": Obstacle(Kind.FORMULA, reason)}
+    assert module.obstacles == {"llvm": Obstacle(ObstacleKind.FORMULA, reason)}
 
 
 def test_a_cast_is_a_formula_for_cells_of_that_dtype_only() -> None:
     module = LSTM(2, len(VALUES), alteration=Applied("c.float() * o"))
     assert module.path == "llvm"
     module.double()
-    assert module.obstacles["llvm"] == (Kind.FORMULA, "Applied casts what it is given to another dtype")
+    assert module.obstacles["llvm"] == (ObstacleKind.FORMULA, "Applied casts what it is given to another dtype")
 
 
 class Limited(nn.Module):
@@ -153,7 +153,7 @@ class Limited(nn.Module):
 
 def test_an_infinite_attribute_is_an_obstacle_and_no_crash() -> None:
     module, x = LSTM(3, 4, alteration=Limited(float("inf"))), torch.randn(5, 2, 3)
-    assert module.obstacles["llvm"] == (Kind.FORMULA, "Limited uses inf as a number")
+    assert module.obstacles["llvm"] == (ObstacleKind.FORMULA, "Limited uses inf as a number")
     assert module(x)[0].isfinite().all()
     module.recurrence.step.alter.module.limit = 2.0
     assert module.path == "llvm"

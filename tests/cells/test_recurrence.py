@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from cells import CURRENT, HIDDEN, LSTM, Alteration, LSTMCell
-from cells.obstacle import Kind
+from cells.obstacle import ObstacleKind
 
 TABLE_1 = [*CURRENT, *HIDDEN]
 Array = np.ndarray
@@ -219,7 +219,7 @@ def test_a_module_torchscript_cannot_compile_runs_in_python_and_says_so(
         run(lstm)
     assert (lstm.path, lstm.loop) == ("torchscript", "eager")
     kind, reason = lstm.obstacles["llvm"]
-    assert kind is Kind.FORMULA
+    assert kind is ObstacleKind.FORMULA
     assert reason.startswith("TorchScript cannot compile PythonC1 (Compiled functions can't take variable number")
     assert caplog.messages == [f"{reason}, so the loop over time runs in Python"]
     for one, other in zip(expected, got, strict=True):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cells import CURRENT, HIDDEN, LSTM, backend
-from cells.obstacle import Kind
+from cells.obstacle import ObstacleKind
 from cells.packed import StackedSequence, packed
 from cells.stack import StackedLSTM
 from models.bilstm import BiLSTMClassifier
@@ -23,8 +23,8 @@ LENGTHS = torch.tensor([[7, 3, 0, 5, 1], [0, 0, 0, 0, 0], [2, 2, 7, 7, 4]])
 
 def lstms(alteration: str | None, bidirectional: bool, dtype: torch.dtype) -> list[LSTM]:
     torch.manual_seed(1)
-    how = {"batch_first": True, "bidirectional": bidirectional, "alteration": alteration}
-    return [LSTM(INPUTS, H, **how).to(dtype) for _ in range(K)]
+    options = {"batch_first": True, "bidirectional": bidirectional, "alteration": alteration}
+    return [LSTM(INPUTS, H, **options).to(dtype) for _ in range(K)]
 
 
 def gradients(modules: Sequence[nn.Module], name: str) -> Tensor:
@@ -61,7 +61,7 @@ def test_torchscript_says_why_and_computes_the_same() -> None:
     together = StackedLSTM(alone).to(torch.bfloat16)
     assert together.path == "torchscript"
     kind, reason = together.obstacles["llvm"]
-    assert kind is Kind.CALL
+    assert kind is ObstacleKind.CALL
     assert reason.startswith("it is in torch.bfloat16")
     x = torch.randn(K, B, T, INPUTS)
     outputs, _ = together(x.bfloat16(), None, LENGTHS)
@@ -80,17 +80,17 @@ def test_a_row_that_has_ended_does_not_overflow_on_torchscript() -> None:
 
 
 def test_rows_behind_the_real_ones_change_nothing() -> None:
-    how = packed(LENGTHS, T)
+    layout = packed(LENGTHS, T)
     together = StackedLSTM(lstms("H2", True, torch.float64))
-    rows = how.pick(torch.randn(K, B, T, INPUTS, dtype=torch.float64))
+    rows = layout.pick(torch.randn(K, B, T, INPUTS, dtype=torch.float64))
     spoilt = rows.clone()
-    for k, sizes in enumerate(how.sizes):
+    for k, sizes in enumerate(layout.sizes):
         spoilt[k, sum(sizes) :] = float("nan")
     spoilt.requires_grad_()
-    outputs = together(StackedSequence(spoilt, how))[0].data
-    torch.testing.assert_close(how.pad(outputs), how.pad(together(StackedSequence(rows, how))[0].data))
-    how.pad(outputs).sum().backward()
-    assert all((spoilt.grad[k, sum(sizes) :] == 0).all() for k, sizes in enumerate(how.sizes))
+    outputs = together(StackedSequence(spoilt, layout))[0].data
+    torch.testing.assert_close(layout.pad(outputs), layout.pad(together(StackedSequence(rows, layout))[0].data))
+    layout.pad(outputs).sum().backward()
+    assert all((spoilt.grad[k, sum(sizes) :] == 0).all() for k, sizes in enumerate(layout.sizes))
 
 
 def test_lstms_that_differ_cannot_be_stacked() -> None:
@@ -102,29 +102,29 @@ def test_lstms_that_differ_cannot_be_stacked() -> None:
 
 @pytest.mark.parametrize("lengths", [LENGTHS, LENGTHS[0], torch.zeros(3, dtype=torch.int64)])
 def test_packed_rows_are_the_real_steps_longest_sample_first(lengths: Tensor) -> None:
-    how = packed(lengths, T)
+    layout = packed(lengths, T)
     place = torch.arange(lengths.numel() * T).view(*lengths.shape, T)
     real = torch.arange(T) < lengths.unsqueeze(-1)
-    assert torch.equal(how.pad(how.pick(place)), place * real)
+    assert torch.equal(layout.pad(layout.pick(place)), place * real)
     for k, of_model in enumerate(lengths.view(-1, lengths.size(-1)).tolist()):
-        assert how.sizes[k] == [sum(length > t for length in of_model) for t in range(max(of_model))]
+        assert layout.sizes[k] == [sum(length > t for length in of_model) for t in range(max(of_model))]
 
 
 def test_a_stack_drops_what_each_net_drops() -> None:
     together = StackedSpatialDropout([SpatialDropout(0.4)] * K)
-    how = packed(LENGTHS[[0, 2, 2]], T)
-    x = torch.ones(K, len(how.places) // K, 9)
+    layout = packed(LENGTHS[[0, 2, 2]], T)
+    x = torch.ones(K, len(layout.places) // K, 9)
     together.seed([5, 6, 7], torch.device("cpu"))
     for _ in range(2):  # the second batch goes on where the first one stopped
-        got = together.rows(x, how)
+        got = together.rows(x, layout)
     for k, seed in enumerate((5, 6, 7)):
-        own = packed(how.lengths[k], T)
+        own = packed(layout.lengths[k], T)
         torch.manual_seed(seed)
         for _ in range(2):
             expected = SpatialDropout(0.4).rows(torch.ones(len(own.places), 9), own)
         assert torch.equal(got[k, : len(expected)], expected)
     together.eval()
-    assert together.rows(x, how) is x
+    assert together.rows(x, layout) is x
 
 
 def text_nets() -> list[nn.Module]:

@@ -141,7 +141,9 @@ def test_a_name_that_cannot_be_reached_is_one_line(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
     done = train("data=robo", "model=bert")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert done.stderr.startswith("Error: model.checkpoint=bert-base-uncased is no folder and no installed package")
+    assert done.stderr.startswith(
+        "Error: model.checkpoint=bert-base-uncased is neither a folder nor an installed package"
+    )
 
 
 def test_an_encoder_that_was_downloaded_before_needs_no_network(

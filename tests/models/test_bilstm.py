@@ -69,11 +69,11 @@ def test_spatial_dropout_drops_whole_features_and_only_in_training() -> None:
     seen: list[Tensor] = []
     net.lstm_1.register_forward_pre_hook(lambda _, args: seen.append(args[0].data))
     net(TOKENS, LENGTHS)
-    how = packed(LENGTHS, TOKENS.size(1))
+    layout = packed(LENGTHS, TOKENS.size(1))
     dropped = seen[0] == 0
     assert dropped.any()
-    for row in how.owners.unique():
-        of_row = dropped[how.owners == row]
+    for row in layout.owners.unique():
+        of_row = dropped[layout.owners == row]
         assert torch.equal(of_row, of_row[:1].expand_as(of_row))
     net.eval()
     torch.testing.assert_close(net(TOKENS, LENGTHS), net(TOKENS, LENGTHS))

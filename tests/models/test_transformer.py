@@ -124,9 +124,9 @@ def test_the_scripted_net_gives_the_same_logits(bilstm: bool) -> None:
 @pytest.mark.parametrize(
     ("size", "says"),
     [
-        ({"embedding": 9}, "embedding=9 is no multiple of heads=2: choose model.heads that divides it"),
+        ({"embedding": 9}, "embedding=9 is not a multiple of heads=2: choose model.heads that divides it"),
         ({"heads": 0}, "heads=0"),
-        ({"feedforward": 0}, "feedforward is 1 or more"),
+        ({"feedforward": 0}, "feedforward must be at least 1"),
         ({"dropout": 1.0}, "probability below 1"),
         ({"bilstm": False, "alteration": "C1"}, "bilstm=false"),
     ],

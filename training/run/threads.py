@@ -127,4 +127,4 @@ class Threads(Callback):
 
     def _restore(self) -> None:
         torch.set_num_threads(self.before)
-        loops.as_torch()
+        loops.follow_torch()

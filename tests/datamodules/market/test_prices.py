@@ -62,11 +62,11 @@ def test_only_days_on_which_all_markets_trade_are_joined(data_dir: Path) -> None
 
 BROKEN = {
     "a day twice": ("2015-03-05,", "2015-03-04,", "2015-03-04 occurs twice", "Date"),
-    "no date": ("2015-03-05,", "5 March,", "5 March is no date", "Date"),
-    "a word": (",99.000000,99.000000,3000", ",n/k,99.000000,3000", "on 2015-03-05", "Close n/k is no number"),
-    "infinite": ("109.000000", "inf", "on 2015-03-03", "High inf is no number"),
+    "no date": ("2015-03-05,", "5 March,", "5 March is not a date", "Date"),
+    "a word": (",99.000000,99.000000,3000", ",n/k,99.000000,3000", "on 2015-03-05", "Close n/k is not a number"),
+    "infinite": ("109.000000", "inf", "on 2015-03-03", "High inf is not a number"),
     "a half-empty row": ("98.000000,99.000000", "98.000000,null", "on 2015-03-05", "Close nan is a gap"),
-    "a negative price": ("97.000000", "-97.000000", "on 2015-03-06", "Low -97.0 is no price"),
+    "a negative price": ("97.000000", "-97.000000", "on 2015-03-06", "Low -97.0 is not a price"),
     "a negative volume": ("3000", "-3000", "on 2015-03-05", "Volume -3000.0 is negative"),
     "a High below the Low": (
         "110.000000",

@@ -95,7 +95,7 @@ def made_up_tweets(path: Path, count: int) -> Path:
     return path
 
 
-# A script, because workers import it again: there, too, scoring waits for ever at the tweet with the word "pause".
+# A script, because workers import it again: there, too, scoring waits forever at the tweet with the word "pause".
 UNFINISHED = """
 import signal, sys
 from pathlib import Path

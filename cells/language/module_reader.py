@@ -5,6 +5,7 @@ buffers) become the names p0, p1, ... beside c h o. `cells.language.operations` 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ class Formulas(NamedTuple):
         current: the formula for c.
         hidden: the formula for h.
         tensors: those that p0, p1, ... stand for.
-        dtypes: those to which a module casts the states, which is possible for cells of this dtype only.
+        dtypes: those to which the module casts the states; the formulas hold only for cells of that dtype.
     """
 
     current: Expression
@@ -36,9 +37,14 @@ class Formulas(NamedTuple):
     dtypes: frozenset[torch.dtype] = frozenset()
 
 
-def is_one_for_each_unit(tensor: Tensor, units: int) -> bool:
-    """Whether a tensor is a single number, or a row with a number for each unit: the same for all rows of a batch."""
-    return tensor.shape in ((), (1,), (units,), (1, 1), (1, units))
+def misfit(name: str, tensors: Sequence[Tensor], units: int) -> str:
+    """Why the tensors of the module `name` fit no formula over `units` units; empty if they do.
+
+    A tensor fits if it is a single number, or a row with a number for each unit: the same for all rows of a batch.
+    """
+    if all(tensor.shape in ((), (1,), (units,), (1, 1), (1, units)) for tensor in tensors):
+        return ""
+    return f"{name} has a tensor that is neither one number nor one for each unit"
 
 
 @dataclass(eq=False)
@@ -173,6 +179,9 @@ class Reader:
 
 
 def _size(formula: Expression) -> int:
-    """The number of its nodes. Raises TypeError for a node that is no expression, such as an option of a function."""
+    """The number of its nodes.
+
+    Raises TypeError for a node that is not an expression, such as an option of a function.
+    """
     parts = [value for key, value in vars(formula).items() if key not in ("op", "function", "name", "value")]
     return 1 + sum(_size(part) for part in parts)
