@@ -20,7 +20,7 @@ def main() -> None:
     """Run the command line; a user's mistake is one line."""
     given = vars(arguments())
 
-    # Torch takes a second to import: only after everything that --help answers.
+    # Torch takes seconds to import, so answer --help first.
     from conf.mistakes import one_line_errors
     from training.run.startup import uncollected_imports
 

@@ -39,6 +39,6 @@ def alteration_of(config: DictConfig) -> Alteration:
     return Alteration(current=config.cell.current, hidden=config.cell.hidden)
 
 
-def is_one_of_several() -> bool:
-    """Whether this process makes a run of -m or of an experiment."""
+def in_multirun() -> bool:
+    """Whether this process is doing a run of -m or of an experiment."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN

@@ -49,7 +49,7 @@ class Kind(ABC):
 
     @abstractmethod
     def check(self, config: DictConfig) -> None:
-        """Refuse values that only this kind has, but for those of `at_least`.
+        """Check the values that only this kind has; `checks.check` checks those in `at_least`.
 
         Raises:
             UserError: names the key, its value and what is allowed.

@@ -64,7 +64,7 @@ def exit_on_mistake() -> Iterator[None]:
 
 
 def is_mistake(error: Exception) -> bool:
-    """Whether the user can put the error right; Hydra answers data=3 by a ValueError."""
+    """Whether the user can put the error right; Hydra answers data=3 with a ValueError."""
     return isinstance(error, MISTAKES) or (isinstance(error, ValueError) and _raised_by_hydra(error))
 
 
@@ -90,7 +90,7 @@ def report(error: Exception) -> str:
 
 
 def not_installed(launcher: str) -> str:
-    """The message that names the extra which a launcher of EXTRAS needs."""
+    """The message that names the extra that a launcher of EXTRAS needs."""
     return f'hydra/launcher={launcher} is not installed; pip install -e ".[{EXTRAS[launcher]}]" brings it.'
 
 

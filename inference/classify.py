@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
     Attributes:
         text: as it was given.
-        predicted: the classes that predictions.csv would call predicted: none, one or several; with loss=softmax one.
+        predicted: the predicted classes, as in predictions.csv: none, one or several; with loss=softmax one.
         probabilities: of all classes, by name.
         known_words: number of words in the text that the net knows; without any, all texts are the same to it.
     """

@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--onnx", action="store_true", help="ONNX [RUN/model.onnx], which needs the extra `export`")
     given = parser.parse_args()
 
-    # Torch takes seconds to import, so that everything which --help answers comes first.
+    # Torch takes seconds to import, so answer --help first.
     from conf.mistakes import one_line_errors
 
     with one_line_errors():

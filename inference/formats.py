@@ -27,7 +27,7 @@ class ExportError(UserError):
     """A format cannot express a net.
 
     Args:
-        net: which.
+        net: the one to export.
         format: its name.
         reason: of the compiler, in a few words.
     """
@@ -77,7 +77,7 @@ def to_onnx(net: nn.Module, path: Path, facts: Mapping[str, Any]) -> None:
             net,
             (torch.ones(2, 3, dtype=torch.int64), torch.tensor([3, 1])),
             dynamo=True,
-            # AUTO, because a name for the second batch, which is found to equal the first, brings a warning.
+            # AUTO: naming the second batch dimension, which equals the first, raises a warning.
             dynamic_shapes=({0: "batch", 1: "time"}, {0: torch.export.Dim.AUTO}),
             input_names=["tokens", "lengths"],
             output_names=["logits"],

@@ -42,7 +42,8 @@ def load(path: Path) -> SavedRun:
         target = str(config.get(group, {}).get("_target_", ""))
         if target and not re.fullmatch(own, target):
             raise UserError(
-                f"{folder.path}: {group}._target_={target} is not of this project and is not run; name another run."
+                f"{folder.path}: {group}._target_={target} is not code of this project and was not executed; "
+                "choose another run."
             )
     made: type[SavedRun]
     if folder.record.kind is TEXTS:  # imported here, because each imports libraries that the other has no use for
@@ -57,7 +58,7 @@ def load(path: Path) -> SavedRun:
     data = checkpoint.get(made.data_module)
     if not isinstance(data, dict) or not made.needed(config) <= set(data):
         raise UserError(
-            f"{folder.path} is of an older version, which did not keep what a prediction needs; {_repeat(folder)}"
+            f"{folder.path} was trained by an older version that did not save what predictions need; {_repeat(folder)}"
         )
     return made(folder, config, data, _net(config, data, checkpoint, folder))
 
@@ -77,7 +78,7 @@ def find(path: Path) -> RunFolder:
         more = f" and {len(below) - NAMED_RUNS} more" if len(below) > NAMED_RUNS else ""
         raise UserError(f"{path} holds {len(below)} runs, name one: {', '.join(map(str, below[:NAMED_RUNS]))}{more}.")
     if not (path / CONFIG).exists():
-        raise UserError(f"{path} holds no finished run; python train.py makes one.")
+        raise UserError(f"{path} holds no finished run; python train.py trains one.")
     RunFolder.at(path)
     failed = path / FAILED
     if failed.exists():
@@ -100,7 +101,7 @@ def _checkpoint(folder: RunFolder) -> dict[str, Any]:
         reason = type(error).__name__
         raise UserError(f"{path} is damaged, or holds more than weights ({reason}); {_repeat(folder)}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise UserError(f"{path} is no checkpoint of a run; {_repeat(folder)}")
+        raise UserError(f"{path} is not a checkpoint of a run; {_repeat(folder)}")
     return checkpoint
 
 
@@ -124,4 +125,4 @@ def _net(config: DictConfig, data: dict[str, Any], checkpoint: dict[str, Any], f
 
 
 def _repeat(folder: RunFolder) -> str:
-    return f"remove {folder.path} and repeat the command that made it."
+    return f"remove {folder.path} and repeat the command that trained it."

@@ -7,7 +7,7 @@ from pathlib import Path
 from cells.errors import UserError
 
 STANDARD_INPUT = ["-"]
-"""The arguments that ask for the lines of standard input, as no arguments do."""
+"""The arguments that ask for the lines of standard input: the same as giving no arguments."""
 
 
 def read(texts: Sequence[str], file: Path | None) -> Iterator[str]:

@@ -15,7 +15,7 @@ VERDICTS = (REPRODUCED, IN_SIGN, NOT_REPRODUCED, NOT_DECIDABLE)
 def verdict_on_number(effect: Effect, claimed: float) -> str:
     """The verdict on "it improves by `claimed` percent"; a negative number is a loss.
 
-    With the 95 % interval of the improvement that was measured:
+    With the 95% interval of the improvement that was measured:
 
     - not reproduced: the whole interval falls short of the claimed number,
     - reproduced in sign only: the whole interval lies beyond the claimed number,

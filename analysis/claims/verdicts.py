@@ -128,7 +128,7 @@ def _filled(values: Sequence[float], missing: int) -> list[float]:
 def judge_count(claim: CountingClaim, improved: pd.DataFrame) -> list[dict[str, object]]:
     """The rows of one claim about a number of data sets, with the columns of `judge`.
 
-    A data set counts as improved if some subject is better in all metrics with p below 5 % after Holm's correction, and
+    A data set counts as improved if some subject is better in all metrics with p below 5% after Holm's correction, and
     as not improved if no subject's interval reaches above 0 in all of them. Reproduced: enough are improved. Not
     reproduced: so many are not that the rest cannot be enough. Not decidable otherwise.
 

@@ -1,4 +1,4 @@
-"""By how much each alteration improves a score: a mark with its 95 % interval for each alteration and data set."""
+"""By how much each alteration improves a score: a mark with its 95% interval for each alteration and data set."""
 
 from collections.abc import Iterator
 

@@ -17,7 +17,7 @@ class Ranks:
         data: the data sets.
         left_out: the cells that were not run on all of them.
         statistic, p: chi2 and p of the Friedman test, corrected for ties; H0: all cells rank alike.
-        critical_difference: cells whose average ranks differ by less are not told apart at 5 %.
+        critical_difference: cells whose average ranks differ by less are not told apart at 5%.
         alike: the diagram's bars: maximal groups of two or more neighbours in the order of ranks, each best first, no
             two of which Nemenyi's test tells apart.
     """
@@ -82,9 +82,9 @@ def friedman(scores: pd.DataFrame) -> Ranks:
 
 
 def critical_difference(treatments: int, data_sets: int) -> float:
-    """Nemenyi's critical difference between average ranks of k treatments over N data sets, at 5 %:
+    """Nemenyi's critical difference between average ranks of k treatments over N data sets, at 5%:
 
-    q sqrt(k (k + 1) / (6 N)),  q the 95 % quantile of the studentized range over sqrt(2)
+    q sqrt(k (k + 1) / (6 N)),  q the 95% quantile of the studentized range over sqrt(2)
     """
     from scipy.stats import studentized_range
 

@@ -7,11 +7,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 ALPHA = 0.05
-"""The level of every test, and of the intervals: 1 - ALPHA = 95 %."""
+"""The level of every test, and of the intervals: 1 - ALPHA = 95%."""
 
 
 class TTest(NamedTuple):
-    """For each mean its standard error, 95 % interval and two-sided p; NaN where there are too few runs to tell."""
+    """For each mean its standard error, 95% interval and two-sided p; NaN where there are too few runs to tell."""
 
     se: NDArray[np.float64]
     low: NDArray[np.float64]

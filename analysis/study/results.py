@@ -34,9 +34,9 @@ def read(runs: Path, label: str = "data") -> pd.DataFrame:
         if label in header.split(","):
             lines[header] += [f"{row},{number}" for row in rows]
     texts = ["\n".join([f"{header},folder", *rows]) for header, rows in lines.items()]
-    tables = [pd.read_csv(StringIO(text), dtype={"settings": str}) for text in texts]  # 12345e67 is no number
+    tables = [pd.read_csv(StringIO(text), dtype={"settings": str}) for text in texts]  # 12345e67 is not a number
     if not tables:
-        raise UserError(f"{runs} holds no finished run with {label}=; python train.py {label}=NAME makes one.")
+        raise UserError(f"{runs} holds no finished run with {label}=; python train.py {label}=NAME trains one.")
     table = pd.concat(tables, ignore_index=True).sort_values("folder", kind="stable", ignore_index=True)
     return table.assign(folder=[str(folders[number]) for number in table["folder"]])
 
@@ -50,7 +50,7 @@ def kinds(runs: Path) -> set[str]:
     columns = {column for folder in _finished(runs) for line in metrics_lines(folder)[:1] for column in line.split(",")}
     found = columns & {kind.group for kind in KINDS}
     if not found and without_result(runs).empty:
-        raise UserError(f"{runs} holds no finished run; python train.py makes one.")
+        raise UserError(f"{runs} holds no finished run; python train.py trains one.")
     return found
 
 

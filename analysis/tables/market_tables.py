@@ -51,7 +51,7 @@ def market_tables(runs: Path) -> list[Table]:
         found.append(walk_forward_table(predictions[walked]))
     if not found:
         raise UserError(
-            f"{runs} holds only runs with control=, which are no part of the paper's tables: "
+            f"{runs} holds only runs with control=, which are not part of the paper's tables: "
             "repeat one of them without control=."
         )
     return found

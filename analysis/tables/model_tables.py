@@ -15,7 +15,7 @@ from analysis.tables.table import Table
 TOP = ("baseline", "C1", "H2")
 """The cells of Tables 12 and 15: no modification, the top current-state one, the top hidden-state one."""
 
-MACHINE = "Seconds are wall-clock time of the machine that the runs were made on, with all else that ran there."
+MACHINE = "Seconds are wall-clock time of the machine that trained the runs, with all else that ran there."
 UNALTERED = "Paper / ours, unaltered cells."
 
 

@@ -211,18 +211,21 @@ BROKEN: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     "empty": (lambda run: cut(run, 0), ("model.ckpt is damaged", "repeat")),
     "text": (lambda run: (run / "checkpoints/model.ckpt").write_text("weights"), ("model.ckpt is damaged",)),
     "code": (lambda run: torch.save({"state_dict": Code()}, run / "checkpoints/model.ckpt"), ("more than weights",)),
-    "weights alone": (lambda run: torch.save({}, run / "checkpoints/model.ckpt"), ("is no checkpoint of a run",)),
+    "weights alone": (lambda run: torch.save({}, run / "checkpoints/model.ckpt"), ("is not a checkpoint of a run",)),
     "another shape": (
         lambda run: replaced(run, "hidden: 8", "hidden: 9"),
         ("model.ckpt does not fit the net that config.yaml describes", "lstm_1.weight"),
     ),
-    "older version": (without_state, ("older version", "did not keep what a prediction needs", "repeat")),
+    "older version": (without_state, ("older version", "did not save what predictions need", "repeat")),
     "foreign code": (
         lambda run: replaced(run, "models.text.StackedBiLSTM", "os.mkdir"),
         ("os.mkdir is not of this",),
     ),
     "broken configuration": (lambda run: (run / "config.yaml").write_text("a: [1"), ("config.yaml cannot be read",)),
-    "another's configuration": (lambda run: (run / "config.yaml").write_text("a: 1"), ("not that of a run",)),
+    "another's configuration": (
+        lambda run: (run / "config.yaml").write_text("a: 1"),
+        ("not the configuration of a run",),
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, Timer
 from omegaconf import DictConfig
 from torch import nn
 
-from conf.compose import alteration_of, is_one_of_several
+from conf.compose import alteration_of, in_multirun
 from conf.kinds import TEXTS, kind_of
 from training.run import tensorboard
 from training.run.epoch_lines import EpochLines, quiet
@@ -56,7 +56,7 @@ def net(config: DictConfig, problem: Problem) -> nn.Module:
 def trainer(config: DictConfig, problem: Problem, folder: RunFolder) -> pl.Trainer:
     """A trainer that keeps the tested epoch and the last one in `folder`, and logs there for TensorBoard."""
     quiet()
-    interactive = sys.stdout.isatty() and not is_one_of_several()
+    interactive = sys.stdout.isatty() and not in_multirun()
     return pl.Trainer(
         accelerator="auto",
         devices=1,
@@ -83,7 +83,7 @@ def evaluator(problem: Problem, folder: RunFolder) -> pl.Trainer:
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        inference_mode=False,
+        inference_mode=False,  # TorchScript modules that ran with gradients fail under inference_mode
     )
 
 

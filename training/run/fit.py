@@ -19,7 +19,7 @@ def fit(config: DictConfig, folder: RunFolder) -> None:
 
     Raises:
         UserError: the configuration, the data or the training allow no result.
-        HeldError: another process is making the run.
+        HeldError: another process is training the run.
     """
     problem = build.problem(config)
     task = problem.task(build.net(config, problem), config.lr)

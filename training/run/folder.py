@@ -30,7 +30,7 @@ class RunFolder:
 
     `config.yaml` is written first; then come `checkpoints/model.ckpt` (the tested epoch) and `last.ckpt`, TensorBoard's
     events, `predictions.csv` and `metrics.csv`, and last, by rename, `finished`. A run that failed has `failed`
-    instead: the error in one line, then its traceback. While the run is being made there is `running`, its lease.
+    instead: the error in one line, then its traceback. While the run is being trained there is `running`, its lease.
 
     Attributes:
         is_over: whether this object has marked the run as finished or failed.
@@ -67,7 +67,7 @@ class RunFolder:
         except (OSError, YAMLError) as error:
             raise UserError(f"{path / CONFIG} cannot be read ({type(error).__name__}); is {path} a run?") from error
         if not isinstance(values, dict) or "cell" not in values:
-            raise UserError(f"{path / CONFIG} is not that of a run; give a folder that train.py wrote.")
+            raise UserError(f"{path / CONFIG} is not the configuration of a run; give a folder that train.py wrote.")
         return cls(path, Record({str(key): value for key, value in values.items()}))
 
     @staticmethod
@@ -110,7 +110,7 @@ class RunFolder:
 
         Raises:
             UserError: the folder belongs to another configuration, or cannot be written.
-            HeldError: another process is making the run.
+            HeldError: another process is training the run.
         """
         self._refuse_another_configuration()
         if self._lease is not None:
@@ -164,7 +164,7 @@ class RunFolder:
         self.release()
 
     def release(self) -> None:
-        """Give the lease back, so that other processes can make the run."""
+        """Give the lease back, so that other processes can train the run."""
         if self._lease is not None:
             self._lease.release()
             self._lease = None
@@ -188,7 +188,9 @@ class RunFolder:
         if there == values:
             return
         if not isinstance(there, dict):
-            raise UserError(f"{self._config} is not that of a run; choose another run_dir or remove that folder.")
+            raise UserError(
+                f"{self._config} is not the configuration of a run; choose another run_dir or remove that folder."
+            )
         differing = sorted(key for key in {*there, *values} if there.get(key) != values.get(key))
         raise UserError(
             f"{self.path} holds a run with another configuration (differs in {', '.join(map(str, differing))}); "
@@ -197,7 +199,7 @@ class RunFolder:
 
 
 class Member(NamedTuple):
-    """A run to make."""
+    """A run to train, and its folder."""
 
     config: DictConfig
     folder: RunFolder

@@ -34,8 +34,8 @@ class Problem(ABC):
 
     Attributes:
         data: ready for use.
-        notes: facts to be told before training, in lines.
-        warnings: those of them that are repeated beside the result.
+        notes: lines to print before training.
+        warnings: the notes to print again with the result.
         columns: columns of metrics.csv that only the loaded data decide; see `record.Record.columns` for the others.
         sizes: facts about the data that the constructor of a net may need.
         compared: the columns of metrics.csv by which TensorBoard's table compares runs.

@@ -18,7 +18,7 @@ from conf.kinds import Kind, encoder_of, kind_of
 
 METRICS = "metrics.csv"
 """One row for each split that was scored, the last one of which is the run's result. Its columns are those of
-`Record.columns`, then MEASURED, then the scores."""
+`Record.data_columns`, `Problem.columns`, `Record.fit_columns` and MEASURED, then the scores."""
 
 MEASURED = ("seconds", "parameters", "epoch", "split")
 """Columns: seconds of training, number of trainable parameters, the tested epoch (from 0), and the scored part."""
@@ -28,17 +28,17 @@ TEXT_SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "loss"
 run on the market."""
 
 PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
-"""Keys that say where things are and who computes: they change no result and are no part of a run's record."""
+"""Keys that say where things are and who computes: they change no result and are not part of a run's record."""
 
 DESCRIPTIONS = ("url", "page", "note")
-"""Keys of a data set that say where its file comes from: they are no part of a record, the file's name and hash are."""
+"""Keys of a data set that say where its file comes from: not part of a record, but the file's name and hash are."""
 
 RECORDED_AS = {
     "datamodules.texts.corpora": "datamodules.corpora",
     "models.bilstm.BiLSTMClassifier": "models.text.StackedBiLSTM",
     "models.forecasters": "models.market",
 }
-"""Today's names of `_target_`s, whole or up to a dot, and the names that records have: code may move, and a run keeps
+"""Maps today's `_target_` names, or their prefixes up to a dot, to the names in records: code may move, and a run keeps
 its record, its fingerprint and its folder."""
 
 
@@ -80,7 +80,7 @@ class Record:
 
     @property
     def config(self) -> DictConfig:
-        """The configuration to make the net of, whose `_target_` is named as the code is today."""
+        """The configuration to build the net from, with the `_target_` that the code has today."""
         config = OmegaConf.create(dict(self.values))
         today = {recorded: now for now, recorded in RECORDED_AS.items()}
         config.model._target_ = _renamed(config.model._target_, today)
@@ -192,7 +192,7 @@ def _digest(values: Mapping[str, Any]) -> str:
 
 
 def _renamed(target: str, names: Mapping[str, str]) -> str:
-    """A dotted name, of which the part that `names` has is replaced."""
+    """The dotted name, with the prefix that `names` has replaced."""
     for name, other in names.items():
         if f"{target}.".startswith(f"{name}."):
             return other + target[len(name) :]

@@ -11,7 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from datamodules.files import replacing
 from training.run.folder import RunFolder, write_atomically
 from training.run.problem import Problem
-from training.run.record import METRICS
+from training.run.record import MEASURED, METRICS
 from training.run.resume import keyboard_interrupts
 from training.run.tensorboard import writer
 
@@ -48,13 +48,13 @@ def write(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, folde
 
 def _facts(task: pl.LightningModule, problem: Problem, folder: RunFolder, seconds: float) -> dict[str, Any]:
     """The columns of metrics.csv that all rows of a run share, see `training.run.record`."""
+    parameters = sum(p.numel() for p in task.parameters() if p.requires_grad)
+    epoch = torch.load(folder.tested_checkpoint, weights_only=True)["epoch"]
     return {
         **folder.record.data_columns,
         **problem.columns,
         **folder.record.fit_columns,
-        "seconds": round(seconds, 3),
-        "parameters": sum(p.numel() for p in task.parameters() if p.requires_grad),
-        "epoch": torch.load(folder.tested_checkpoint, weights_only=True)["epoch"],
+        **dict(zip(MEASURED[:-1], (round(seconds, 3), parameters, epoch), strict=True)),  # each row has its own split
     }
 
 

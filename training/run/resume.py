@@ -35,7 +35,7 @@ class SeededEpochs(Callback):
 
 
 class StayStopped(Callback):
-    """Keeps a run from training on that had stopped early and was killed before its test.
+    """If a run stopped early and was killed before its test, keeps it from training further.
 
     Args:
         early: decides when to stop; the checkpoint restores its state.
@@ -73,8 +73,8 @@ class TestedEpoch(ModelCheckpoint):
 class LastEpoch(ModelCheckpoint):
     """Keeps every epoch as `last.ckpt`, whatever its score, so that a resumed run goes on from there exactly.
 
-    Comes after `TestedEpoch` in the list of callbacks, because it has to hold that one's state. Lightning's own
-    `save_last` writes only after an epoch with a better score.
+    Comes after `TestedEpoch` in the list of callbacks, because it must include its updated state. Lightning's
+    own `save_last` writes only after an epoch with a better score.
 
     Args:
         folder: of the checkpoints.
@@ -98,7 +98,7 @@ class LinkedCheckpointIO(TorchCheckpointIO):
         """Write the checkpoint, or link to the one of the same step."""
         step = checkpoint["global_step"]
         if self.written is None or self.written[0] != step or not _linked(self.written[1], Path(path)):
-            # Lightning itself writes by way of /tmp, and if that is another disk a file may arrive in half.
+            # Lightning itself writes by way of /tmp, and if that is another disk a file may be half-written.
             with replacing(Path(path)) as temporary, open(temporary, "wb") as file:  # open(): it reports a full disk
                 torch.save(checkpoint, file)
         self.written = step, Path(path)

@@ -12,7 +12,7 @@ from cells import LSTM
 from cells.observe import observe, saturation
 from training.run.tensorboard import writer
 
-Run = Callable[[nn.Module, Any], Tensor]
+Forward = Callable[[nn.Module, Any], Tensor]
 """A net and a batch -> the net's output."""
 
 SAMPLES = 8
@@ -26,14 +26,14 @@ class StateLogger(Callback):
     """Logs the recurrent states and gates of every epoch.
 
     For each LSTM, layer and direction, over the first samples of the validation part: the distributions of `c` and `h`,
-    and the share of saturated values of each gate (below 0.05 or above 0.95; for g, an absolute value above 0.95).
+    and the share of saturated values of each gate, see `cells.observe.saturation`.
 
     Args:
         data: has the validation part.
         run: computes the net's output for a batch.
     """
 
-    def __init__(self, data: pl.LightningDataModule, run: Run):
+    def __init__(self, data: pl.LightningDataModule, run: Forward):
         self.data = data
         self.run = run
 

@@ -21,7 +21,7 @@ INTERVAL = 1.0
 """Seconds between two looks at the cores."""
 
 SHORTEST_INTERVAL = 0.1
-"""Seconds that two looks must lie apart for their difference to mean something."""
+"""The shortest time, in seconds, between two looks that are compared."""
 
 TOLERATED_LOAD = 0.25
 """The share of a core that other programs, such as an open TensorBoard, may use while it still counts as idle."""
@@ -62,8 +62,8 @@ class Threads(Callback):
     A thread that shares its core keeps its whole team waiting, several times in every step: two threads beside one
     busy program were 2 to 20 times slower than one thread (benchmarks/README.md). So the loops of a net's cells get
     only the idle cores, counted once a second. Torch's own operations get one thread: they are too small to gain from
-    more, and the last digits of their sums would depend on the number. So a run's numbers do not depend on what else
-    the machine does. For the same reason nets without cells (BERT) always have all threads.
+    more, and a changing number would change the last digits of their sums. So a run's numbers do not depend on what
+    else the machine does. Nets without cells (BERT) always keep all threads, so their number does not change either.
 
     Args:
         number: of threads at most; None: the number that torch started with, which is all cores or OMP_NUM_THREADS,

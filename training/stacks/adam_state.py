@@ -25,7 +25,7 @@ def state_of_stack(states: Sequence[AdamState], weight: Tensor) -> AdamState:
     """Adam's state of a stack's weight `[K, ..]`.
 
     Args:
-        states: the states of that weight in each of the K nets, which have made equally many steps.
+        states: the states of that weight in each of the K nets, which have done equally many steps.
         weight: the stack's.
     """
     found = {"step": states[0]["step"]}

@@ -12,7 +12,7 @@ from training.stacks.tasks import StackedBatch
 
 
 class StackedBatches:
-    """The batches of K nets side by side, each net's in its own order; where a net's batches end first, its are empty.
+    """The batches of K nets side by side, each net's in its own order; a net that runs out of batches gets empty ones.
 
     Args:
         parts: the batches of each net; a net that is removed from this list takes no further part.

@@ -38,8 +38,8 @@ def _bytes(run: StackedRun) -> int:
 def _bytes_per_step(net: nn.Module) -> int:
     """The memory for one step of one sample.
 
-    Each LSTM keeps its input, I numbers, what that was made of, I again, and for each of D directions 4 H gates, c and
-    h; and as much again for their gradients.
+    Each LSTM keeps its input (I numbers), the tensor that it came from (I more), and 4 H gates, c and h for each of D
+    directions; and as much again for their gradients.
     """
     total = 0
     for part in net.modules():

@@ -18,7 +18,7 @@ from training.run.problem import Problem
 from training.run.state_logger import StateLogger
 from training.stacks.adam_state import AdamState
 
-Weights = dict[str, Tensor]
+StateDict = dict[str, Tensor]
 
 KEPT = ("_curves", "_tested", "_lowest", "_weights", "_waited", "_seconds")
 """The attributes in stack.ckpt, under these names: an interruption must not lose them."""
@@ -53,7 +53,7 @@ class StackedRun:
         self.is_over = False
         self._error = ""
         self._curves: list[dict[str, float]] = []
-        self._tested, self._lowest, self._weights = 0, math.inf, Weights()
+        self._tested, self._lowest, self._weights = 0, math.inf, StateDict()
         self._waited, self._seconds = 0, 0.0
         self.adam_state: dict[str, AdamState] = {}
         if self.folder.stack_checkpoint.exists():
@@ -64,7 +64,7 @@ class StackedRun:
         """The number of epochs trained."""
         return len(self._curves)
 
-    def save(self, weights: Weights, adam_state: dict[str, AdamState]) -> None:
+    def save(self, weights: StateDict, adam_state: dict[str, AdamState]) -> None:
         """Write stack.ckpt, from which the run resumes after its last epoch."""
         state = {name: getattr(self, name) for name in KEPT}
         with replacing(self.folder.stack_checkpoint) as temporary, open(temporary, "wb") as file:
@@ -83,7 +83,7 @@ class StackedRun:
             setattr(self, name, checkpoint[name])
 
     def end_epoch(
-        self, scores: dict[str, float], diverged: float, seconds: float, weights: Callable[[], Weights]
+        self, scores: dict[str, float], diverged: float, seconds: float, weights: Callable[[], StateDict]
     ) -> None:
         """Note the scores of an epoch, keep its weights if they are to be tested, and decide whether it was the last.
 
@@ -108,7 +108,7 @@ class StackedRun:
         self.is_over = epoch + 1 == self.config.epochs or (patience is not None and self._waited >= patience)
 
     def finish(self) -> None:
-        """Write the files of a run that was trained alone, or why the run failed."""
+        """Write the same files as a run trained alone, or record why it failed."""
         if self._error:
             self.folder.fail(self._error)
             return

@@ -45,7 +45,7 @@ class StackedTask(pl.LightningModule):
     Args:
         net: made by `stack_nets`.
         lr: Adam's learning rate.
-        clip: the largest norm of each net's gradient; None: any.
+        clip: the largest norm of each net's gradient; None: no clipping.
 
     Attributes:
         scores: each net's scores in the last epoch, by name, with `train/loss` and `val/loss`.

@@ -66,7 +66,7 @@ def _fit_one_by_one(runs: Sequence[StackedRun]) -> None:
 
 
 def _loaded(members: Sequence[Member]) -> list[StackedRun]:
-    """The runs with their data, which runs of one fold share, and initial nets. A run that cannot have them fails."""
+    """Load each run's data, shared within a fold, and initial net; mark a run failed if that fails."""
     problems: dict[int, Any] = {}
     runs = []
     for config, folder in members:

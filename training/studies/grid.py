@@ -13,11 +13,11 @@ from training.studies.stack_key import STACK_KEYS, Values, expand_stack
 REPLICATE_KEYS = ("seed", "fold")
 """The keys that repeat a run without changing what is studied.
 
-They vary slowest, so a study that was stopped half-way has all cells of its first seeds and folds. No other part of a
+They vary slowest, so a study that was stopped halfway has all cells of its first seeds and folds. No other part of a
 configuration depends on them, so runs that differ in them alone are composed once.
 """
 
-Run = Mapping[str, str]
+RunOverrides = Mapping[str, str]
 """One run of a study: an override for each key."""
 
 
@@ -66,7 +66,7 @@ class Grid:
         given = {**{key: given[key] for key in given if key not in STACK_KEYS}, **added}
         return cls(fixed, [values(lines(more)) for more in one_of], given, stack)
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[RunOverrides]:
         """Every combination; those with the same seed and fold follow each other.
 
         Raises:
@@ -79,7 +79,7 @@ class Grid:
         return _by_replicate(chosen)
 
     def _narrowed(self, more: Values) -> Values:
-        """All values for one of `one_of`; of a key's values there, only those that were also given, maybe none."""
+        """All values for one of `one_of`; a key in both `more` and `given` keeps only values in both, possibly none."""
         both = {key: [value for value in more[key] if value in self.given[key]] for key in more if key in self.given}
         return {**self.params, **more, **self.given, **both}
 
@@ -92,12 +92,12 @@ def _each(override: Override) -> list[str]:
     return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
 
 
-def _product(values: Values) -> list[Run]:
+def _product(values: Values) -> list[RunOverrides]:
     return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
 
 
-def _by_replicate(runs: Sequence[Run]) -> list[Run]:
-    groups: dict[tuple[str | None, ...], list[Run]] = {}
+def _by_replicate(runs: Sequence[RunOverrides]) -> list[RunOverrides]:
+    groups: dict[tuple[str | None, ...], list[RunOverrides]] = {}
     for run in runs:
         groups.setdefault(tuple(run.get(key) for key in REPLICATE_KEYS), []).append(run)
     return [run for group in groups.values() for run in group]

@@ -1,4 +1,4 @@
-"""A job: one unit of work that a launcher hands to a worker, and what it is told of its study."""
+"""A job: one unit of work that a launcher hands to a worker, and what it is told about its study."""
 
 import socket
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from training.studies.launchers import PROJECT, program_version, quoted
 
 
 class Job(NamedTuple):
-    """A message of the sweeper to a job: the override `hydra.sweeper.job={...}`; see conf/hydra/sweeper/study.yaml.
+    """A message from the sweeper to a job: the override `hydra.sweeper.job={...}`; see conf/hydra/sweeper/study.yaml.
 
     Attributes:
         first: the number of its first run among all runs of the study, from 1.

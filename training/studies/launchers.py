@@ -15,7 +15,7 @@ PROJECT = CONF.parent
 LONGEST_ARRAY = 1000
 """The most jobs in one Slurm array, unless its administrator allows more."""
 
-ROOMS = ("cells", "conf", "datamodules", "forecasting", "hydra_plugins", "models", "training")
+CODE_FOLDERS = ("cells", "conf", "datamodules", "forecasting", "hydra_plugins", "models", "training")
 """The folders whose code a worker runs, beside train.py."""
 
 PATH_KEYS = ("data_dir", "cache_dir", "runs_dir", "run_dir")
@@ -78,7 +78,7 @@ def export_python_path() -> None:
 @functools.cache
 def program_version() -> str:
     """Eight hexadecimal digits that change with the program that a worker runs."""
-    files = [PROJECT / "train.py", *(path for room in ROOMS for path in (PROJECT / room).rglob("*"))]
+    files = [PROJECT / "train.py", *(path for folder in CODE_FOLDERS for path in (PROJECT / folder).rglob("*"))]
     digest = hashlib.sha256()
     for path in sorted(path for path in files if path.suffix in (".py", ".yaml")):
         digest.update(str(path.relative_to(PROJECT)).encode() + path.read_bytes())

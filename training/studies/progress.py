@@ -26,7 +26,7 @@ RATE_WINDOW = 1800.0
 """Seconds: the rate counts the runs that finished within them."""
 
 REWRITE_LINE = "\r\033[K"
-"""At the start of a line: it replaces the terminal's last one."""
+"""Printed before a line: overwrites the terminal's current line."""
 
 REFRESH = 2.0
 """Seconds between two updates of the progress line."""
@@ -36,7 +36,7 @@ LOG_INTERVAL = 60.0
 
 
 class StudyRecord(NamedTuple):
-    """The record of a command that makes many runs.
+    """The record of a command that does many runs.
 
     Attributes:
         command: as it was typed.

@@ -18,9 +18,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cells.errors import UserError
 from conf.mistakes import not_installed
-from training.studies.launchers import PROJECT, ROOMS
+from training.studies.launchers import CODE_FOLDERS, PROJECT
 
-SHIPPED = ("train.py", *ROOMS)
+SHIPPED = ("train.py", *CODE_FOLDERS)
 """The parts of the project that workers get."""
 
 TOKEN_FILE = Path.home() / ".ray" / "auth_token"
@@ -97,11 +97,11 @@ class RayLauncher(Launcher):
         # No retries by Ray: the sweeper launches a lost job again, and knows what is finished by then.
         needs = {"max_retries": 0, **self.remote, "num_cpus": self.remote["num_cpus"] or config.threads or 1}
         _check_size(ray, needs)
-        return ray.remote(**needs)(job).remote(shared, config)
+        return ray.remote(**needs)(do_job).remote(shared, config)
 
 
-def job(shared: JobContext, config: DictConfig) -> JobReturn:
-    """Do one job; runs in a Ray worker."""
+def do_job(shared: JobContext, config: DictConfig) -> JobReturn:
+    """Do one job, in a Ray worker."""
     setup_globals()
     Singleton.set_state(shared.singletons)
     HydraConfig.instance().set_config(config)
@@ -157,7 +157,7 @@ def _check_address(address: str) -> None:
 
 
 def _check_size(ray: ModuleType, needs: Mapping[str, Any]) -> None:
-    """Refuse needs that no machine meets, where Ray would wait for ever for a larger one."""
+    """Refuse needs that no machine meets, where Ray would wait forever for a larger one."""
     for name, resource in (("num_cpus", "CPU"), ("num_gpus", "GPU")):
         most = max(node["Resources"].get(resource, 0) for node in ray.nodes() if node["Alive"])
         if needs.get(name, 0) > most:

@@ -107,7 +107,7 @@ class Retries:
 
 
 def _failure_time(path: Path) -> int:
-    """When a run last failed, in nanoseconds since 1970; 0: never, or it was begun again since."""
+    """When a run last failed, in nanoseconds since 1970; 0: never, or it has finished since."""
     try:
         return (path / FAILED).stat().st_mtime_ns
     except OSError:

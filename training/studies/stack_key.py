@@ -31,7 +31,7 @@ def expand_stack(given: Values, n_folds: int) -> tuple[int, Values]:
         n_folds: the number of folds, unless the command sets it.
 
     Raises:
-        UserError: a value is no whole number, is too small or too large, or both forms are given.
+        UserError: a value is not a whole number, is too small or too large, or both forms are given.
     """
     numbers = {key: _number(given[key]) for key in STACK_KEYS if key in given}
     if len(given.get("n_folds", [])) == 1:
@@ -77,5 +77,5 @@ def imply_multirun(arguments: list[str]) -> None:
     """Add -m to a command line that has one of `STACK_KEYS`, because they stand for several runs."""
     for place, argument in enumerate(arguments):
         if argument.partition("=")[0] in STACK_KEYS:
-            arguments.insert(place, MULTIRUN)  # here, because Hydra wants all overrides in one place
+            arguments.insert(place, MULTIRUN)  # here, because Hydra wants all overrides next to each other
             return

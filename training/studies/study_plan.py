@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from conf.mistakes import MISTAKES
 from training.run.folder import RunFolder
-from training.studies.grid import REPLICATE_KEYS, Run
+from training.studies.grid import REPLICATE_KEYS, RunOverrides
 
 
 class PlannedRun(NamedTuple):
@@ -19,7 +19,7 @@ class PlannedRun(NamedTuple):
     Attributes:
         overrides: all of the run's.
         shared: the overrides but for `REPLICATE_KEYS`.
-        config: composed from `shared`; its seed and fold are another run's.
+        config: composed from `shared`, for all runs that share it: ignore its seed and fold and use the fields below.
         seed, fold: the run's.
         path: its folder; None if the configuration is invalid and names none.
     """
@@ -54,7 +54,9 @@ class StudyPlan(NamedTuple):
         return len(self.finished) + len(self.todo)
 
 
-def plan_study(runs: Sequence[Run], compose: Callable[[list[str]], DictConfig], parser: OverridesParser) -> StudyPlan:
+def plan_study(
+    runs: Sequence[RunOverrides], compose: Callable[[list[str]], DictConfig], parser: OverridesParser
+) -> StudyPlan:
     """Sort runs into finished ones and those to do.
 
     An invalid run counts as to do; running it reports the error.
@@ -88,7 +90,7 @@ def in_stacks(runs: Iterable[PlannedRun], size: int) -> list[list[PlannedRun]]:
     return [group[k : k + size] for group in groups.values() for k in range(0, len(group), size)]
 
 
-def _state(config: DictConfig, run: Run) -> tuple[str, Path | None, bool]:
+def _state(config: DictConfig, run: RunOverrides) -> tuple[str, Path | None, bool]:
     """A name that tells the run from others, its folder, and whether it is finished."""
     try:
         folder = RunFolder.of(config)

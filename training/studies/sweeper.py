@@ -24,8 +24,8 @@ from training.studies.study_plan import PlannedRun, StudyPlan, plan_study
 class StudySweeper(Sweeper):
     """Does every combination of the values that an experiment and the command line vary, except finished runs.
 
-    Hydra's own sweeper composes each run twice, for a sixth of a second, before train.py sees that it is finished.
-    This one composes runs that differ in seed and fold alone only once, and does not launch finished ones.
+    Hydra's own sweeper composes each run twice, which takes a sixth of a second, before train.py sees that it is
+    finished. This one composes runs that differ in seed and fold alone only once, and does not launch finished ones.
 
     Args:
         params, one_of: an experiment's, see conf/hydra/sweeper/study.yaml.

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from conf.checks import check
-from conf.compose import is_one_of_several
+from conf.compose import in_multirun
 from conf.mistakes import MISTAKES, exit_on_mistake, message, report
 from training.run import startup
 from training.run.errors import DiskFullError, HeldError, is_disk_full
@@ -28,14 +28,14 @@ _disk_full: list[DiskFullError] = []
 def work(config: DictConfig) -> list[RunOutcome]:
     """Do the runs of one job of the command line.
 
-    The error of a command's only run is the command's error, and there are no outcomes. In a study the error is
+    If the command has one run, its error is raised and the list is empty. In a study the error is
     printed and returned, and the other runs go on. A run's folder keeps the error once the folder exists: in a study
     from the start, for a single run from the beginning of its training.
 
     Args:
         config: of the job.
     """
-    if is_one_of_several():
+    if in_multirun():
         return _work_in_study(config)
     with exit_on_mistake():  # Hydra would print a line of its own before an exception
         _work_alone(config)
@@ -87,7 +87,7 @@ def _train(members: Sequence[Member]) -> None:
 
 
 def _fit(members: Sequence[Member]) -> None:
-    # Torch and Lightning take seconds to import: first everything that can be refused is refused.
+    # Torch and Lightning take seconds to import, so this comes after all checks of the input.
     log.info("Loading torch and Lightning ...")
     startup.import_lightning()
     if len(members) > 1 or members[0].folder.stack_checkpoint.exists():

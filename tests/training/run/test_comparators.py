@@ -44,12 +44,12 @@ def test_each_leaves_what_a_run_leaves_on_the_same_documents(train_here: Command
 @pytest.mark.parametrize(
     ("overrides", "sizes", "says"),
     [
-        (["model=lstm"], TEXTS, "model=lstm is no net for robo"),
-        (["model=cnn_lstm"], TEXTS, "model=cnn_lstm is no net for robo"),
-        (["features=btc", "model=bilstm"], MARKET, "model=bilstm is no net for btc"),
-        (["features=btc", "model=transformer"], MARKET, "model=transformer is no net for btc"),
-        (["features=btc", "model=tfidf"], MARKET, "model=tfidf is no net for btc"),
-        (["features=btc", "model=bert"], MARKET, "model=bert is no net for btc"),
+        (["model=lstm"], TEXTS, "model=lstm cannot be used with robo"),
+        (["model=cnn_lstm"], TEXTS, "model=cnn_lstm cannot be used with robo"),
+        (["features=btc", "model=bilstm"], MARKET, "model=bilstm cannot be used with btc"),
+        (["features=btc", "model=transformer"], MARKET, "model=transformer cannot be used with btc"),
+        (["features=btc", "model=tfidf"], MARKET, "model=tfidf cannot be used with btc"),
+        (["features=btc", "model=bert"], MARKET, "model=bert cannot be used with btc"),
         (["model=tfidf", "cell=H2"], TEXTS, "model=tfidf has no LSTM"),
         (["model=transformer", "model.bilstm=false", "cell=C1"], TEXTS, "bilstm=false"),
     ],

@@ -21,7 +21,7 @@ from conf.compose import CONF, composed
 from training.run.fit import fit
 from training.run.folder import RunFolder
 from training.run.record import Record
-from training.studies.grid import Grid, Run
+from training.studies.grid import Grid, RunOverrides
 from training.studies.progress import time_left
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def sweeper(experiment: str) -> DictConfig:
         return compose("config", [f"experiment={experiment}"], return_hydra_config=True).hydra.sweeper
 
 
-def runs_of(experiment: str, *arguments: str) -> list[Run]:
+def runs_of(experiment: str, *arguments: str) -> list[RunOverrides]:
     params, one_of = sweeper(experiment).params, sweeper(experiment).one_of
     return grid(params, one_of, f"experiment={experiment}", *arguments).runs()
 

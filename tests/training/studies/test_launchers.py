@@ -166,14 +166,14 @@ def test_a_worker_refuses_another_disk_and_another_program(tmp_path: Path, monke
     same._replace(version="0", host="node7").check_machine()  # edited since, but these are the launcher's own files
 
 
-def test_the_version_covers_every_room_that_a_worker_runs() -> None:
+def test_the_version_covers_every_folder_that_a_worker_runs() -> None:
     modules = test_imports.modules()
     seen: set[str] = set()
     todo = {"train", *(name for name in modules if name.startswith(("hydra_plugins.", "models.")))}
     while todo:
         seen |= todo
         todo = {found for name in todo for _, found in test_imports.imports(modules[name], set(modules))} - seen
-    assert {name.partition(".")[0] for name in seen} == {"train", *launchers.ROOMS}
+    assert {name.partition(".")[0] for name in seen} == {"train", *launchers.CODE_FOLDERS}
 
 
 @pytest.mark.parametrize(("launcher", "extra"), [("joblib", "joblib"), ("submitit_slurm", "slurm"), ("ray", "ray")])
