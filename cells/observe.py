@@ -16,6 +16,8 @@ def observe(lstm: LSTM, input: Tensor | PackedSequence, lengths: Tensor | None =
     after their sigmoid or tanh, all [N, H], where N counts the real steps of all rows, which lie as in a
     PackedSequence. The module stays in its mode, so dropout between the layers acts if it is training.
     """
+    if not isinstance(lstm, LSTM):
+        raise TypeError(f"observe runs a cells.LSTM, not a {type(lstm).__name__}")
     with backends.observed() as seen:
         lstm(input, lengths=lengths)
     return seen

@@ -13,6 +13,12 @@ from cells.packed import Packed, StackedSequence, packed
 from cells.recurrence import StackedUnroll, Step, Weights
 from cells.torchscript.formula import Formula
 
+COMMON = (
+    *("input_size", "hidden_size", "proj_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional"),
+    "alteration",
+)
+"""Attributes of an LSTM that are equal in all LSTMs of a stack."""
+
 
 class StackedLSTM(nn.Module):
     """K `cells.LSTM` with batch_first and one layer, as one.
@@ -32,7 +38,7 @@ class StackedLSTM(nn.Module):
     def __init__(self, lstms: Sequence[LSTM]) -> None:
         super().__init__()
         first = lstms[0]
-        if len({lstm.extra_repr() for lstm in lstms}) > 1:
+        if len({tuple(getattr(lstm, name) for name in COMMON) for lstm in lstms}) > 1:
             raise ValueError("LSTMs of one stack must have the same sizes and the same alteration")
         if not first.batch_first or first.num_layers > 1 or first.proj_size or not first.bias:
             raise ValueError("an LSTM of a stack must be batch_first and have one layer, biases and no projection")

@@ -21,9 +21,11 @@ def main() -> None:
 
     # Torch takes seconds to import, so answer --help first.
     from conf.mistakes import one_line_errors
+    from training.run.startup import uncollected_imports
 
     with one_line_errors():
-        from inference.load import load
+        with uncollected_imports():
+            from inference.load import load
 
         run = load(given.run)
         path = given.output or run.folder.path / ("model.onnx" if given.onnx else "model.pt")

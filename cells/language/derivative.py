@@ -1,10 +1,13 @@
 """Partial derivatives of formulas, as formulas."""
 
+import functools
+
 from cells.language.functions import FUNCTIONS
 from cells.language.parser import parse
 from cells.language.tree import Binary, Call, Expression, Negative, Number, Variable
 
 
+@functools.cache
 def derivative(formula: Expression, name: str) -> Expression:
     """The partial derivative by a name, with all other names held fixed."""
     match formula:

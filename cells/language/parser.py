@@ -10,6 +10,7 @@ formula becomes a tree, and everything else is made from the tree, never from th
 evaluated as Python.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from itertools import islice
@@ -34,7 +35,13 @@ def parse(text: str, names: Mapping[str, Expression] = NAMES) -> Expression:
     """Read a formula in which `names` may occur, each standing for its expression. Raises FormulaError."""
     if not isinstance(text, str):
         raise FormulaError(f"a formula is a text such as 'c * o', not {text!r}")
-    return _Parser(text, names).parse()
+    return _parsed(text) if names is NAMES else _Parser(text, names).parse()
+
+
+@functools.cache
+def _parsed(text: str) -> Expression:
+    """A formula of the cell's names: a command meets each of its formulas several times, and reads it once."""
+    return _Parser(text, NAMES).parse()
 
 
 class _Token(NamedTuple):

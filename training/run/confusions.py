@@ -18,7 +18,7 @@ from datamodules.texts.text_datamodule import TextDataModule
 from training.run.tasks.classification import Classification, Predictions
 from training.run.tensorboard import writer
 
-TEXTS = 20
+SHOWN_TEXTS = 20
 """Test texts that are logged."""
 
 READABLE_CLASSES = 15
@@ -36,7 +36,7 @@ class Confusions(Callback):
         self.data = data
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log the confusion matrix and TEXTS documents from all over the test part: a corpus may be sorted by class."""
+        """Log the confusion matrix and SHOWN_TEXTS documents, spread over the test part: it may be sorted by class."""
         assert isinstance(pl_module, Classification)
         predictions = pl_module.predictions
         board = writer(trainer)
@@ -54,7 +54,7 @@ class Confusions(Callback):
     def _table(self, predictions: Predictions) -> str:
         lines = ["| text | truth | predicted | most probable |", "|---|---|---|---|"]
         documents = len(predictions.rows)
-        shown = torch.linspace(0, documents - 1, min(TEXTS, documents)).long()
+        shown = torch.linspace(0, documents - 1, min(SHOWN_TEXTS, documents)).long()
         for row, truth, predicted, probability in zip(*(column[shown] for column in predictions), strict=True):
             text = " ".join(self.data.texts[row].replace("|", "/").split())
             best = int(probability.argmax())

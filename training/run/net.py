@@ -28,7 +28,8 @@ def make_net(config: DictConfig, sizes: Mapping[str, int]) -> nn.Module:
     offered = {**sizes, "alteration": alteration_of(config)}
     given = {name: offered[name] for name in inspect.signature(constructor).parameters if name in offered}
     if not given.keys() & sizes.keys():
-        raise UserError(f"model={config.model.name} cannot be used with {kind_of(config).learnt_from(config)}.")
+        learnt_from = kind_of(config).learnt_from(config)
+        raise UserError(f"model={config.model.name} cannot be used with {learnt_from}; choose another model.")
     if "alteration" not in given and offered["alteration"] != Alteration():
         raise UserError(f"model={config.model.name} has no LSTM whose cell could be altered, leave cell= out.")
     try:

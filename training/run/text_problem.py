@@ -41,7 +41,8 @@ class TextProblem(Problem):
             raise UserError(f"loss=softmax: {config.data.name} is multi-label, use loss=sigmoid.")
         if not self.data.vocabulary:
             raise UserError(
-                f"preprocess.min_count={config.preprocess.min_count}: no word of the training part is so frequent."
+                f"preprocess.min_count={config.preprocess.min_count}: no word occurs that often in the training part; "
+                "give a smaller number."
             )
         self.loss = config.loss
         self.notes = self.data.report
