@@ -8,7 +8,7 @@ from datamodules.market.prices import DailyPrices
 from datamodules.market.yahoo_layout import COLUMNS, DateRange
 
 SEED = 2014
-NOTE = "SYNTHETIC: these prices are made up; what is learned from them says nothing about real markets."
+NOTE = "SYNTHETIC: these prices are made up; what is learnt from them says nothing about real markets."
 
 Random = np.random.Generator
 

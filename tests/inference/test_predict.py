@@ -84,7 +84,7 @@ def test_a_pre_trained_encoder_reads_word_pieces(predict: Predict, tmp_path: Pat
     assert np.array(got) == pytest.approx(table.filter(like="p(").to_numpy(), abs=1e-6)
 
     encoder.rename(tmp_path / "moved")
-    assert_one_line_error(predict("bert", "go", folder=tmp_path), f"model.checkpoint={encoder}", "no folder")
+    assert_one_line_error(predict("bert", "go", folder=tmp_path), f"model.checkpoint={encoder}", "neither a folder")
 
 
 def test_a_text_has_the_same_probabilities_in_any_company(predict: Predict) -> None:
@@ -219,7 +219,7 @@ BROKEN: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     "older version": (without_state, ("older version", "did not save what predictions need", "repeat")),
     "foreign code": (
         lambda run: replaced(run, "models.text.StackedBiLSTM", "os.mkdir"),
-        ("os.mkdir is not of this",),
+        ("os.mkdir is not code of this project",),
     ),
     "broken configuration": (lambda run: (run / "config.yaml").write_text("a: [1"), ("config.yaml cannot be read",)),
     "another's configuration": (

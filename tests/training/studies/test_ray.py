@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 ON_RAY = ("-m", "hydra/launcher=ray")
-SMALL = ("data=robo", "epochs=10", "patience=null", "model.embedding=8", "model.hidden=8")
+SMALL = ("data=robo", "epochs=40", "patience=null", "model.embedding=8", "model.hidden=8")
 SIX = (*SMALL, "cell=baseline,C1", "seed=range(3)")
 SOON = {"RAY_health_check_period_ms": "500", "RAY_health_check_failure_threshold": "3"}
 """So that the head notices within seconds that a node left."""
@@ -45,7 +45,7 @@ class Node:
 
     def workers(self) -> list[psutil.Process]:
         """The processes that train a run now."""
-        return [process for process in self._all() if title(process).startswith("ray::job")]
+        return [process for process in self._all() if title(process).startswith("ray::do_job")]
 
     def kill(self) -> None:
         """End everything at once, as if somebody pulled the plug."""
