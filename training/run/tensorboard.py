@@ -1,5 +1,8 @@
 """The TensorBoard log of a run: its logger, and the writer behind it for pictures, texts and histograms."""
 
+import time
+from pathlib import Path
+
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -14,7 +17,18 @@ def logger(folder: RunFolder) -> TensorBoardLogger:
     if folder.last_checkpoint is not None:
         checkpoint = torch.load(folder.last_checkpoint, map_location="cpu", weights_only=True)
         purge = {"purge_step": checkpoint["global_step"] + 1}
+        wait_for_a_later_name(folder.path)
     return TensorBoardLogger(folder.path, name="", version="", default_hp_metric=False, **purge)
+
+
+def wait_for_a_later_name(folder: Path) -> None:
+    """Let the second pass in which the folder's newest event file began.
+
+    TensorBoard reads event files in the order of their names, ``events.out.tfevents.SECOND.HOST.PROCESS.N``.
+    Of two attempts that begin in one second, the later could have the lower process number and be read first.
+    """
+    while any(path.name.split(".")[3] == str(int(time.time())) for path in folder.glob("events.out.tfevents.*")):
+        time.sleep(0.05)
 
 
 def writer(trainer: pl.Trainer) -> SummaryWriter:
