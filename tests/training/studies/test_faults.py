@@ -49,7 +49,9 @@ def stop_in_a_run(folder: Path, study: "subprocess.Popen[str]") -> psutil.Proces
 
 
 def files(*runs: Path) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for run in runs for path in run.rglob("*") if path.is_file()}
+    """When each file of these runs was written; not their leases, which go a moment after a run is finished."""
+    kept = [path for run in runs for path in run.rglob("*") if path.name != "running" and path.is_file()]
+    return {path: path.stat().st_mtime_ns for path in kept}
 
 
 def assert_all_finished(folder: Path, runs: int, as_before: dict[Path, int]) -> None:
