@@ -35,14 +35,14 @@ def finished(folder: Path) -> list[Path]:
 
 
 def stop_in_a_run(folder: Path, study: "subprocess.Popen[str]") -> psutil.Process:
-    """Stop a worker that has begun a run, as soon as another run is finished."""
+    """Stop a worker in the middle of a run, as soon as another run is finished."""
     while True:
         assert study.poll() is None, study.communicate()
         for marker in folder.rglob("running") if finished(folder) else ():
             if (there := holder(marker.parent)) is not None:
                 worker = psutil.Process(there.pid)
                 worker.suspend()
-                if holder(marker.parent) == there:
+                if holder(marker.parent) == there and not marker.with_name("finished").exists():
                     return worker
                 worker.resume()
         time.sleep(0.01)
