@@ -6,9 +6,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from cells.alterations import CURRENT, HIDDEN, Alteration
+from conf.keys import PRIMARY, check_keys, plain
 
 CONF = Path(__file__).resolve().parent
 
@@ -24,10 +25,27 @@ def register_cells() -> None:
 
 
 def composed(*overrides: str) -> DictConfig:
-    """Compose the configuration of `python train.py OVERRIDES`; `checks.check` has not seen it yet."""
+    """Compose the configuration of `python train.py OVERRIDES`; `checks.check` has not seen its values yet.
+
+    Raises:
+        UserError: it has a key that no file defines, or lacks one.
+    """
     register_cells()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", list(overrides))
+        return known(compose(PRIMARY, [plain(override) for override in overrides], return_hydra_config=True))
+
+
+def known(config: DictConfig) -> DictConfig:
+    """A run's part of what Hydra composed, which is all but `hydra`.
+
+    Raises:
+        UserError: it has a key that no file defines, or lacks one.
+    """
+    choices = config.hydra.runtime.choices
+    with open_dict(config):
+        del config["hydra"]
+    check_keys(config, choices)
+    return config
 
 
 def alteration_of(config: DictConfig) -> Alteration:

@@ -142,9 +142,9 @@ def test_whatever_changes_a_result_changes_the_fingerprint(key: str) -> None:
     assert record(f"{key}={OTHER_VALUES.get(key, 9)}").fingerprint != record().fingerprint
 
 
-@pytest.mark.parametrize("key", ["url", "page", "note"])
-def test_an_address_is_not_part_of_a_record_but_the_file_is(key: str) -> None:
-    assert record("data=hate", f"++data.{key}=other") == record("data=hate")
+@pytest.mark.parametrize(("data", "key"), [("hate", "url"), ("crowd", "page"), ("robo", "note")])
+def test_an_address_is_not_part_of_a_record_but_the_file_is(data: str, key: str) -> None:
+    assert record(f"data={data}", f"data.{key}=other") == record(f"data={data}")
     assert record("data=ag", "data.instead=mine.csv") != record("data=ag")
 
 
