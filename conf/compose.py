@@ -1,27 +1,51 @@
 """The configuration as train.py composes it from the YAML files beside this one, and the cell that it names."""
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
-from cells.alterations import CURRENT, HIDDEN, Alteration
-from conf.keys import PRIMARY, check_keys, plain
+from cells.alterations import CURRENT, HIDDEN, Alteration, resolve
+from cells.errors import UserError
+from conf.keys import PRIMARY, check_keys, nearest, plain
 
 CONF = Path(__file__).resolve().parent
 
 
-def register_cells() -> None:
-    """Offer the baseline and each line of Table 1 to Hydra as `cell=NAME`."""
-    store = ConfigStore.instance()
-    table = {"baseline": Alteration()}
-    table |= {name: Alteration(current=formula) for name, formula in CURRENT.items()}
-    table |= {name: Alteration(hidden=formula) for name, formula in HIDDEN.items()}
-    for name, alteration in table.items():
-        store.store(group="cell", name=name, node=alteration.texts())
+CELLS = ("baseline", *CURRENT, *HIDDEN)
+"""The names for `cell=`; those that alter different equations can be joined, as in C1+H2."""
+
+CELL_KEYS = tuple(field.name for field in fields(Alteration))
+"""The keys below `cell`: the arguments of an alteration."""
+
+
+def cell_named(name: str) -> Alteration:
+    """The alteration of `cell=NAME`, where NAME may be several, joined by +.
+
+    Raises:
+        UserError: there is no such name, or two of them alter the same equation.
+    """
+    for each in map(str.strip, name.split("+")):
+        if each not in CELLS:
+            raise UserError(
+                f"cell={name}: there is no cell {each!r}, did you mean {nearest(each, CELLS)!r}? The names are "
+                f"{' '.join(CELLS)}; a formula of your own is given with cell.current= or cell.hidden=."
+            )
+    try:
+        made = resolve(name)
+    except ValueError as error:
+        raise UserError(f"cell={name}: {error}.") from error
+    assert isinstance(made, Alteration)
+    return made
+
+
+def keys_of(alteration: Alteration) -> dict[str, Any]:
+    """All keys below `cell` for an alteration; None where it leaves an equation as it is."""
+    return {**dict.fromkeys(CELL_KEYS), **alteration.texts()}
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -30,7 +54,6 @@ def composed(*overrides: str) -> DictConfig:
     Raises:
         UserError: it has a key that no file defines, or lacks one.
     """
-    register_cells()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return known(compose(PRIMARY, [plain(override) for override in overrides], return_hydra_config=True))
 

@@ -19,8 +19,8 @@ from cells.errors import UserError
 PRIMARY = "config"
 """The file that Hydra composes first."""
 
-EXPERIMENT = "experiment"
-"""The group whose files set keys but define none."""
+EXPERIMENT, CELL = "experiment", "cell"
+"""The groups that decide nothing about keys: an experiment only sets some, and all cells have the same."""
 
 ALSO_A_NUMBER = "stack"
 """The key that takes a number too, although there are keys below it."""
@@ -49,7 +49,7 @@ def check_keys(config: DictConfig, choices: Mapping[str, str | None]) -> None:
     """
     chosen = {group: name for group, name in choices.items() if not group.startswith("hydra/")}
     simple = tuple((group, name) for group, name in chosen.items() if name is not None and not {"@", "/"} & set(group))
-    defined, groups = _defined(tuple(choice for choice in simple if choice[0] != EXPERIMENT))
+    defined, groups = _defined(tuple(choice for choice in simple if choice[0] not in (EXPERIMENT, CELL)))
     for group in (*chosen, *groups):
         if group not in groups:
             raise UserError(no_such_key(group, groups))

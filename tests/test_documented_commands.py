@@ -248,7 +248,6 @@ def test_what_is_not_run_is_composed_and_checked(command: str) -> None:
         else [str(override.input_line)]
         for override in overrides
     ]
-    composed()  # offers the cells to Hydra
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for number in range(max(map(len, values))):  # so that every value occurs once
             given = [choices[number % len(choices)] for choices in values]

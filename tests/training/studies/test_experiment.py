@@ -38,7 +38,6 @@ PAPER = {"table03_hasoc": 1800, "table10_current": 7800, "table11_hidden": 3600,
 
 @functools.cache
 def sweeper(experiment: str) -> DictConfig:
-    composed()  # offers the cells to Hydra
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", [f"experiment={experiment}"], return_hydra_config=True).hydra.sweeper
 

@@ -148,7 +148,6 @@ def test_a_job_survives_as_an_override(tmp_path: Path) -> None:
 
 
 def composed_sweeper(*overrides: str) -> DictConfig:
-    composed()  # offers the cells to Hydra
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", list(overrides), return_hydra_config=True).hydra.sweeper
 
