@@ -16,6 +16,7 @@ from interrupting import interrupted, interrupted_here
 from omegaconf import DictConfig, OmegaConf
 
 from analysis.published import cell_paper
+from cells.alterations import CURRENT, HIDDEN
 from cells.errors import UserError
 from conf.compose import CONF, composed
 from training.run.fit import fit
@@ -87,6 +88,11 @@ def test_tables_3_to_9_have_every_cell_of_table_1() -> None:
     for experiment in (name for name in EXPERIMENTS if name.startswith("table0")):
         cells = {run["cell"].removeprefix("cell=") for run in runs_of(experiment)}
         assert cells == {"baseline", *cell_paper.alterations()}
+
+
+def test_pairs_are_the_baseline_and_all_of_table_1_joined() -> None:
+    cells = {run["cell"].removeprefix("cell=") for run in runs_of("pairs")}
+    assert cells == {"baseline", *(f"{current}+{hidden}" for current in CURRENT for hidden in HIDDEN)}
 
 
 def test_values_on_the_command_line_narrow_an_experiment() -> None:
