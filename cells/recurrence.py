@@ -14,43 +14,67 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cells.equations import CellEquations
 
-class Step(nn.Module):
-    """One step of the cell.
 
-    i, f, o = sigmoid(...), g = tanh(...)     equations 1-4; `gates` are the arguments of these functions
-    c = f * c + i * g                         equation 5
-    h = o * tanh(c)                           equation 6
-    c, h = alter(c, h, o, i, f, g)            equation 7, Table 1
+class KnownCell(NamedTuple):
+    """A cell whose equations are known.
 
-    Args:
-        alter: the alteration, made by `cells.alteration_module`: has a `name`, says in `why_eager` why TorchScript
-            cannot compile it (empty if it can), and gives its `formulas()` or raises UnreadableError.
+    Attributes:
+        equations: of the cell.
+        tensors: the values of `equations.learned` where a user's module brings them; empty where `Weights.learned`
+            has them.
+        dtypes: those to which a user's module casts the states; the equations hold only for cells of that dtype.
     """
 
-    def __init__(self, alter: nn.Module) -> None:
-        super().__init__()
-        self.alteration = str(alter.name)
-        self.alter: Any = alter
+    equations: CellEquations
+    tensors: list[Tensor]
+    dtypes: frozenset[torch.dtype] = frozenset()
 
-    def forward(self, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """-> c, h of this step; gates [.., 4 H] come in torch's order i f g o, all states are [.., H]."""
-        # Not chunk: where a gate gets no gradient, TorchScript's backward of chunk returns too few columns.
-        i, f, g, o = gates.split(c.size(-1), -1)
-        i, f, g, o = torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
-        c = f * c + i * g
-        h = o * torch.tanh(c)
-        return self.alter(c, h, o, i, f, g)
+
+class Step(nn.Module):
+    """One step of the cell: equations 1 to 7, as `cells.equations` lists them.
+
+    Args:
+        cell: the equations as a module (see `forward`), made by `cells.cell_module`: has a `name`, says in `why_eager`
+            why TorchScript cannot compile it (empty if it can), gives its `known()` KnownCell or raises
+            UnreadableError, has the method `recurrent(h_prev, learned, masks)`, which gives what W_hh is multiplied
+            by, and the method `states` with the arguments of `forward`, which gives current, hidden, i, f, g, o.
+    """
+
+    def __init__(self, cell: nn.Module) -> None:
+        super().__init__()
+        self.alteration = str(cell.name)
+        self.cell: Any = cell
+
+    def forward(
+        self, gates: Tensor, c: Tensor, h: Tensor, learned: Tensor | None, noise: Tensor | None, masks: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """-> c, h of this step.
+
+        Args:
+            gates: the pre-activations [.., 4 H] in torch's order i f g o.
+            c: of the step before, [.., H].
+            h: of the step before.
+            learned: the learned coefficients [P, .., H], in the order of `CellEquations.learned`.
+            noise: drawn for this step, [Q, .., H].
+            masks: drawn for these rows, [R, .., H].
+        """
+        result: tuple[Tensor, Tensor] = self.cell(gates, c, h, learned, noise, masks)
+        return result
 
 
 class Weights(NamedTuple):
-    """The weights of one layer in one direction, with torch's names and shapes."""
+    """The weights of one layer in one direction, with torch's names and shapes, and what else its equations read."""
 
     ih: Tensor  # [4 H, I]
     hh: Tensor  # [4 H, H], or [4 H, P] with a projection to P
     bias_ih: Tensor | None  # [4 H]
     bias_hh: Tensor | None
     hr: Tensor | None  # [P, H]
+    learned: Tensor | None  # [number of names, H], in the order of `CellEquations.learned`
+    noise: Tensor | None  # [number of names, N, H], drawn for every packed row
+    masks: Tensor | None  # [number of names, B, H], drawn for every row of the batch
 
 
 class Unroll(nn.Module):

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from cells.language.operations import COMPARISONS, OPERATIONS
-from cells.language.parser import MAX_TOKENS, NAMES
-from cells.language.tree import Expression, Number, Variable
+from cells.language.parser import MAX_TOKENS
+from cells.language.tree import Expression, Number, Variable, nodes
 
 
 class UnreadableError(ValueError):
@@ -96,7 +96,7 @@ class Reader:
         graph = module.inlined_graph
         given = (value.debugName() for value in graph.inputs())
         # The module may overwrite c and h, which nobody else uses; o is kept for the gradient of its sigmoid.
-        states = [_Box(NAMES[name], own=name != "o") for name in "cho"]
+        states = [_Box(Variable(name), own=name != "o") for name in "cho"]
         (result,) = self._follow(graph, dict(zip(given, (module, *states), strict=True)))
         current, hidden = (self._lifted(altered) for altered in result)
         return current, hidden
@@ -176,12 +176,3 @@ class Reader:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise UnreadableError(f"{self.name} uses {value!r} as a number")
         return Number(float(value))
-
-
-def _size(formula: Expression) -> int:
-    """The number of its nodes.
-
-    Raises TypeError for a node that is not an expression, such as an option of a function.
-    """
-    parts = [value for key, value in vars(formula).items() if key not in ("op", "function", "name", "value")]
-    return 1 + sum(_size(part) for part in parts)
