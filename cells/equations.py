@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cells.errors import UserError
+from cells.language.functions import REDUCTIONS
 from cells.language.parser import FormulaError, parse
 from cells.language.program import Program, program
 from cells.language.reverse import gradients
-from cells.language.tree import Expression, Number, Variable, names_in, rebuilt
+from cells.language.tree import Call, Expression, Number, Variable, names_in, nodes, rebuilt
 
 EQUATIONS = {
     "i": "sigmoid(a_i)",  # equation 1, the input gate
@@ -82,11 +83,13 @@ class CellEquations:
         """The paper's cell with `own` equations in place of the paper's.
 
         Raises:
-            CellError: equations read each other in a circle.
+            CellError: equations read each other in a circle, or `recurrent` reads noise.
         """
         formulas = {name: parsed(name, text) for name, text in EQUATIONS.items()} | dict(own)
         made = cls(tuple(formulas.items()), tuple(learned), tuple(noise), tuple(masks))
         made.ordered  # noqa: B018 (raises the error)
+        if drawn := names_in(made.recurrent) & {*made.noise}:
+            raise CellError(f"the equation of recurrent reads {min(drawn)}, which is noise: declare it as a mask instead.")
         return made
 
     @cached_property
@@ -143,16 +146,30 @@ class CellEquations:
             kept |= {gate: f"a_{gate}" for gate in missing}
 
     @cached_property
-    def recurrent_slopes(self) -> dict[str, Expression]:
-        """The derivatives of `recurrent` by h_prev and by each learned name that it reads."""
-        assignments, found = gradients([("recurrent", self.recurrent)], {"recurrent": Number(1.0)})
-        known = dict(assignments)
+    def recurrent_backward(self) -> Program:
+        """The gradients of `recurrent`: reads h_prev, the declared names and d_recurrent (the loss's gradient by it).
 
-        def change(node: Expression) -> Expression | None:
-            return rebuilt(known[node.name], change) if isinstance(node, Variable) and node.name in known else None
+        Its results are d_h_prev, which adds to that of `backward`, and d_NAME of each learned name; one that is always
+        0 is Number(0).
+        """
+        seeds: dict[str, Expression] = {"recurrent": Variable("d_recurrent")}
+        own = [("recurrent", self.recurrent)]
+        assignments, found = gradients(own, seeds)
+        return program([*own, *assignments], {f"d_{n}": found.get(n, Number(0.0)) for n in ("h_prev", *self.learned)})
 
-        own = ("h_prev", *self.learned)
-        return {name: rebuilt(found[name], change) for name in own if name in found}
+    @cached_property
+    def reduction(self) -> str:
+        """The first function over all units that the equations use, such as "softmax"; empty if there is none."""
+        used = (node for _, formula in self.formulas for node in nodes(formula) if isinstance(node, Call))
+        return next((node.function for node in used if node.function in REDUCTIONS), "")
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Computed once, because compiled code is looked up by its equations at every call."""
+        return hash((self.formulas, self.learned, self.noise, self.masks))
 
     def at(self, values: Mapping[str, float]) -> "CellEquations":
         """The cell with a number in place of each noise or mask: such as their means, in evaluation."""

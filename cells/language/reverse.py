@@ -126,6 +126,7 @@ def _slopes(node: Expression, value: Expression) -> list[tuple[Expression, Expre
 def _has_pole(formula: Expression) -> bool:
     """Whether finite values of the names can make the formula infinite or NaN."""
     return any(
-        (isinstance(node, Binary) and node.op == "/") or (isinstance(node, Call) and FUNCTIONS[node.function].has_pole)
+        (isinstance(node, Binary) and node.op == "/" and not isinstance(node.right, Number))
+        or (isinstance(node, Call) and FUNCTIONS[node.function].has_pole)
         for node in nodes(formula)
     )
