@@ -89,7 +89,7 @@ class CellEquations:
         made = cls(tuple(formulas.items()), tuple(learned), tuple(noise), tuple(masks))
         made.ordered  # noqa: B018 (raises the error)
         if drawn := names_in(made.recurrent) & {*made.noise}:
-            raise CellError(f"the equation of recurrent reads {min(drawn)}, which is noise: declare it as a mask instead.")
+            raise CellError(f"the equation of recurrent reads the noise {min(drawn)}: declare it as a mask instead.")
         return made
 
     @cached_property

@@ -1,12 +1,13 @@
 """The loop over time of one direction, forward and backward, as machine code written through LLVM.
 
-With x the input, h' and c' the states that the previous step handed on, and r what W_hh is multiplied by, which is h' in
-the paper's cell:
+With x the input, h' and c' the states that the previous step handed on, and r what W_hh is multiplied by, which is h'
+itself in the paper's cell:
 
     a = W_ih x + W_hh r + b                          in torch's order i f g o
     c", h" = the equations of a, c', h'              handed on
 
-Backward, dy is the gradient of the loss by y; dc" and dh" come from the step after, dh" from this step's output as well:
+Backward, dy is the gradient of the loss by y; dc" and dh" come from the step after, dh" from this step's output as
+well:
 
     da, dc', dh' = the equations backward            to the step before
     dr = W_hh^T da                                   dh' += dr by the equation of r

@@ -112,6 +112,7 @@ class Loops:
         wanted_of_weights = of_directions(wanted[3:])
         sums = [self._sums(task, wanted_of_weights[task.direction]) for task in self.plan.tasks]
         tasks = self.backward_tasks(output, gates, states, dense(d_output), d_c, d_h, d_rows, sums, wanted[2])
+        assert self.kernels.backward is not None
         machine.run_tasks(self.kernels.backward, [task.words for task in tasks])
         found = [_total(d_rows), d_c, d_h]
         for d in range(self.directions):
@@ -199,7 +200,8 @@ def gradients_of_weights(sums: Mapping[str, Gradient]) -> list[Gradient]:
     d_ih, d_hh, d_bias, d_learned = (sums[name] for name in SUMS)
     again = None if d_bias is None else d_bias.clone()  # two gradients, not one twice
     d_ih, d_hh = (None if transposed is None else transposed.mT for transposed in (d_ih, d_hh))
-    return list(Weights(d_ih, d_hh, d_bias, again, None, d_learned, None, None))
+    found = dict(ih=d_ih, hh=d_hh, bias_ih=d_bias, bias_hh=again, learned=d_learned)
+    return [found.get(name) for name in Weights._fields]
 
 
 def _total(parts: Sequence[Gradient]) -> Gradient:

@@ -179,8 +179,9 @@ def forward_step(module: ir.Module, precision: Precision, cell: Cell) -> Pass:
 
 
 def backward_step(module: ir.Module, precision: Precision, cell: Cell) -> Pass:
-    """All equations backward for n rows: from dh" and dc" to da, dc', dh' as far as it does not come through W_hh, db and
-    the learned coefficients' gradients. Writes r, which W_hh was multiplied by, contiguously for the GEMM.
+    """All equations backward for n rows: dh" and dc" to da, dc', dh' apart from W_hh^T da, db and learned gradients.
+
+    Writes r, which W_hh was multiplied by, contiguously for the GEMM.
     """
     arguments = ("gates", "noise", "noise_step", "c_before", "d_out", "stride", "d_h", "d_c", "d_gates", "d_bias")
     step = Pass(module, "backward_step", precision, cell, (*arguments, "d_learned", "r"))
@@ -217,7 +218,7 @@ def product_step(module: ir.Module, precision: Precision, cell: Cell) -> Pass:
 
 
 def product_backward_step(module: ir.Module, precision: Precision, cell: Cell) -> Pass:
-    """r = recurrent(h') backward for n rows: adds what comes from dr to dh' and to the learned coefficients' gradients."""
+    """r = recurrent(h') backward for n rows: adds what comes from dr to dh' and to learned gradients."""
     step = Pass(module, "product_backward_step", precision, cell, ("d_r", "d_h", "d_learned"))
     backward = cell.equations.recurrent_backward
 

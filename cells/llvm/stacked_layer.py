@@ -108,6 +108,7 @@ class _StackedFunction(torch.autograd.Function):
             ]
             own = (own_output, model.own(gates), model.own(states), own_d_output)
             tasks += loops.backward_tasks(*own, d_c, d_h, own_d_rows, own_sums, d_h_wanted=False)
+        assert call.kernels.backward is not None
         machine.run_tasks(call.kernels.backward, [task.words for task in tasks])
         found: list[Gradient] = [None, _total_of_rows(d_rows, call.counts)]
         for of_one in sums:
@@ -142,8 +143,8 @@ def _total_of_rows(d_rows: Sequence[Tensor], counts: Sequence[int]) -> Gradient:
     if not d_rows:
         return None
     total, *others = d_rows
-    for of_direction in others:
-        total = total.add_(of_direction)
+    for other in others:
+        total = total.add_(other)
     for k, count in enumerate(counts):
         total[k, count:] = 0.0
     return total
