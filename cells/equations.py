@@ -138,7 +138,7 @@ class CellEquations:
         results = {f"d_{name}": found.get(name, Number(0.0)) for name in by}
         kept = {gate: gate for gate in GATES}
         while True:
-            recomputed = [(name, formula) for name, formula in every if kept.get(name) != name]
+            recomputed = [(name, f) for name, f in every if kept.get(name) != name or isinstance(f, Number)]
             made = program([*recomputed, *assignments], results)
             missing = [gate for gate in GATES if f"a_{gate}" in made.inputs and kept[gate] == gate]
             if not missing:

@@ -22,7 +22,7 @@ class UnreadableError(ValueError):
 
 
 class Formulas(NamedTuple):
-    """Equation 7 as formulas for c and h over c h o i f g and p0, p1, ...
+    """Equation 7 as formulas for current and hidden over c h o and p0, p1, ...
 
     Attributes:
         current: the formula for c.

@@ -46,11 +46,22 @@ class Program:
 
 
 def program(assignments: Iterable[tuple[str, Expression]], results: Mapping[str, Expression]) -> Program:
-    """The program that computes the results: definitions are filled in, common parts are computed once, and what no
-    result needs is left out.
+    """The program that computes the results: definitions and numbers are filled in, common parts are computed once, and
+    what no result needs is left out.
     """
-    kept = [(name, expanded(formula)) for name, formula in _needed(list(assignments), results)]
-    return _shared(kept, {name: expanded(formula) for name, formula in results.items()})
+    numbers: dict[str, Number] = {}
+
+    def made(formula: Expression) -> Expression:
+        return _with_numbers(expanded(formula), numbers)
+
+    kept = []
+    for name, formula in assignments:
+        if isinstance(value := made(formula), Number):
+            numbers[name] = value
+        else:
+            kept.append((name, value))
+    wanted = {name: made(formula) for name, formula in results.items()}
+    return _shared(_needed(kept, wanted), wanted)
 
 
 def expanded(formula: Expression) -> Expression:
@@ -65,6 +76,11 @@ def expanded(formula: Expression) -> Expression:
         return expanded(parse(text, defaults | given))
 
     return rebuilt(formula, change)
+
+
+def _with_numbers(formula: Expression, numbers: Mapping[str, Number]) -> Expression:
+    """The formula with numbers in place of the names that are known to be one."""
+    return rebuilt(formula, lambda node: numbers.get(node.name) if isinstance(node, Variable) else None)
 
 
 def _needed(
