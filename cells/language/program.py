@@ -117,6 +117,7 @@ class _Sharing:
         self.counts = counts
         self.assignments: list[tuple[str, Expression]] = []
         self.known: dict[Expression, Expression] = {}
+        self.named = 0  # nodes that have got a name
 
     def assign(self, name: str, formula: Expression) -> None:
         """Add an assignment; the formula's later occurrences read it."""
@@ -130,7 +131,8 @@ class _Sharing:
             return self.known[formula]
         if self.counts[formula] < 2 or not _is_costly(formula):
             return self.with_shared_parts(formula)
-        self.assign(f"_{len(self.assignments)}", formula)
+        self.named += 1
+        self.assign(f"_{self.named}", formula)
         return self.known[formula]
 
     def with_shared_parts(self, formula: Expression) -> Expression:

@@ -1,5 +1,6 @@
 """The cell with a user's own module in place of equation 7."""
 
+import functools
 import io
 import logging
 import weakref
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from cells.equations import CellEquations, parsed
 from cells.language.canonical import canonical_text
 from cells.language.module_reader import Formulas, Reader, UnreadableError, misfit
+from cells.language.tree import Expression
 from cells.recurrence import KnownCell
 from cells.torchscript.equation_cell import shared_cell
 
@@ -118,8 +120,13 @@ def _known(formulas: Formulas, equations: Mapping[str, str]) -> KnownCell:
     """The cell with the formulas for equation 7 and the given ones for others."""
     own = {name: parsed(name, text) for name, text in equations.items()}
     own |= {"current": formulas.current, "hidden": formulas.hidden}
-    names = [f"p{k}" for k in range(len(formulas.tensors))]
-    return KnownCell(CellEquations.of(own, names), formulas.tensors, formulas.dtypes)
+    return KnownCell(_equations(tuple(own.items()), len(formulas.tensors)), formulas.tensors, formulas.dtypes)
+
+
+@functools.lru_cache(maxsize=256)
+def _equations(own: tuple[tuple[str, Expression], ...], tensors: int) -> CellEquations:
+    """The paper's cell with `own` equations over p0, p1, ...; the same object at every call, with what it computed."""
+    return CellEquations.of(dict(own), [f"p{k}" for k in range(tensors)])
 
 
 def _check(formulas: Formulas, module: nn.Module, name: str) -> None:
