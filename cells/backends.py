@@ -42,14 +42,14 @@ class Backend(Protocol):
     ) -> Obstacle | None:
         """Why it cannot run the recurrence on these inputs and states with these weights now; None if it can.
 
-        The formulas are `step_of(recurrence).alter.formulas()`, which raises UnreadableError where there are none.
+        The equations are `known_cell(step_of(recurrence), weights)`, which raises UnreadableError where there are none.
         Without any tensors: why it could not run it on tensors like the weights.
         """
 
     def loop(self, recurrence: Recurrence) -> str:
         """How it would run the loop over time now: "compiled", or "eager" where Python goes step by step."""
 
-    def step(self, step: Step, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, step: Step, *arguments: Tensor | None) -> tuple[Tensor, Tensor]:
         """A single step, as `Step.forward`."""
 
     def layer(
@@ -64,12 +64,16 @@ class Backend(Protocol):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """All steps of a layer, as `Unroll.forward`.
 
-        If `seen` is a list, each direction's states and gates are added to it: c and h as handed to the next step, the
-        gates after their sigmoid or tanh, in the order of the packed rows.
+        If `seen` is a list, each direction's states and gates are added to it: c and h as handed to the next step, and
+        i f g o by their equations, in the order of the packed rows.
         """
 
     def stacked_layer(self, unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
-        """Outputs [K, N, D H] of K models with packed rows [K, N, I] and weights with a leading K, from zero states."""
+        """Outputs [K, N, D H] of K models with packed rows [K, N, I] and weights with a leading K, from zero states.
+
+        The noise [K, Q, N, H] and the masks [K, R, B, H] are drawn for the rows of each model as `Packed` lists them:
+        masks for the first B of them, B being the largest number of rows of a model at the first step.
+        """
 
 
 BACKENDS: Sequence[Backend] = (LLVM(), TorchScript())
@@ -130,9 +134,9 @@ def choose(
     )
 
 
-def step(step: Step, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+def step(step: Step, gates: Tensor, c: Tensor, h: Tensor, *drawn: Tensor | None) -> tuple[Tensor, Tensor]:
     """As `Step.forward`, by the first backend that can."""
-    return choose(step, (gates, c), ())[0].step(step, gates, c)
+    return choose(step, (gates, c, h), ())[0].step(step, gates, c, h, *drawn)
 
 
 def layer(
@@ -155,7 +159,7 @@ def stacked_layer(unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: 
 
 def _explain(chosen: Backend, recurrence: Recurrence, obstacles: dict[str, Obstacle]) -> None:
     """Log why the last backend has to run this."""
-    if chosen is BACKENDS[-1] and not step_of(recurrence).alter.why_eager:  # already logged when the module was wrapped
+    if chosen is BACKENDS[-1] and not step_of(recurrence).cell.why_eager:  # already logged when the module was wrapped
         for name, obstacle in obstacles.items():
             _warn_once(chosen.name, chosen.loop(recurrence), name, obstacle.reason)
 

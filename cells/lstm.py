@@ -9,10 +9,14 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from cells import backends
-from cells.alteration_module import alteration_module
 from cells.alterations import Spec
+from cells.cell_module import cell_module
+from cells.equations import CellError
+from cells.language.tree import Variable, names_in
 from cells.obstacle import Obstacle
 from cells.recurrence import Step, Unroll, Weights
+from cells.torchscript.equation_cell import EquationCell
+from cells.torchscript.user_module import UserModule
 
 
 def _for_this_call(weight: Tensor) -> Tensor:
@@ -31,6 +35,7 @@ class _Altered(nn.Module):
         hidden_size: int
         alteration: str
         recurrence: Any
+        _coefficients: int
 
     @property
     @torch.jit.unused
@@ -55,11 +60,45 @@ class _Altered(nn.Module):
         """The backend of the next call, and the obstacles of those tried earlier: judged from the module alone."""
         return backends.choose(self.recurrence, [], [])
 
+    def _take(self, cell: EquationCell | UserModule, suffixes: list[str]) -> None:
+        """Add the cell's learned coefficients, for each suffix, and the probabilities of its noise.
+
+        Raises:
+            CellError: a coefficient has the name of an attribute.
+        """
+        self.alteration = cell.name
+        self._noise = [probability for _, probability in cell.noise]
+        self._masks = [probability for _, probability in cell.masks]
+        self._coefficients = len(cell.learned)
+        self._initial = {name + suffix: value for suffix in suffixes for name, value in cell.learned}
+        like = next(self.parameters())
+        for name, value in self._initial.items():
+            if hasattr(self, name):
+                raise CellError(f"learn {name}: {self._get_name()} has an attribute of this name, choose another one.")
+            self.register_parameter(name, nn.Parameter(like.new_full([self.hidden_size], value)))
+
+    def _draw(self, probabilities: list[float], shape: list[int], like: Tensor) -> Tensor | None:
+        """A tensor [number of probabilities, *shape] of zeros and ones; None in evaluation and where there are none."""
+        if len(probabilities) == 0 or not self.training:
+            return None
+        drawn = [
+            torch.empty(shape, dtype=like.dtype, device=like.device).bernoulli_(probability)
+            for probability in probabilities
+        ]
+        return torch.stack(drawn)
+
     def reset_parameters(self) -> None:
-        """U(-1/sqrt(H), 1/sqrt(H)) as in torch, for the cell's own weights and not for those of a user's module."""
+        """U(-1/sqrt(H), 1/sqrt(H)) as in torch for torch's weights, their initial values for learned coefficients.
+
+        The parameters of a user's module are left as they are.
+        """
         bound = 1 / math.sqrt(self.hidden_size)
-        for weight in self.parameters(recurse=False):
-            nn.init.uniform_(weight, -bound, bound)
+        initial: dict[str, float] = vars(self).get("_initial", {})  # torch's constructor calls this method before
+        for name, weight in self.named_parameters(recurse=False):
+            if name in initial:
+                nn.init.constant_(weight, initial[name])
+            else:
+                nn.init.uniform_(weight, -bound, bound)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, alteration={self.alteration}"
@@ -72,11 +111,15 @@ class LSTM(_Altered, nn.LSTM):
     """`torch.nn.LSTM` with an altered cell: same arguments, weights, states and results.
 
     Scripted by torch.jit.script it takes padded batches (with or without lengths) and no PackedSequence. The state_dict
-    has torch's keys, and those of a module that alters the cell if it has parameters.
+    has torch's keys, then those of learned coefficients (`p_l0`, `p_l0_reverse`, `p_l1`, .. for one named p, [H] each),
+    and those of a module that alters the cell if it has parameters.
+
+    Noise is drawn in training as dropout is, by torch's generator, for the real steps and rows of a batch only; in
+    evaluation its mean takes its place.
 
     Args:
-        alteration: a name of Table 1, a formula or a module (c, h, o) -> (c, h), see `cells.alterations.resolve`. With
-            proj_size it acts on the h [B, H] before the projection.
+        alteration: a name of Table 1, equations or a module (c, h, o) -> (c, h), see `cells.alterations.resolve`. With
+            proj_size it acts on the h [B, H] before the projection, and no equation may read h_prev.
 
     Attributes:
         alteration: its name.
@@ -85,11 +128,25 @@ class LSTM(_Altered, nn.LSTM):
         loop: how that backend runs the loop over time.
     """
 
+    _noise: list[float]
+    _masks: list[float]
+
     def __init__(self, *args: Any, alteration: Spec = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        step = Step(alteration_module(alteration))
-        self.alteration = step.alteration
-        self.recurrence = Unroll(step)
+        cell = cell_module(alteration)
+        if self.proj_size > 0 and isinstance(cell, EquationCell):
+            _refuse_previous_h(cell)
+        layers, ways = range(self.num_layers), ("", "_reverse")[: 1 + self.bidirectional]
+        suffixes = [f"_l{layer}{way}" for layer in layers for way in ways]
+        self._take(cell, suffixes)
+        for suffix, names in zip(suffixes, self._all_weights, strict=True):
+            names += [name + suffix for name, _ in cell.learned]
+        self._flat_weights_names += self._initial  # behind all of torch's, so that those keep their places
+        self._init_flat_weights()
+        self.recurrence = Unroll(Step(cell))
+
+    def flatten_parameters(self) -> None:
+        """Nothing: it is for cuDNN, which does not run this module and knows no learned coefficients."""
 
     @torch.jit.unused
     def _choice(self) -> tuple[backends.Backend, dict[str, Obstacle]]:
@@ -188,7 +245,8 @@ class LSTM(_Altered, nn.LSTM):
         final_h: list[Tensor] = []
         final_c: list[Tensor] = []
         for layer in range(self.num_layers):
-            rows, last_c, last_h = self._run(rows, sizes, c[layer], h[layer], self._weights(layer))
+            weights = [self._with_noise(own, rows, sizes) for own in self._weights(layer)]
+            rows, last_c, last_h = self._run(rows, sizes, c[layer], h[layer], weights)
             final_h.append(last_h)
             final_c.append(last_c)
             if layer < self.num_layers - 1:
@@ -207,6 +265,7 @@ class LSTM(_Altered, nn.LSTM):
         """The weights of each direction of a layer."""
         directions = 2 if self.bidirectional else 1
         count = 2 + (2 if self.bias else 0) + (1 if self.proj_size > 0 else 0)
+        every = directions * self.num_layers
         result: list[Weights] = []
         for k in range(layer * directions, (layer + 1) * directions):
             flat = self._flat_weights[k * count : (k + 1) * count]
@@ -218,8 +277,28 @@ class LSTM(_Altered, nn.LSTM):
                 bias_ih, bias_hh = own[2], own[3]
             if self.proj_size > 0:
                 hr = own[-1]
-            result.append(Weights(own[0], own[1], bias_ih, bias_hh, hr))
+            learned: Tensor | None = None
+            if self._coefficients > 0:
+                first = every * count + k * self._coefficients
+                flat = self._flat_weights[first : first + self._coefficients]
+                learned = torch.stack([_for_this_call(weight) for weight in flat])  # type: ignore[arg-type]
+            result.append(Weights(own[0], own[1], bias_ih, bias_hh, hr, learned, None, None))
         return result
+
+    def _with_noise(self, own: Weights, rows: Tensor, sizes: list[int]) -> Weights:
+        """The weights of one direction, with the noise of a call. Rows without a step draw none."""
+        batch = sizes[0] if len(sizes) > 0 else 0
+        noise = self._draw(self._noise, [rows.size(0), self.hidden_size], rows)
+        masks = self._draw(self._masks, [batch, self.hidden_size], rows)
+        return Weights(own.ih, own.hh, own.bias_ih, own.bias_hh, own.hr, own.learned, noise, masks)
+
+
+def _refuse_previous_h(cell: EquationCell) -> None:
+    """Raise CellError if an equation reads h_prev, which with a projection has other units than all other names."""
+    formulas = dict(cell.equations.formulas)
+    usual = formulas.pop("recurrent") == Variable("h_prev")
+    if not usual or any("h_prev" in names_in(formula) for formula in formulas.values()):
+        raise CellError(f"the equations of {cell.name} read h_prev, which has fewer units than h: leave proj_size out.")
 
 
 def pack(lengths: Tensor, steps: int, batch: int) -> tuple[Tensor, Tensor, list[int]]:
@@ -242,11 +321,17 @@ def pack(lengths: Tensor, steps: int, batch: int) -> tuple[Tensor, Tensor, list[
 class LSTMCell(_Altered, nn.LSTMCell):
     """`torch.nn.LSTMCell` (same arguments, weights, states and results), altered: see `LSTM`."""
 
+    _noise: list[float]
+    _flat_learned: list[Tensor]
+
     def __init__(self, *args: Any, alteration: Spec = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        step = Step(alteration_module(alteration))
-        self.alteration = step.alteration
-        self.recurrence = step
+        cell = cell_module(alteration)
+        if cell.masks:
+            raise CellError(f"{cell.name} has a mask that stays the same over a sequence: an LSTMCell sees one step, use LSTM.")
+        self._take(cell, [""])
+        self._flat_learned = []
+        self.recurrence = Step(cell)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """input [B, I] or [I], hx two of [B, H] or [H] -> h, c of the next step, shaped alike."""
@@ -265,12 +350,30 @@ class LSTMCell(_Altered, nn.LSTMCell):
                 raise RuntimeError(f"LSTMCell: Expected hx[{index}] of shape {shape}, got {list(state.shape)}")
         h, c = hx
         weight_ih, weight_hh = _for_this_call(self.weight_ih), _for_this_call(self.weight_hh)
-        gates = F.linear(input, weight_ih, self.bias_ih) + F.linear(h, weight_hh, self.bias_hh)
-        c, h = self._step(gates, c)
+        learned = self._learned()
+        recurrent = self.recurrence.recurrent(h, learned, None)
+        gates = F.linear(input, weight_ih, self.bias_ih) + F.linear(recurrent, weight_hh, self.bias_hh)
+        c, h = self._step(gates, c, h, learned, self._draw(self._noise, shape, input))
         return h, c
 
-    def _step(self, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def __prepare_scriptable__(self) -> "LSTMCell":
+        """The module for torch.jit.script, which finds no parameters by computed names."""
+        self._flat_learned = [self.get_parameter(name) for name in self._initial]
+        return self
+
+    def _learned(self) -> Tensor | None:
+        """The learned coefficients [P, H], in the order of `CellEquations.learned`."""
+        if self._coefficients == 0:
+            return None
+        flat = self._flat_learned
+        if not torch.jit.is_scripting():
+            flat = [getattr(self, name) for name in self._initial]
+        return torch.stack([_for_this_call(weight) for weight in flat])
+
+    def _step(
+        self, gates: Tensor, c: Tensor, h: Tensor, learned: Tensor | None, noise: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """As `Step.forward`, which runs itself where there is only TorchScript."""
         if not torch.jit.is_scripting():
-            return backends.step(self.recurrence, gates, c)
-        return self.recurrence(gates, c)
+            return backends.step(self.recurrence, gates, c, h, learned, noise, None)
+        return self.recurrence(gates, c, h, learned, noise, None)

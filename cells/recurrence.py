@@ -1,56 +1,87 @@
-"""The cell's equations, once (`Step`), and the loop over time: over a layer (`Unroll`), over
-many models side by side (`StackedUnroll`).
+"""One step of a cell (`Step`), and the loop over time: over a layer (`Unroll`), over many models side by side
+(`StackedUnroll`).
 
-This is the definition, in operations of torch that TorchScript can compile; every backend computes the same.
+This is the definition, in operations of torch that TorchScript can compile; every backend computes the same. The
+equations of a cell are in `cells.equations`.
 
 In this file the states come in the order c, h of the paper and the alterations; torch's order h, c begins in
 `cells.lstm`. Batches lie as in a PackedSequence: longest row first, all rows of step 0, then those of step 1
 that are still running, and so on; `sizes[t]` is their number at step t.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cells.equations import CellEquations
 
-class Step(nn.Module):
-    """One step of the cell.
 
-    i, f, o = sigmoid(...), g = tanh(...)     equations 1-4; `gates` are the arguments of these functions
-    c = f * c + i * g                         equation 5
-    h = o * tanh(c)                           equation 6
-    c, h = alter(c, h, o, i, f, g)            equation 7, Table 1
+class KnownCell(NamedTuple):
+    """A cell whose equations are known.
 
-    Args:
-        alter: the alteration, made by `cells.alteration_module`: has a `name`, says in `why_eager` why TorchScript
-            cannot compile it (empty if it can), and gives its `formulas()` or raises UnreadableError.
+    Attributes:
+        equations: of the cell.
+        tensors: the values of `equations.learned` where a user's module brings them; empty where `Weights.learned`
+            has them.
+        dtypes: those to which a user's module casts the states; the equations hold only for cells of that dtype.
     """
 
-    def __init__(self, alter: nn.Module) -> None:
-        super().__init__()
-        self.alteration = str(alter.name)
-        self.alter: Any = alter
+    equations: CellEquations
+    tensors: list[Tensor]
+    dtypes: frozenset[torch.dtype] = frozenset()
 
-    def forward(self, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """-> c, h of this step; gates [.., 4 H] come in torch's order i f g o, all states are [.., H]."""
-        # Not chunk: where a gate gets no gradient, TorchScript's backward of chunk returns too few columns.
-        i, f, g, o = gates.split(c.size(-1), -1)
-        i, f, g, o = torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
-        c = f * c + i * g
-        h = o * torch.tanh(c)
-        return self.alter(c, h, o, i, f, g)
+
+class Step(nn.Module):
+    """One step of the cell: equations 1 to 7, as `cells.equations` lists them.
+
+    Args:
+        cell: the equations as a module (see `forward`), made by `cells.cell_module`: has a `name`, says in `why_eager`
+            why TorchScript cannot compile it (empty if it can), gives its `known()` KnownCell or raises
+            UnreadableError, has the method `recurrent(h_prev, learned, masks)`, which gives what W_hh is multiplied
+            by, and the method `states` with the arguments of `forward`, which gives current, hidden, i, f, g, o.
+    """
+
+    def __init__(self, cell: nn.Module) -> None:
+        super().__init__()
+        self.alteration = str(cell.name)
+        self.cell: Any = cell
+
+    def forward(
+        self, gates: Tensor, c: Tensor, h: Tensor, learned: Tensor | None, noise: Tensor | None, masks: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """-> c, h of this step.
+
+        Args:
+            gates: the pre-activations [.., 4 H] in torch's order i f g o.
+            c: of the step before, [.., H].
+            h: of the step before.
+            learned: the learned coefficients [P, .., H], in the order of `CellEquations.learned`.
+            noise: drawn for this step, [Q, .., H].
+            masks: drawn for these rows, [R, .., H].
+        """
+        result: tuple[Tensor, Tensor] = self.cell(gates, c, h, learned, noise, masks)
+        return result
+
+    def recurrent(self, h: Tensor, learned: Tensor | None, masks: Tensor | None) -> Tensor:
+        """What W_hh is multiplied by, for the h of the step before."""
+        result: Tensor = self.cell.recurrent(h, learned, masks)
+        return result
 
 
 class Weights(NamedTuple):
-    """The weights of one layer in one direction, with torch's names and shapes."""
+    """The weights of one layer in one direction, with torch's names and shapes, and what else its equations read."""
 
     ih: Tensor  # [4 H, I]
     hh: Tensor  # [4 H, H], or [4 H, P] with a projection to P
     bias_ih: Tensor | None  # [4 H]
     bias_hh: Tensor | None
     hr: Tensor | None  # [P, H]
+    learned: Tensor | None  # [number of names, H], in the order of `CellEquations.learned`
+    noise: Tensor | None  # [number of names, N, H], drawn for every packed row
+    masks: Tensor | None  # [number of names, B, H], drawn for every row of the batch
 
 
 class Unroll(nn.Module):
@@ -84,15 +115,22 @@ class Unroll(nn.Module):
     def _direction(
         self, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor, weights: Weights, reverse: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        weight_ih, weight_hh, bias, bias_hh, weight_hr = weights
+        weight_ih, weight_hh, bias, bias_hh, weight_hr, learned, noise, masks = weights
         if bias is not None and bias_hh is not None:
             bias = bias + bias_hh
         gates = F.linear(rows, weight_ih, bias).split(sizes)  # W_ih x + b of all steps in one product
+        noise_of_step: list[Tensor] = []
+        if noise is not None:
+            noise_of_step = list(noise.split(sizes, 1))
         outputs: list[Tensor] = []
         for k in range(len(sizes)):
             t = len(sizes) - 1 - k if reverse else k
             n = sizes[t]
-            step_c, step_h = self.step(torch.addmm(gates[t], h[:n], weight_hh.t()), c[:n])
+            own_noise = noise_of_step[t] if noise is not None else None
+            own_masks = masks[:, :n] if masks is not None else None
+            recurrent = self.step.recurrent(h[:n], learned, own_masks)
+            product = torch.addmm(gates[t], recurrent, weight_hh.t())
+            step_c, step_h = self.step(product, c[:n], h[:n], learned, own_noise, own_masks)
             if weight_hr is not None:
                 step_h = step_h @ weight_hr.t()
             outputs.append(step_h)
@@ -110,20 +148,33 @@ class StackedUnroll(nn.Module):
         super().__init__()
         self.step = step
 
-    def forward(self, gates: Tensor, live: Tensor, weight_hh: Tensor) -> Tensor:
+    def forward(
+        self,
+        gates: Tensor,
+        live: Tensor,
+        weight_hh: Tensor,
+        learned: Tensor | None,
+        noise: Tensor | None,
+        masks: Tensor | None,
+    ) -> Tensor:
         """-> outputs [T, D K, B, H], zero where a row is not live, from zero states.
 
         Args:
             gates: W_ih x + b of all steps, [T, D K, B, 4 H].
             live: whether a row goes on at a step, [T, D K, B, 1]; a row that has ended does not begin again.
             weight_hh: [D K, 4 H, H].
+            learned: [P, D K, 1, H].
+            noise: [T, Q, D K, B, H].
+            masks: [R, D K, B, H].
         """
         transposed = weight_hh.transpose(1, 2)
         h = gates.new_zeros(gates.size(1), gates.size(2), weight_hh.size(2))
         c = h
         outputs: list[Tensor] = []
         for t in range(gates.size(0)):
-            step_c, step_h = self.step(torch.baddbmm(gates[t], h, transposed), c)
+            own_noise = noise[t] if noise is not None else None
+            product = torch.baddbmm(gates[t], self.step.recurrent(h, learned, masks), transposed)
+            step_c, step_h = self.step(product, c, h, learned, own_noise, masks)
             # Left to run on, a row that has ended could overflow, and 0 times infinity is no gradient.
             c, h = torch.where(live[t], step_c, c), torch.where(live[t], step_h, h)
             outputs.append(h)
@@ -140,3 +191,14 @@ Recurrence = Step | Unroll | StackedUnroll
 def step_of(recurrence: Recurrence) -> Step:
     """The step that a recurrence repeats."""
     return recurrence if isinstance(recurrence, Step) else recurrence.step
+
+
+def known_cell(step: Step, weights: Sequence[Weights]) -> KnownCell:
+    """The equations of a layer with these weights: where no noise or masks are drawn, their means stand in their place.
+
+    Raises:
+        UnreadableError: they are not known.
+    """
+    drawn = any(own.noise is not None or own.masks is not None for own in weights)
+    known: KnownCell = step.cell.known() if drawn else step.cell.known_at_mean()
+    return known

@@ -11,7 +11,7 @@ from cells.lstm import LSTM
 from cells.obstacle import Obstacle
 from cells.packed import Packed, StackedSequence, packed
 from cells.recurrence import StackedUnroll, Step, Weights
-from cells.torchscript.formula import Formula
+from cells.torchscript.equation_cell import EquationCell
 
 COMMON = (
     *("input_size", "hidden_size", "proj_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional"),
@@ -30,6 +30,9 @@ class StackedLSTM(nn.Module):
     Args:
         lstms: the K modules, whose weights are copied.
 
+    Attributes:
+        generators: of each model's noise; None is torch's own. Each model draws the numbers that it would draw alone.
+
     Raises:
         ValueError: they differ in sizes or alteration, or have what no net of this project has: several layers, a
             projection, no biases, time as the first dimension, or a module for an alteration.
@@ -42,11 +45,15 @@ class StackedLSTM(nn.Module):
             raise ValueError("LSTMs of one stack must have the same sizes and the same alteration")
         if not first.batch_first or first.num_layers > 1 or first.proj_size or not first.bias:
             raise ValueError("an LSTM of a stack must be batch_first and have one layer, biases and no projection")
-        if not isinstance(first.recurrence.step.alter, Formula):
-            raise ValueError("the alteration of an LSTM of a stack must be a formula")
+        cell = first.recurrence.step.cell
+        if not isinstance(cell, EquationCell):
+            raise ValueError("the alteration of an LSTM of a stack must be given by equations")
         self.bidirectional = first.bidirectional
         self.alteration = first.alteration
-        self.recurrence = StackedUnroll(Step(first.recurrence.step.alter))
+        self.models = len(lstms)
+        self.hidden_size = first.hidden_size
+        self.recurrence = StackedUnroll(Step(cell))
+        self.generators: Sequence[torch.Generator | None] = [None] * self.models
         for name, weight in first.named_parameters():
             together = torch.stack([lstm.get_parameter(name).detach() for lstm in lstms])
             self.register_parameter(name, nn.Parameter(together, weight.requires_grad))
@@ -78,10 +85,31 @@ class StackedLSTM(nn.Module):
         return backends.choose(self.recurrence, [], self._weights())[1]
 
     def _weights(self) -> list[Weights]:
+        """The weights of each direction, without noise."""
         suffixes = ("_l0", "_l0_reverse") if self.bidirectional else ("_l0",)
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        return [Weights._make([*(self.get_parameter(name + s) for name in names), None]) for s in suffixes]
+        result = []
+        for suffix in suffixes:
+            own = [self.get_parameter(name + suffix) for name in names]
+            coefficients = [self.get_parameter(name + suffix) for name, _ in self.recurrence.step.cell.learned]
+            learned = torch.stack(coefficients, 1) if coefficients else None
+            result.append(Weights(*own, None, learned, None, None))
+        return result
 
     def _rows(self, rows: Tensor, layout: Packed) -> Tensor:
         """[K, N, D H] of rows [K, N, I]."""
-        return backends.stacked_layer(self.recurrence, rows, layout, self._weights())
+        weights = [self._with_noise(own, rows, layout) for own in self._weights()] if self.training else self._weights()
+        return backends.stacked_layer(self.recurrence, rows, layout, weights)
+
+    def _with_noise(self, own: Weights, rows: Tensor, layout: Packed) -> Weights:
+        """The weights of one direction with the noise of a call: for each model as `LSTM` draws it."""
+        cell = self.recurrence.step.cell
+        batch = max((sizes[0] for sizes in layout.sizes if sizes), default=0)
+        noise = rows.new_zeros(self.models, len(cell.noise), rows.size(1), self.hidden_size)
+        masks = rows.new_zeros(self.models, len(cell.masks), batch, self.hidden_size)
+        for k, (sizes, generator) in enumerate(zip(layout.sizes, self.generators, strict=True)):
+            for values, (_, probability) in zip(noise[k], cell.noise, strict=True):
+                values[: sum(sizes)].bernoulli_(probability, generator=generator)
+            for values, (_, probability) in zip(masks[k], cell.masks, strict=True):
+                values[: sum(sizes[:1])].bernoulli_(probability, generator=generator)
+        return own._replace(noise=noise if cell.noise else None, masks=masks if cell.masks else None)

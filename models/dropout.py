@@ -42,16 +42,15 @@ class StackedSpatialDropout(nn.Module):
 
     Args:
         modules: those of the K nets.
+
+    Attributes:
+        generators: of the K nets' random numbers.
     """
 
     def __init__(self, modules: Sequence[SpatialDropout]):
         super().__init__()
         self.p = modules[0].p
-        self.generators: list[torch.Generator] = []
-
-    def seed(self, seeds: Sequence[int], device: torch.device) -> None:
-        """Restart the random numbers with a seed for each net."""
-        self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        self.generators: Sequence[torch.Generator] = []
 
     def rows(self, x: Tensor, layout: Packed) -> Tensor:
         """Drop features of `x [K, N, F]`, the real steps of K packed batches."""

@@ -1,6 +1,6 @@
 """The canonical text of a formula: the one by which runs are named and alterations are recorded."""
 
-from cells.language.tree import Binary, Call, Expression, Negative, Number, Variable
+from cells.language.tree import Binary, Call, Expression, Negative, Number, Power, Variable
 
 
 def canonical_text(formula: Expression) -> str:
@@ -15,8 +15,10 @@ def canonical_text(formula: Expression) -> str:
         case Binary(op, u, v):
             precedence = _precedence(formula)  # on the right even an equal one needs brackets: a - (b - c)
             return f"{_bracketed(u, precedence)} {op} {_bracketed(v, precedence + 1)}"
-        case Call(function, u):
-            return f"{function}({canonical_text(u)})"
+        case Power(u, exponent):
+            return f"{_bracketed(u, 5)}**{exponent}"
+        case Call(function, arguments):
+            return f"{function}({', '.join(map(canonical_text, arguments))})"
     raise TypeError(f"not a formula: {type(formula)}")
 
 
@@ -33,5 +35,7 @@ def _precedence(formula: Expression) -> int:
         case Negative():
             return 3
         case Number(value):
-            return 3 if value < 0 else 4
-    return 4
+            return 3 if value < 0 else 5
+        case Power():
+            return 4
+    return 5

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from cells.language.operations import COMPARISONS, OPERATIONS
-from cells.language.parser import MAX_TOKENS, NAMES
-from cells.language.tree import Expression, Number, Variable
+from cells.language.parser import MAX_TOKENS
+from cells.language.tree import Expression, Number, Variable, nodes
 
 
 class UnreadableError(ValueError):
@@ -22,7 +22,7 @@ class UnreadableError(ValueError):
 
 
 class Formulas(NamedTuple):
-    """Equation 7 as formulas for c and h over c h o i f g and p0, p1, ...
+    """Equation 7 as formulas for current and hidden over c h o and p0, p1, ...
 
     Attributes:
         current: the formula for c.
@@ -96,7 +96,7 @@ class Reader:
         graph = module.inlined_graph
         given = (value.debugName() for value in graph.inputs())
         # The module may overwrite c and h, which nobody else uses; o is kept for the gradient of its sigmoid.
-        states = [_Box(NAMES[name], own=name != "o") for name in "cho"]
+        states = [_Box(Variable(name), own=name != "o") for name in "cho"]
         (result,) = self._follow(graph, dict(zip(given, (module, *states), strict=True)))
         current, hidden = (self._lifted(altered) for altered in result)
         return current, hidden
@@ -183,5 +183,7 @@ def _size(formula: Expression) -> int:
 
     Raises TypeError for a node that is not an expression, such as an option of a function.
     """
-    parts = [value for key, value in vars(formula).items() if key not in ("op", "function", "name", "value")]
-    return 1 + sum(_size(part) for part in parts)
+    every = list(nodes(formula))
+    if not all(isinstance(node, Expression) for node in every):
+        raise TypeError("not a formula")
+    return len(every)

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from typing import Any
 
 from cells.language.functions import FUNCTIONS
-from cells.language.tree import Call, Expression, Number
+from cells.language.parser import MAX_POWER
+from cells.language.tree import Expression, Number, call, power
 
 _ZERO, _HALF, _ONE = Number(0.0), Number(0.5), Number(1.0)
 _SELU = {"alpha": Number(1.6732632423543772), "scale": Number(1.0507009873554805)}
 
 _relu, _abs, _sqrt, _exp, _expm1, _softplus = (
-    functools.partial(Call, name) for name in ("relu", "abs", "sqrt", "exp", "expm1", "softplus")
+    functools.partial(call, name) for name in ("relu", "abs", "sqrt", "exp", "expm1", "softplus")
 )
 
 
@@ -52,20 +53,15 @@ def _relu_with_slope_1(x: Expression) -> Expression:
     return x + _relu(-x)
 
 
-def _maximum(x: Expression, y: Expression) -> Expression:
-    """Where both are equal, each has half the slope."""
-    return y + _HALF * ((x - y) + _abs(x - y))
-
-
 def _hardsigmoid(x: Expression) -> Expression:
     return _hardtanh(x + Number(3.0), _ZERO, Number(6.0)) / Number(6.0)
 
 
 def _gelu(x: Expression, approximate: Any) -> Expression:
     if approximate == "none":
-        return _HALF * x * (_ONE + Call("erf", Number(math.sqrt(0.5)) * x))
+        return _HALF * x * (_ONE + call("erf", Number(math.sqrt(0.5)) * x))
     inner = x + Number(0.044715) * _power(x, Number(3.0))
-    return _HALF * x * (_ONE + Call("tanh", Number(math.sqrt(2 / math.pi)) * inner))
+    return _HALF * x * (_ONE + call("tanh", Number(math.sqrt(2 / math.pi)) * inner))
 
 
 def _power(x: Expression, exponent: Expression) -> Expression:
@@ -76,9 +72,8 @@ def _power(x: Expression, exponent: Expression) -> Expression:
             return _ONE / _power(x, -exponent)
         case Number(1.0):
             return x
-        case Number(value) if value in range(2, 9):
-            odd = x if value % 2 else _ONE
-            return Call("square", _power(x, Number(value // 2))) * odd
+        case Number(value) if value in range(2, MAX_POWER + 1):
+            return power(x, int(value))
     raise TypeError("only small whole powers and roots are in the language")
 
 
@@ -103,7 +98,7 @@ def _number(x: Any) -> Number:
 # An operation in place, such as aten::mul_, is looked up by its name without the underscore. Numbers and tensors among
 # the arguments come as expressions, everything else as it is: None for a default, and the option of gelu.
 OPERATIONS: dict[str, Callable[..., Expression]] = {
-    **{f"aten::{name}": functools.partial(Call, name) for name in FUNCTIONS},
+    **{f"aten::{name}": functools.partial(call, name) for name, of in FUNCTIONS.items() if len(of.slopes) == 1},
     "aten::add": lambda x, y, alpha=_ONE: x + alpha * y,
     "aten::sub": lambda x, y, alpha=_ONE: x - alpha * y,
     "aten::rsub": lambda x, y, alpha=_ONE: y - alpha * x,
@@ -120,7 +115,7 @@ OPERATIONS: dict[str, Callable[..., Expression]] = {
     "aten::cosh": lambda x: _HALF * (_exp(x) + _exp(-x)),
     "aten::softplus": _softplus_of,
     "aten::log_sigmoid": lambda x: -_softplus(-x),
-    "aten::mish": lambda x: x * Call("tanh", _softplus(x)),
+    "aten::mish": lambda x: x * call("tanh", _softplus(x)),
     "aten::gelu": _gelu,
     "aten::leaky_relu": _leaky_relu,
     "aten::prelu": _leaky_relu,
@@ -134,10 +129,10 @@ OPERATIONS: dict[str, Callable[..., Expression]] = {
     "aten::clamp": _clamp,
     "aten::clamp_min": _clamp,
     "aten::clamp_max": lambda x, high: _clamp(x, high=high),
-    "aten::maximum": _maximum,
-    "aten::max": _maximum,
-    "aten::minimum": lambda x, y: -_maximum(-x, -y),
-    "aten::min": lambda x, y: -_maximum(-x, -y),
+    "aten::maximum": lambda x, y: call("max", x, y),
+    "aten::max": lambda x, y: call("max", x, y),
+    "aten::minimum": lambda x, y: call("min", x, y),
+    "aten::min": lambda x, y: call("min", x, y),
     "aten::full_like": _full_like,
     "aten::ones_like": lambda x, *options: _full_like(x, _ONE, *options),
     "aten::zeros_like": lambda x, *options: _full_like(x, _ZERO, *options),

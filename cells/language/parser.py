@@ -2,12 +2,13 @@
 
     formula  = term  {("+" | "-") term}
     term     = factor {("*" | "/") factor}
-    factor   = {"-"} value
-    value    = number | name | function "(" formula ")" | "(" formula ")"
+    factor   = {"-"} power
+    power    = value ["**" whole number]
+    value    = number | name | function "(" formula {"," formula} ")" | "(" formula ")"
 
-The names are c h o i f g, this step's values in the cell; the functions are those of `cells.language.functions`. A
-formula becomes a tree, and everything else is made from the tree, never from the user's text: nothing is ever
-evaluated as Python.
+The functions are those of `cells.language.functions`; which names there are depends on the equation, see
+`cells.equations`. A formula becomes a tree, and everything else is made from the tree, never from the user's text:
+nothing is ever evaluated as Python.
 """
 
 import functools
@@ -17,31 +18,28 @@ from itertools import islice
 from typing import NamedTuple
 
 from cells.errors import UserError
-from cells.language.functions import FUNCTIONS
-from cells.language.tree import Call, Expression, Number, Variable, binary
+from cells.language.functions import DEFINITIONS, FUNCTIONS, KNOWN
+from cells.language.tree import Call, Expression, Number, binary, power
 
 # Room for any sensible alteration: recursion stays shallow, and every constant finite in float64.
-MAX_TOKENS, MAX_DEPTH, MAX_NUMBER = 100, 20, 1_000_000
+MAX_TOKENS, MAX_DEPTH, MAX_NUMBER, MAX_POWER = 100, 20, 1_000_000, 8
 
 
 class FormulaError(UserError, ValueError):
     """A formula that cannot be read, in one line: the offending piece >>>marked<<<, its column, and why."""
 
 
-NAMES: Mapping[str, Expression] = {name: Variable(name) for name in "choifg"}
-
-
-def parse(text: str, names: Mapping[str, Expression] = NAMES) -> Expression:
+def parse(text: str, names: Mapping[str, Expression]) -> Expression:
     """Read a formula in which `names` may occur, each standing for its expression. Raises FormulaError."""
     if not isinstance(text, str):
         raise FormulaError(f"a formula is a text such as 'c * o', not {text!r}")
-    return _parsed(text) if names is NAMES else _Parser(text, names).parse()
+    return _parsed(text, tuple(names.items()))
 
 
 @functools.cache
-def _parsed(text: str) -> Expression:
-    """A formula of the cell's names: a command meets each of its formulas several times, and reads it once."""
-    return _Parser(text, NAMES).parse()
+def _parsed(text: str, names: tuple[tuple[str, Expression], ...]) -> Expression:
+    """A command meets each of its formulas several times, and reads it once."""
+    return _Parser(text, dict(names)).parse()
 
 
 class _Token(NamedTuple):
@@ -51,7 +49,7 @@ class _Token(NamedTuple):
 
 
 _NUMBER = r"(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
-_PIECE = re.compile(rf"(?P<number>{_NUMBER})|(?P<name>[A-Za-z_]\w*)|(?P<sign>[-+*/()])|(?P<other>[^ ])", re.ASCII)
+_PIECE = re.compile(rf"(?P<number>{_NUMBER})|(?P<name>[A-Za-z_]\w*)|(?P<sign>\*\*|[-+*/(),])|(?P<other>[^ ])", re.ASCII)
 
 
 class _Parser:
@@ -104,16 +102,23 @@ class _Parser:
         negative = False
         while self.take("-"):
             negative = not negative
-        return -self.value() if negative else self.value()
+        return -self.power() if negative else self.power()
+
+    def power(self) -> Expression:
+        base = self.value()
+        if not (sign := self.take("**")):
+            return base
+        exponent = self.take("number")
+        if exponent is None or not exponent.text.isdigit() or not 0 <= int(exponent.text) <= MAX_POWER:
+            raise self.error(f"a power is a whole number from 0 to {MAX_POWER}", exponent)
+        return self.within_bounds(power(base, int(exponent.text)), sign)
 
     def value(self) -> Expression:
         if token := self.take("number"):
             return self.within_bounds(Number(float(token.text)), token)
         if token := self.take("name"):
             if self.take("("):
-                if token.text not in FUNCTIONS:
-                    raise self.error(f"unknown function, the functions are {' '.join(FUNCTIONS)}", token)
-                return Call(token.text, self.rest_of_brackets())
+                return self.call(token)
             if token.text not in self.names:
                 raise self.error(f"unknown name, the names are {' '.join(self.names)}", token)
             return self.names[token.text]
@@ -122,14 +127,33 @@ class _Parser:
         raise self.error("expected a name, a number or a function")
 
     def rest_of_brackets(self) -> Expression:
+        inside = self.inside()
+        if not self.take(")"):
+            raise self.error("expected + - * / or )")
+        return inside
+
+    def inside(self) -> Expression:
+        """A formula one level deeper."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise self.error(f"nested too deeply, at most {MAX_DEPTH} brackets")
         inside = self.formula()
-        if not self.take(")"):
-            raise self.error("expected + - * / or )")
         self.depth -= 1
         return inside
+
+    def call(self, name: _Token) -> Expression:
+        if name.text not in KNOWN:
+            raise self.error(f"unknown function, the functions are {' '.join(KNOWN)}", name)
+        arguments = [self.inside()]
+        while self.take(","):
+            arguments.append(self.inside())
+        if not self.take(")"):
+            raise self.error("expected + - * / , or )")
+        least, most = _arity(name.text)
+        if not least <= len(arguments) <= most:
+            number = str(most) if least == most else f"{least} to {most}"
+            raise self.error(f"it takes {number} argument{'s' if most > 1 else ''}, not {len(arguments)}", name)
+        return Call(name.text, tuple(arguments))
 
     def combine(self, sign: _Token, left: Expression, right: Expression) -> Expression:
         if sign.kind == "/" and right == Number(0.0):
@@ -141,3 +165,12 @@ class _Parser:
         if size and not 1 / MAX_NUMBER <= size <= MAX_NUMBER:
             raise self.error(f"the size of a number must be 0 or from {1 / MAX_NUMBER:g} to {MAX_NUMBER:g}", token)
         return result
+
+
+def _arity(function: str) -> tuple[int, int]:
+    """The least and the largest number of a function's arguments."""
+    if function in DEFINITIONS:
+        arguments = DEFINITIONS[function].arguments
+        return sum(default is None for default in arguments.values()), len(arguments)
+    number = len(FUNCTIONS[function].slopes) if function in FUNCTIONS else 1
+    return number, number

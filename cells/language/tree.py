@@ -1,9 +1,10 @@
-"""Formulas as trees: numbers, names, arithmetic and calls of functions, immutable and compared by value.
+"""Formulas as trees: numbers, names, arithmetic, powers and calls of functions, immutable and compared by value.
 
 Arithmetic with trees makes larger ones: `Variable("c") * Variable("o")` is the tree of c * o.
 """
 
 import operator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
@@ -64,11 +65,31 @@ class Binary(Expression):
 
 
 @dataclass(frozen=True)
+class Power(Expression):
+    """base ** exponent, for a whole exponent from 2 on."""
+
+    base: Expression
+    exponent: int
+
+
+@dataclass(frozen=True)
 class Call(Expression):
-    """function(argument)."""
+    """function(arguments)."""
 
     function: str
-    argument: Expression
+    arguments: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Guarded(Expression):
+    """left * right, but 0 where either factor is 0, even if the other one is infinite or NaN.
+
+    No user writes it. It multiplies gradients with slopes that have a pole: c = sqrt(c) has no slope at c = 0, but
+    at the last step of a row, whose final c nobody uses, the gradient is 0 all the same.
+    """
+
+    left: Expression
+    right: Expression
 
 
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
@@ -88,3 +109,68 @@ def binary(op: str, left: Expression, right: Expression) -> Expression:
         case "-", Number(0.0), v:
             return -v
     return Binary(op, left, right)
+
+
+def power(base: Expression, exponent: int) -> Expression:
+    """base ** exponent for a whole exponent from 0 on, with powers of numbers computed."""
+    match base, exponent:
+        case _, 0:
+            return Number(1.0)
+        case _, 1:
+            return base
+        case Number(value), _:
+            return Number(value**exponent)
+    return Power(base, exponent)
+
+
+def call(function: str, *arguments: Expression) -> Expression:
+    """The call function(arguments)."""
+    return Call(function, arguments)
+
+
+def parts(formula: Expression) -> tuple[Expression, ...]:
+    """The expressions directly below a node."""
+    match formula:
+        case Negative(u) | Power(u, _):
+            return (u,)
+        case Binary(_, u, v) | Guarded(u, v):
+            return (u, v)
+        case Call(_, arguments):
+            return arguments
+    return ()
+
+
+def with_parts(formula: Expression, new: tuple[Expression, ...]) -> Expression:
+    """The node with other expressions directly below it, simplified where those are numbers."""
+    match formula:
+        case Negative():
+            return -new[0]
+        case Power(_, exponent):
+            return power(new[0], exponent)
+        case Binary(op, _, _):
+            return binary(op, *new)
+        case Guarded():
+            return Guarded(*new)
+        case Call(function, _):
+            return Call(function, new)
+    return formula
+
+
+def rebuilt(formula: Expression, change: Callable[[Expression], Expression | None]) -> Expression:
+    """The formula with every node for which `change` returns an expression replaced by it, from the top down."""
+    changed = change(formula)
+    if changed is not None:
+        return changed
+    return with_parts(formula, tuple(rebuilt(part, change) for part in parts(formula)))
+
+
+def nodes(formula: Expression) -> Iterator[Expression]:
+    """Every node of the tree, those below a node before it."""
+    for part in parts(formula):
+        yield from nodes(part)
+    yield formula
+
+
+def names_in(formula: Expression) -> set[str]:
+    """The names that occur in the formula."""
+    return {node.name for node in nodes(formula) if isinstance(node, Variable)}

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from cells.language.module_reader import Formulas, UnreadableError, misfit
+from cells.language.module_reader import UnreadableError, misfit
 from cells.obstacle import Obstacle, ObstacleKind
 from cells.packed import Packed
-from cells.recurrence import Recurrence, StackedUnroll, States, Step, Unroll, Weights
+from cells.recurrence import KnownCell, Recurrence, StackedUnroll, States, Step, Unroll, Weights, known_cell
 
 
 class LLVM:
@@ -26,31 +26,33 @@ class LLVM:
     ) -> Obstacle | None:
         """Refuse what the compiled loops cannot run now.
 
-        That is a single step, a batch without steps, a projection, a module that is not a formula, tensors other than
+        That is a single step, a batch without steps, a projection, a module that is not a formula, a function over all
+        units, tensors other than
         plain ones in float32 or float64 on the CPU, autocast, tracing, torch.func, and a missing library.
         """
         if isinstance(recurrence, Step):
             return Obstacle(ObstacleKind.CALL, "it is a single step, and the compiled loops run layers")
-        alter = recurrence.step.alter
-        if alter.why_eager:
-            return Obstacle(ObstacleKind.FORMULA, str(alter.why_eager))
+        step = recurrence.step
+        if step.cell.why_eager:
+            return Obstacle(ObstacleKind.FORMULA, str(step.cell.why_eager))
         try:
-            formulas = alter.formulas()
+            known = known_cell(step, weights)
         except UnreadableError as error:
             return Obstacle(ObstacleKind.FORMULA, str(error))
+        if reduction := known.equations.reduction:
+            reason = f"{reduction}(...) is over all units, and the compiled loops are elementwise"
+            return Obstacle(ObstacleKind.FORMULA, reason)
         if tensors and tensors[0].size(0) == 0:
             return Obstacle(ObstacleKind.CALL, "its batch has no steps")
         if any(own.hr is not None for own in weights):
             return Obstacle(ObstacleKind.CALL, "it has a projection")
-        return (
-            _in_tensors(recurrence.step.alteration, formulas, tensors, weights) or _in_surroundings() or _in_machine()
-        )
+        return _in_tensors(step.alteration, known, tensors, weights) or _in_surroundings() or _in_machine()
 
     def loop(self, recurrence: Recurrence) -> str:
         """Always "compiled"."""
         return "compiled"
 
-    def step(self, step: Step, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, step: Step, *arguments: Tensor | None) -> tuple[Tensor, Tensor]:
         """Never called: a single step is an obstacle."""
         raise NotImplementedError
 
@@ -73,24 +75,24 @@ class LLVM:
         """See `cells.llvm.stacked_layer`."""
         from cells.llvm.stacked_layer import run_stacked_layer
 
-        return run_stacked_layer(unroll.step.alter.formulas(), rows, packed.sizes, weights)
+        return run_stacked_layer(known_cell(unroll.step, weights).equations, rows, packed.sizes, weights)
 
 
 def _in_tensors(
-    alteration: str, formulas: Formulas, tensors: Sequence[Tensor], weights: Sequence[Weights]
+    alteration: str, known: KnownCell, tensors: Sequence[Tensor], weights: Sequence[Weights]
 ) -> Obstacle | None:
     """An obstacle in the tensors of the call or of the alteration."""
     hidden = weights[0].hh.size(-1)
-    if reason := misfit(alteration, formulas.tensors, hidden):
+    if reason := misfit(alteration, known.tensors, hidden):
         return Obstacle(ObstacleKind.FORMULA, reason)
-    every = [*tensors, *formulas.tensors, *(weight for own in weights for weight in own if weight is not None)]
+    every = [*tensors, *known.tensors, *(weight for own in weights for weight in own if weight is not None)]
     if any(tensor.device.type != "cpu" or type(tensor) not in (Tensor, nn.Parameter) for tensor in every):
         return Obstacle(ObstacleKind.CALL, "its tensors are not all plain ones on the CPU")
     dtypes = {tensor.dtype for tensor in every}
     if dtypes not in ({torch.float32}, {torch.float64}):
         found = " and ".join(sorted(map(str, dtypes)))
         return Obstacle(ObstacleKind.CALL, f"it is in {found}, not entirely in float32 or float64")
-    if formulas.dtypes - dtypes:
+    if known.dtypes - dtypes:
         return Obstacle(ObstacleKind.FORMULA, f"{alteration} casts what it is given to another dtype")
     return None
 

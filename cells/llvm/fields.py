@@ -41,25 +41,36 @@ _BOTH = (
     *("inputs", "hidden", "stride"),  # I, H, and the distance of two rows of `out` and of `d_out`
     *("chunks", "chunk_step"),  # chunk k has the steps chunk_step[k] .. chunk_step[k + 1]
     *("start", "count"),  # of each step: its first row and the number of its rows
-    *("x", "w_ih", "w_hh", "parameters", "h0", "c0", "out"),  # parameters: p0, p1, ... of the formulas, [P, H]
-    "kept",  # 1: `gates` (i f g o) and `c` (c") are kept for all rows; 0: `gates` holds one chunk, `c` one step
+    *("x", "w_ih", "w_hh", "h0", "c0", "out"),
+    "learned",  # [P, H]
+    *("noise", "noise_rows"),  # [Q, N, H] and N
+    *("masks", "mask_rows"),  # [R, B, H] from the task's first row of the batch on, and B
+    "kept",  # 1: `gates` (what the cell keeps) and `c` (c") have all rows; 0: `gates` has one chunk, `c` one step
     *("gates", "c"),
 )
-_NO_PARAMETERS = "the formulas have no names p0, p1, ..."
+_OPTIONAL = {
+    "learned": "no equation has a learned coefficient",
+    **dict.fromkeys(("noise", "noise_rows"), "no equation has noise"),
+    **dict.fromkeys(("masks", "mask_rows"), "no equation has a mask"),
+}
+_H_ITSELF = "W_hh is multiplied by h'"
 
-FORWARD = Fields((*_BOTH, "bias"), {"parameters": _NO_PARAMETERS})
+FORWARD = Fields((*_BOTH, "bias", "r"), {**_OPTIONAL, "r": _H_ITSELF})  # r: of the rows of a step
 
 BACKWARD = Fields(
     (
         *_BOTH,
         *("d_out", "d_h", "d_c"),  # the latter two come as dh" and dc" of the last step and leave as dh0 and dc0
         "d_h0_wanted",
-        *("d_gates", "h_before"),  # da and h' of a chunk
+        *("d_gates", "r"),  # da and r of a chunk
+        "d_r",  # of the rows of a step
         *("d_x", "d_w_ih", "d_w_hh"),  # those of the weights are transposed: [I, 4 H] and [H, 4 H]
-        *("d_bias", "d_parameters"),
+        *("d_bias", "d_learned"),
     ),
     {
-        **dict.fromkeys(("parameters", "d_parameters"), _NO_PARAMETERS),
+        **_OPTIONAL,
+        "d_learned": _OPTIONAL["learned"],
+        "d_r": _H_ITSELF,
         **dict.fromkeys(("d_x", "d_w_ih", "d_w_hh"), "nobody wants this gradient"),
     },
 )

@@ -6,22 +6,23 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from cells.equations import GATES, CellEquations
 from cells.llvm import machine, threads
-from cells.llvm.kernels import Cell
 from cells.llvm.loops import Gradient, Loops
+from cells.llvm.passes import Cell
 from cells.llvm.plan import Plan, cached_plan, chunk_rows
-from cells.recurrence import States, Unroll, Weights
+from cells.recurrence import States, Unroll, Weights, known_cell
 from cells.torchscript.gradients import gradients_by_definition
 
 
 class _LayerCall(NamedTuple):
     """A call of `run_layer`, except its tensors."""
 
-    unroll: Unroll
+    equations: CellEquations
     sizes: list[int]
     plan: Plan
     kernels: machine.Kernels
-    keep_for_backward: bool  # also where `seen` needs them: the gates and states of all steps
+    keep_for_backward: bool  # also where `seen` needs them: `gates` and states of all steps
     seen: list[States] | None  # where states and gates go if the layer is observed
 
 
@@ -35,28 +36,27 @@ def run_layer(
     seen: list[States] | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `cells.backends.Backend.layer`, for weights without a projection and N > 0."""
-    formulas = unroll.step.alter.formulas()
+    known = known_cell(unroll.step, weights)
     directions, hidden, item = len(weights), c.size(2), c.element_size()
-    kernels = machine.compiled(Cell.of(formulas, hidden, item), c.dtype)
-    parameters = None
-    if formulas.tensors:
-        parameters = torch.stack([tensor.expand(1, hidden).squeeze(0) for tensor in formulas.tensors])
-    inputs = (rows, c, h, parameters, *(weight for own in weights for weight in own[:4]))
-    keep = seen is not None or (
-        torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
-    )
+    if known.tensors:
+        learned = torch.stack([tensor.expand(1, hidden).squeeze(0) for tensor in known.tensors])
+        weights = [own._replace(learned=learned) for own in weights]
+    inputs = (rows, c, h, *(weight for own in weights for weight in own))
+    wanted = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
+    if seen is not None and wanted:
+        with torch.no_grad():  # a pass of its own, as backward may need something else kept than the gates
+            run_layer(unroll, rows, sizes, c, h, weights, seen)
+        seen = None
+    cell = Cell.of(known.equations, hidden, item)
+    kernels = machine.compiled(cell if seen is None else cell.observed, c.dtype)
     plan = cached_plan(tuple(sizes), directions, threads.planned(), chunk_rows(hidden, item), rows.size(1) + hidden)
-    results: tuple[Tensor, Tensor, Tensor] = _LayerFunction.apply(
-        _LayerCall(unroll, sizes, plan, kernels, keep, seen), *inputs
-    )
+    call = _LayerCall(known.equations, sizes, plan, kernels, wanted or seen is not None, seen)
+    results: tuple[Tensor, Tensor, Tensor] = _LayerFunction.apply(call, *inputs)
     return results
 
 
 class _LayerFunction(torch.autograd.Function):
-    """(rows, c, h, parameters, weights) -> (output, c, h).
-
-    parameters [P, H] or None are the formulas' tensors; weights are ih, hh, bias_ih and bias_hh of each direction.
-    """
+    """(rows, c, h, weights) -> (output, c, h); the weights are the fields of `Weights`, of each direction."""
 
     @staticmethod
     def forward(ctx: Any, call: _LayerCall, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
@@ -65,7 +65,7 @@ class _LayerFunction(torch.autograd.Function):
         hidden = c.size(2)
         if call.seen is not None:
             for h_after, c_after, four in zip(output.split(hidden, 1), states, gates, strict=True):
-                own_gates = dict(zip("ifgo", four.split(hidden, 1), strict=True))
+                own_gates = dict(zip(GATES, four.split(hidden, 1), strict=True))
                 call.seen.append({"c": c_after, "h": h_after, **own_gates})
         if call.keep_for_backward:
             ctx.call = call
@@ -83,7 +83,7 @@ class _LayerFunction(torch.autograd.Function):
         batched = any(d is not None and torch._C._functorch.is_legacy_batchedtensor(d) for d in gradients)
         again = torch.is_grad_enabled()
         if again or batched:
-            return None, *gradients_by_definition(call.unroll, call.sizes, inputs, wanted, gradients, again)
+            return None, *gradients_by_definition(call.equations, call.sizes, inputs, wanted, gradients, again)
         _, c, h, *_ = inputs
         d_output, d_c, d_h = (
             torch.zeros_like(value, memory_format=torch.contiguous_format) if d is None else d

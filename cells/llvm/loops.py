@@ -1,13 +1,16 @@
 """The compiled loops of one layer on torch's tensors."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from cells.llvm import machine
 from cells.llvm.fields import BACKWARD, FORWARD
 from cells.llvm.plan import BoundTask, Plan, Task
 from cells.llvm.workspace import Workspace
+from cells.recurrence import Weights
 
 Gradient = Tensor | None
 
@@ -21,12 +24,11 @@ class Loops:
     Args:
         kernels: of the layer's cell.
         plan: its tasks.
-        keep_for_backward: whether to keep the gates and states of all steps, as backward needs them.
+        keep_for_backward: whether to keep `gates` and states of all steps, as backward needs them.
         rows: the inputs [N, I] of all steps.
         c: the initial c [D, B, H].
         h: the initial h [D, B, H].
-        parameters: the tensors of the formulas [P, H], or None.
-        weights: ih, hh, bias_ih and bias_hh of each direction.
+        weights: the fields of `Weights`, of each direction.
     """
 
     def __init__(
@@ -37,22 +39,24 @@ class Loops:
         rows: Tensor,
         c: Tensor,
         h: Tensor,
-        parameters: Tensor | None,
         *weights: Tensor | None,
     ) -> None:
-        self.kernels, self.plan, self.parameters = kernels, plan, parameters
-        self.keep_for_backward = keep_for_backward
+        self.kernels, self.plan, self.keep_for_backward = kernels, plan, keep_for_backward
         self.directions, _, self.hidden = c.shape
         self.rows, self.c, self.h = (dense(tensor) for tensor in (rows, c, h))
-        self.w_ih, self.w_hh = ([dense(weight) for weight in weights[k::4] if weight is not None] for k in (0, 1))
-        self.biases = list(zip(weights[2::4], weights[3::4], strict=True))
+        self.weights = of_directions([None if weight is None else dense(weight) for weight in weights])
         self.numbers = {"inputs": rows.size(1), "hidden": self.hidden, "stride": self.directions * self.hidden}
         self.numbers["kept"] = int(keep_for_backward)
+        noise, masks = self.weights[0].noise, self.weights[0].masks
+        if noise is not None:
+            self.numbers["noise_rows"] = noise.size(1)
+        if masks is not None:
+            self.numbers["mask_rows"] = masks.size(1)
 
     def forward(self) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """-> output [N, D H]; for each direction, the gates [N, 4 H] and c [N, H] of all rows.
+        """-> output [N, D H]; for each direction, what the cell keeps [N, 4 H] and c [N, H] of all rows.
 
-        Unless `keep_for_backward`, there are no gates, and c [B, H] is the final one.
+        Unless `keep_for_backward`, nothing of the former is there, and c [B, H] is the final one.
         """
         rows, hidden, keep = self.rows, self.hidden, self.keep_for_backward
         output = rows.new_empty(rows.size(0), self.directions * hidden)
@@ -67,7 +71,7 @@ class Loops:
 
     def forward_tasks(self, output: Tensor, gates: Sequence[Tensor], states: Sequence[Tensor]) -> list[BoundTask]:
         """The tasks that fill these three, which are as `forward` returns them."""
-        biases = [self._bias(direction) for direction in range(self.directions)]
+        biases = [self._bias(own) for own in self.weights]
         tasks = []
         for task in self.plan.tasks:
             d, keep = task.direction, self.keep_for_backward
@@ -77,6 +81,7 @@ class Loops:
                 "gates": gates[d] if keep else output.new_empty(task.chunk_rows, 4 * self.hidden),
                 "c": states[d] if keep else states[d][task.low :],
                 "out": output[:, d * self.hidden :],
+                "r": self._of_a_step(task),
             }
             tasks.append(task.bind(FORWARD, self.numbers, tensors))
         return tasks
@@ -91,11 +96,11 @@ class Loops:
         d_h: Tensor,
         wanted: Sequence[bool],
     ) -> list[Gradient]:
-        """-> the gradients of rows, c, h, parameters and weights, None where not wanted.
+        """-> the gradients of rows, c, h and the weights' fields, None where not wanted.
 
         Args:
             output: [N, D H], as `forward` returned it.
-            gates: for each direction [N, 4 H], as `forward` returned them.
+            gates: for each direction what the cell keeps [N, 4 H], as `forward` returned them.
             states: for each direction the c of all rows [N, H], as `forward` returned them.
             d_output: the gradient of the output.
             d_c: the gradient of the final c [D, B, H].
@@ -104,12 +109,16 @@ class Loops:
         """
         d_c, d_h = dense(d_c).clone(), dense(d_h).clone()  # the loops update them
         d_rows = [workspace.empty(self.rows, *self.rows.shape) if wanted[0] else None for _ in range(self.directions)]
-        sums = [self._sums(task, wanted[4 + 4 * task.direction :]) for task in self.plan.tasks]
+        wanted_of_weights = of_directions(wanted[3:])
+        sums = [self._sums(task, wanted_of_weights[task.direction]) for task in self.plan.tasks]
         tasks = self.backward_tasks(output, gates, states, dense(d_output), d_c, d_h, d_rows, sums, wanted[2])
+        assert self.kernels.backward is not None
         machine.run_tasks(self.kernels.backward, [task.words for task in tasks])
-        found = (_total(d_rows), d_c, d_h, _total([task.tensors["d_parameters"] for task in tasks]))
-        inputs = [gradient if is_wanted else None for gradient, is_wanted in zip(found, wanted, strict=False)]
-        return [*inputs, *_of_weights(tasks, wanted[4:])]
+        found = [_total(d_rows), d_c, d_h]
+        for d in range(self.directions):
+            own = [task.tensors for task in tasks if task.direction == d]
+            found += gradients_of_weights({name: _total([sums[name] for sums in own]) for name in SUMS})
+        return [gradient if is_wanted else None for gradient, is_wanted in zip(found, wanted, strict=True)]
 
     def backward_tasks(
         self,
@@ -137,7 +146,7 @@ class Loops:
                 **{"gates": gates[d], "c": states[d], "out": output[:, columns], "d_out": d_output[:, columns]},
                 **{"d_c": d_c[d, task.low :], "d_h": d_h[d, task.low :], "d_x": d_rows[d]},
                 "d_gates": self.rows.new_empty(task.chunk_rows, 4 * self.hidden),
-                "h_before": self.rows.new_empty(task.chunk_rows, self.hidden),
+                **{"r": self.rows.new_empty(task.chunk_rows, self.hidden), "d_r": self._of_a_step(task)},
                 **own,
             }
             tasks.append(task.bind(BACKWARD, numbers, tensors))
@@ -145,23 +154,40 @@ class Loops:
 
     def _inputs(self, task: Task) -> dict[str, Gradient]:
         """The tensors that both passes of a task read."""
-        d = task.direction
-        states = {"h0": self.h[d, task.low :], "c0": self.c[d, task.low :]}
-        return {"x": self.rows, "parameters": self.parameters, **states, "w_ih": self.w_ih[d], "w_hh": self.w_hh[d]}
+        own, low = self.weights[task.direction], task.low
+        states = {"h0": self.h[task.direction, low:], "c0": self.c[task.direction, low:]}
+        masks = None if own.masks is None else own.masks[:, low:]
+        drawn = {"noise": own.noise, "masks": masks}
+        return {"x": self.rows, "learned": own.learned, **drawn, **states, "w_ih": own.ih, "w_hh": own.hh}
 
-    def _bias(self, direction: int) -> Tensor:
-        bias_ih, bias_hh = self.biases[direction]
-        return self.rows.new_zeros(4 * self.hidden) if bias_ih is None or bias_hh is None else bias_ih + bias_hh
+    def _of_a_step(self, task: Task) -> Gradient:
+        """A buffer for r or dr of a task's rows at a step, where the cell needs one."""
+        return None if self.kernels.cell.multiplies_h else self.rows.new_empty(task.high - task.low, self.hidden)
 
-    def _sums(self, task: Task, wanted: Sequence[bool]) -> dict[str, Gradient]:
-        """Buffers for gradients summed within a task; `wanted`: for W_ih and W_hh."""
-        inputs, width = self.rows.size(1), 4 * self.hidden
+    def _bias(self, own: Weights) -> Tensor:
+        if own.bias_ih is None or own.bias_hh is None:
+            return self.rows.new_zeros(4 * self.hidden)
+        return own.bias_ih + own.bias_hh
+
+    def _sums(self, task: Task, wanted: Weights) -> dict[str, Gradient]:
+        """Buffers for gradients summed within a task; `wanted` holds for each weight whether its gradient is wanted."""
+        inputs, width, learned = self.rows.size(1), 4 * self.hidden, self.weights[task.direction].learned
         return {
-            "d_w_ih": self.rows.new_empty(inputs, width) if wanted[0] else None,
-            "d_w_hh": self.rows.new_empty(self.hidden, width) if wanted[1] else None,
+            "d_w_ih": self.rows.new_empty(inputs, width) if wanted.ih else None,
+            "d_w_hh": self.rows.new_empty(self.hidden, width) if wanted.hh else None,
             "d_bias": self.rows.new_zeros(width),
-            "d_parameters": None if self.parameters is None else self.parameters.new_zeros(self.parameters.shape),
+            "d_learned": None if learned is None else torch.zeros_like(learned),
         }
+
+
+SUMS = ("d_w_ih", "d_w_hh", "d_bias", "d_learned")
+"""The gradients that a task sums up, by the names of its fields."""
+
+
+def of_directions(values: Sequence[Any]) -> list[Weights]:
+    """Values for the fields of `Weights` of one direction after the other, as that of each direction."""
+    width = len(Weights._fields)
+    return [Weights._make(values[k : k + width]) for k in range(0, len(values), width)]
 
 
 def dense(tensor: Tensor) -> Tensor:
@@ -169,17 +195,13 @@ def dense(tensor: Tensor) -> Tensor:
     return tensor.contiguous().resolve_neg()
 
 
-def _of_weights(tasks: list[BoundTask], wanted: Sequence[bool]) -> list[Gradient]:
-    """The gradients of all weights in their order: sums over the tasks of a direction."""
-    result: list[Gradient] = []
-    for d in range(len(wanted) // 4):
-        own = [task.tensors for task in tasks if task.direction == d]
-        d_ih, d_hh, d_bias = (_total([sums[name] for sums in own]) for name in ("d_w_ih", "d_w_hh", "d_bias"))
-        _, _, bias_ih, bias_hh = wanted[4 * d : 4 * d + 4]
-        result += [None if d_weight is None else d_weight.t() for d_weight in (d_ih, d_hh)]
-        result.append(d_bias if bias_ih else None)
-        result.append(d_bias.clone() if d_bias is not None and bias_hh else None)  # two gradients, not one twice
-    return result
+def gradients_of_weights(sums: Mapping[str, Gradient]) -> list[Gradient]:
+    """The gradients of the fields of `Weights`, from the SUMS of one direction."""
+    d_ih, d_hh, d_bias, d_learned = (sums[name] for name in SUMS)
+    again = None if d_bias is None else d_bias.clone()  # two gradients, not one twice
+    d_ih, d_hh = (None if transposed is None else transposed.mT for transposed in (d_ih, d_hh))
+    found = dict(ih=d_ih, hh=d_hh, bias_ih=d_bias, bias_hh=again, learned=d_learned)
+    return [found.get(name) for name in Weights._fields]
 
 
 def _total(parts: Sequence[Gradient]) -> Gradient:

@@ -17,15 +17,24 @@ import torch
 from llvmlite import ir
 
 from cells.llvm import kernels, threads
+from cells.llvm.passes import Cell
 from cells.llvm.vector import DOUBLE, SINGLE
 from cells.llvm.writer import INT, WORD, Writer
 
 
 class Kernels(NamedTuple):
-    """The addresses of both loops for a team of threads, and the objects that own the machine code."""
+    """The kernels of a cell.
 
+    Attributes:
+        cell: the cell.
+        forward: the address of the loop for a team of threads.
+        backward: likewise; None where the cell has none.
+        engine: the objects that own the machine code.
+    """
+
+    cell: Cell
     forward: int
-    backward: int
+    backward: int | None
     engine: object
 
 
@@ -63,14 +72,16 @@ def _libraries() -> _Torch:
 
 
 @functools.cache
-def compiled(cell: kernels.Cell, dtype: torch.dtype) -> Kernels:
+def compiled(cell: Cell, dtype: torch.dtype) -> Kernels:
     """The kernels of a cell. Compiling them takes about 0.2 s, so they are not worth a cache on disk."""
     module = ir.Module("lstm")
     kernels.write(module, SINGLE if dtype == torch.float32 else DOUBLE, cell)
-    for name in ("forward", "backward"):
+    names = ("forward", "backward") if cell.has_backward else ("forward",)
+    for name in names:
         _team(module, name)
     engine, kept = _machine_code(module)
-    return Kernels(engine.get_function_address("forward_team"), engine.get_function_address("backward_team"), kept)
+    addresses = {name: engine.get_function_address(f"{name}_team") for name in names}
+    return Kernels(cell, addresses["forward"], addresses.get("backward"), kept)
 
 
 def _machine_code(module: ir.Module) -> tuple[llvm.ExecutionEngine, object]:

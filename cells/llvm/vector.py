@@ -198,6 +198,34 @@ def log(x: Vec) -> Vec:
     return where(x, ">=", 0.0, value, math.nan)
 
 
+def maximum(x: Vec, y: Vec) -> Vec:
+    """The larger of both, NaN where either is NaN."""
+    return where(x, ">", y, x, where(y, ">=", x, y, x + y))
+
+
+def minimum(x: Vec, y: Vec) -> Vec:
+    """The smaller of both, NaN where either is NaN."""
+    return where(x, "<", y, x, where(y, "<=", x, y, x + y))
+
+
+def power(x: Vec, exponent: int) -> Vec:
+    """x ** exponent for a whole exponent from 1 on, by repeated squaring."""
+    result, square_of = None, x
+    while True:
+        if exponent % 2:
+            result = square_of if result is None else result * square_of
+        exponent //= 2
+        if not exponent:
+            assert result is not None
+            return result
+        square_of = square_of * square_of
+
+
+def guarded_product(x: Vec, y: Vec) -> Vec:
+    """x y, but 0 where either factor is 0, whatever the other one is."""
+    return where(x, "==", 0.0, 0.0, where(y, "==", 0.0, 0.0, x * y))
+
+
 def relu(x: Vec) -> Vec:
     """max(x, 0)."""
     return where(x, "<=", 0.0, 0.0, x)

@@ -23,9 +23,9 @@ class TorchScript:
         """See `cells.torchscript.loop`."""
         return loop(recurrence)
 
-    def step(self, step: Step, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, step: Step, *arguments: Tensor | None) -> tuple[Tensor, Tensor]:
         """As `Step.forward`."""
-        result: tuple[Tensor, Tensor] = runner(step)(gates, c)
+        result: tuple[Tensor, Tensor] = runner(step)(*arguments)
         return result
 
     def layer(

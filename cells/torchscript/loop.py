@@ -19,7 +19,7 @@ def loop(recurrence: Recurrence) -> str:
     forward-mode derivative follows every operation.
     """
     followed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0 or torch.jit.is_tracing()
-    return "eager" if followed or step_of(recurrence).alter.why_eager else "compiled"
+    return "eager" if followed or step_of(recurrence).cell.why_eager else "compiled"
 
 
 def runner(recurrence: Recurrence) -> Any:

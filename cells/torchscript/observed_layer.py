@@ -1,5 +1,7 @@
 """A layer that shows its states and gates, step by step in Python."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -7,18 +9,22 @@ from cells.recurrence import States, Step, Unroll, Weights
 
 
 class _Recorder(nn.Module):
-    """Stands in for a step's alteration and keeps what passes through it."""
+    """Stands in for a step's cell and keeps what it computes."""
 
-    def __init__(self, alter: nn.Module) -> None:
+    def __init__(self, cell: Any) -> None:
         super().__init__()
-        self.name = alter.name
-        self.alter = alter
+        self.name = cell.name
+        self.cell = cell
         self.steps: list[States] = []
 
-    def forward(self, c: Tensor, h: Tensor, o: Tensor, i: Tensor, f: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
-        c, h = self.alter(c, h, o, i, f, g)
+    def forward(self, *arguments: Tensor | None) -> tuple[Tensor, Tensor]:
+        c, h, i, f, g, o = self.cell.states(*arguments)
         self.steps.append({"c": c, "h": h, "i": i, "f": f, "g": g, "o": o})
         return c, h
+
+    def recurrent(self, *arguments: Tensor | None) -> Tensor:
+        result: Tensor = self.cell.recurrent(*arguments)
+        return result
 
 
 def run_observed_layer(
@@ -31,7 +37,7 @@ def run_observed_layer(
     seen: list[States],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `Unroll.forward`; `seen` gets the states and gates of each direction, see `cells.backends.Backend.layer`."""
-    recorder = _Recorder(unroll.step.alter)
+    recorder = _Recorder(unroll.step.cell)
     results: tuple[Tensor, Tensor, Tensor] = Unroll(Step(recorder))(rows, sizes, c, h, weights)
     for direction in range(len(weights)):
         steps = recorder.steps[direction * len(sizes) : (direction + 1) * len(sizes)]

@@ -1,5 +1,7 @@
 """One layer of K models on padded rows, with one product for all models and directions in a step."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -17,13 +19,13 @@ def run_stacked_layer(unroll: StackedUnroll, rows: Tensor, packed: Packed, weigh
         packed: how the rows lie.
         weights: of each direction, with a leading K, with biases and without a projection.
     """
-    lengths = packed.lengths.to(rows.device)
-    return packed.pick(_padded(unroll, packed.pad(rows), lengths, weights))
+    return packed.pick(_padded(unroll, packed.pad(rows), packed, weights))
 
 
-def _padded(unroll: StackedUnroll, input: Tensor, lengths: Tensor, weights: list[Weights]) -> Tensor:
+def _padded(unroll: StackedUnroll, input: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
     """Outputs [K, B, T, D H] for the input [K, B, T, I]."""
     models, batch, steps, _ = input.shape
+    lengths = packed.lengths.to(input.device)
     step = torch.arange(steps, device=input.device)
     live = step < lengths.unsqueeze(2)  # [K, B, T]
     # In reverse a row is read from its last real step on; the steps behind that stay where they are.
@@ -38,7 +40,10 @@ def _padded(unroll: StackedUnroll, input: Tensor, lengths: Tensor, weights: list
     weight_hh = torch.cat([own.hh for own in weights])
     both = torch.cat(gates).permute(2, 0, 1, 3)  # [T, D K, B, 4 H]
     mask = live.permute(2, 0, 1).repeat(1, len(weights), 1).unsqueeze(3)
-    outputs = runner(unroll)(both.contiguous(), mask, weight_hh).permute(1, 2, 0, 3)
+    learned = _of_directions([None if w.learned is None else w.learned.transpose(0, 1).unsqueeze(2) for w in weights])
+    noise = _of_directions([_noise(own.noise, packed, backwards if d else None) for d, own in enumerate(weights)], 2)
+    masks = _of_directions([_masks(own.masks, packed) for own in weights])
+    outputs = runner(unroll)(both.contiguous(), mask, weight_hh, learned, noise, masks).permute(1, 2, 0, 3)
     if len(weights) == 1:
         return outputs
     forward, reverse = outputs.chunk(2)
@@ -48,3 +53,32 @@ def _padded(unroll: StackedUnroll, input: Tensor, lengths: Tensor, weights: list
 def _along_time(values: Tensor, order: Tensor) -> Tensor:
     """`values [K, B, T, F]` with the steps of each row in `order [K, B, T]`."""
     return values.gather(2, order.unsqueeze(3).expand_as(values))
+
+
+def _of_directions(tensors: Sequence[Tensor | None], dim: int = 1) -> Tensor | None:
+    """The tensors of all directions in one, along the dimension of the K models."""
+    given = [tensor for tensor in tensors if tensor is not None]
+    return torch.cat(given, dim) if given else None
+
+
+def _noise(drawn: Tensor | None, packed: Packed, order: Tensor | None) -> Tensor | None:
+    """The noise [K, Q, N, H] of packed rows as [T, Q, K, B, H], with the steps of each row in the order [K, B, T]."""
+    if drawn is None:
+        return None
+    padded = packed.pad(drawn.transpose(1, 2).flatten(2))
+    if order is not None:
+        padded = _along_time(padded, order)
+    return padded.unflatten(3, drawn.shape[1::2]).permute(2, 3, 0, 1, 4)
+
+
+def _masks(drawn: Tensor | None, packed: Packed) -> Tensor | None:
+    """The masks [K, R, B', H] of each model's longest rows first as [R, K, B, H] of its samples in their order."""
+    if drawn is None:
+        return None
+    models, batch = packed.lengths.shape
+    masks = drawn.new_zeros(models * batch, *drawn.shape[1::2])
+    owners = packed.owners.view(models, -1)
+    for k, sizes in enumerate(packed.sizes):
+        if sizes:
+            masks[owners[k, : sizes[0]]] = drawn[k, :, : sizes[0]].transpose(0, 1)
+    return masks.unflatten(0, (models, batch)).permute(2, 0, 1, 3)

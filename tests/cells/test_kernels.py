@@ -3,6 +3,7 @@
 import ctypes
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,23 +11,36 @@ from llvmlite import ir
 from torch import Tensor
 
 from cells.language.functions import FUNCTIONS
+from cells.language.parser import MAX_POWER
+from cells.language.tree import Expression, Guarded, Power, Variable, call
 from cells.llvm import fields, machine, plan, printer, vector
 from cells.llvm.writer import Writer
 from cells.torchscript.printer import FUNCTIONS as TORCH
 
+Compiled = Callable[..., Tensor]
 
-def unary(function: str, precision: vector.Precision) -> "ctypes._FuncPointer":
-    """A compiled (address of x, address of the result, length) for a function of the language."""
-    module = ir.Module()
-    w = Writer(module, "unary", precision, 3)
-    source, target, length = w.arguments
+
+def compiled(formula: Expression, dtype: torch.dtype) -> Compiled:
+    """The formula over x and y, as a function of these tensors, whose lengths are multiples of a vector's lanes."""
+    module, precision = ir.Module(), vector.SINGLE if dtype == torch.float32 else vector.DOUBLE
+    w = Writer(module, "function", precision, 4)
+    of_x, of_y, target, length = w.arguments
     with w.loop(0, length, by=precision.lanes) as j:
-        w.store(printer.FUNCTIONS[function](w.load(source, j)), target, j)
+        w.store(printer.value(formula, {"x": w.load(of_x, j), "y": w.load(of_y, j)}, w.e), target, j)
     w.done()
     engine, kept = machine._machine_code(module)
-    pointer = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(engine.get_function_address("unary"))
-    pointer.kept = kept
-    return pointer
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(engine.get_function_address("function"))
+    function.kept = kept
+
+    def call(x: Tensor, y: Tensor) -> Tensor:
+        result = torch.empty_like(x)
+        function(x.data_ptr(), y.data_ptr(), result.data_ptr(), len(x))
+        return result
+
+    return call
+
+
+X, Y = Variable("x"), Variable("y")
 
 
 RANGES = {"exp": (-80, 80), "expm1": (-80, 80), "sqrt": (0, 1e6), "softplus": (-80, 19)}
@@ -36,16 +50,47 @@ RANGES |= {"log": (1e-30, 1e30), "log1p": (-0.99, 1e6)}
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_accuracy_in_units_of_the_last_place(function: str, dtype: torch.dtype) -> None:
-    low, high = RANGES.get(function, (-20, 20))
+    x = numbers(*RANGES.get(function, (-20, 20)), dtype)
+    y = x.flip(0)
+    result = compiled(call(function, X, Y) if len(FUNCTIONS[function].slopes) == 2 else call(function, X), dtype)(x, y)
+    exact = eval(TORCH[function].format(x="x", y="y"), {"torch": torch, "x": x.double(), "y": y.double()})
+    assert units(result, exact) < 4.5
+
+
+@pytest.mark.parametrize("exponent", range(2, MAX_POWER + 1))
+def test_accuracy_of_powers(exponent: int) -> None:
+    x = numbers(-20, 20, torch.float32)
+    result = compiled(Power(X, exponent), torch.float32)(x, x)
+    assert units(result, x.double() ** exponent) < exponent  # each product adds half a unit to those of its factors
+
+
+EXTREME = torch.tensor([0.0, -0.0, 1.0, -2.0, 3e38, math.inf, -math.inf, math.nan])
+
+
+@pytest.mark.parametrize("function", ["max", "min"])
+def test_larger_and_smaller_numbers_are_torchs_also_at_extreme_values(function: str) -> None:
+    x, y = (pairs.flatten() for pairs in torch.meshgrid(EXTREME, EXTREME, indexing="ij"))
+    wanted = torch.maximum(x, y) if function == "max" else torch.minimum(x, y)
+    got = compiled(call(function, X, Y), torch.float32)(x, y)
+    torch.testing.assert_close(got, wanted, rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_guarded_product_is_zero_where_a_factor_is() -> None:
+    x, y = (pairs.flatten() for pairs in torch.meshgrid(EXTREME, EXTREME, indexing="ij"))
+    got = compiled(Guarded(X, Y), torch.float32)(x, y)
+    torch.testing.assert_close(got, torch.where((x == 0) | (y == 0), 0.0, x * y), rtol=0, atol=0, equal_nan=True)
+
+
+def numbers(low: float, high: float, dtype: torch.dtype) -> Tensor:
+    """Many numbers from low to high, many within 1 and many close to 0."""
     generator = torch.Generator().manual_seed(0)
     x = [torch.rand(1 << 16, dtype=torch.float64, generator=generator) for _ in range(3)]
-    x = torch.cat([low + (high - low) * x[0], (2 * x[1] - 1 if low < 0 else x[1]), x[2] * 1e-4]).to(dtype)
-    result = torch.empty_like(x)
-    precision = vector.SINGLE if dtype == torch.float32 else vector.DOUBLE
-    unary(function, precision)(x.data_ptr(), result.data_ptr(), x.numel())
-    exact = eval(TORCH[function].format(x="x"), {"torch": torch, "x": x.double()})
-    units = (result.double() - exact).abs() / spacing(exact.to(dtype))
-    assert float(units.max()) < 4.5
+    return torch.cat([low + (high - low) * x[0], (2 * x[1] - 1 if low < 0 else x[1]), x[2] * 1e-4]).to(dtype)
+
+
+def units(result: Tensor, exact: Tensor) -> float:
+    """The largest distance from the exact values, in units of the last place."""
+    return float(((result.double() - exact).abs() / spacing(exact.to(result.dtype))).max())
 
 
 def spacing(x: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from cells.language.functions import FUNCTIONS
 from cells.obstacle import Obstacle, ObstacleKind
 from cells.torchscript import backend as torchscript
 
-BOTH = "c = c * relu(o) - 0.3 * softplus(f) / (1 + square(g)); h = h * sigmoid(c) + 0.1 * log(1 + abs(c)) * sqrt(i)"
+BOTH = "current = c * relu(o) - 0.3 * softplus(f) / (1 + square(g)); hidden = h * sigmoid(c) + 0.1 * log(1 + abs(c)) * sqrt(i)"
 ALTERATIONS = ["baseline", *CURRENT, *HIDDEN, "C1+H2", BOTH]
 States = tuple[Tensor, Tensor] | None
 
@@ -142,7 +142,7 @@ FORMULAS = st.recursive(
 def test_any_formula_on_any_shape(current, hidden, sizes, layers, bidirectional, bias, with_states, data) -> None:
     steps, rows, inputs, size = sizes
     torch.manual_seed(data.draw(st.integers(0, 99)))
-    alteration = f"c = tanh({current}); h = h * sigmoid({hidden})"  # bounded, so that nothing multiplies rounding
+    alteration = f"current = tanh({current}); hidden = h * sigmoid({hidden})"  # bounded, so that nothing multiplies rounding
     module = LSTM(inputs, size, layers, bias, bidirectional=bidirectional, alteration=alteration, dtype=torch.float64)
     lengths = data.draw(st.none() | st.lists(st.integers(0, steps), min_size=rows, max_size=rows).map(torch.tensor))
     x, states = batch(module, steps, rows, with_states)
@@ -170,7 +170,7 @@ def test_shapes_at_the_edges_of_slices_and_chunks(sizes: tuple[int, ...], thread
 
 
 class InPython(nn.Module):
-    """c = function(c, h, o), differentiated by autograd, which masks where TorchScript multiplies."""
+    """current = function(c, h, o), differentiated by autograd, which masks where TorchScript multiplies."""
 
     why_eager = "it is meant to run in Python"
 
@@ -178,8 +178,15 @@ class InPython(nn.Module):
         super().__init__()
         self.function = function
 
-    def forward(self, c: Tensor, h: Tensor, o: Tensor, i: Tensor, f: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, gates: Tensor, c: Tensor, h: Tensor, *_: None) -> tuple[Tensor, Tensor]:
+        i, f, g, o = gates.chunk(4, -1)
+        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+        c = f * c + i * g
+        h = o * c.tanh()
         return self.function(c, h, o), h
+
+    def recurrent(self, h: Tensor, *_: None) -> Tensor:
+        return h
 
 
 @pytest.mark.parametrize(
@@ -198,7 +205,7 @@ def test_behind_a_relu_a_pole_has_no_gradient(formula: str, function: Callable[.
     module = LSTM(1, 8, alteration=formula, dtype=torch.float64)
     inputs = torch.full((3, 2, 1), x, dtype=torch.float64, requires_grad=True)
     got = everything(module, inputs, None, None)
-    module.recurrence.step.alter = InPython(function)
+    module.recurrence.step.cell = InPython(function)
     assert (module.path, module.loop) == ("torchscript", "eager")
     for one, other in zip(got, everything(module, inputs, None, None), strict=True):
         assert other.isfinite().all()
@@ -207,7 +214,7 @@ def test_behind_a_relu_a_pole_has_no_gradient(formula: str, function: Callable[.
 
 def test_at_a_pole_a_zero_factor_counts() -> None:
     # With x = 0 and no bias c is 0, where autograd multiplies infinity by zero.
-    module = LSTM(1, 3, bias=False, alteration="h = sqrt(c * c) + c", dtype=torch.float64)
+    module = LSTM(1, 3, bias=False, alteration="hidden = sqrt(c * c) + c", dtype=torch.float64)
     x = torch.zeros(1, 1, 1, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(module(x)[0].sum(), x)
     assert gradient.isfinite().all()
@@ -232,7 +239,7 @@ def test_nan_and_infinity_spread_as_by_definition(alteration: str, value: float)
 def test_functions_are_torchs_also_at_extreme_values(function: str, dtype: torch.dtype) -> None:
     """A forget gate of 1 and an input gate of 0 keep the initial c, so that the final c is the function of it."""
     values = [0.0, 1e-3, -1e-3, 0.7, -0.7, 3.0, -3.0, 19.0, -30.0, 200.0, -200.0, float("inf"), -float("inf")]
-    module = LSTM(1, len(values) + 1, alteration=f"c = {function}(c)", dtype=dtype)
+    module = LSTM(1, len(values) + 1, alteration=f"current = {function}(c)", dtype=dtype)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.zero_()
@@ -247,8 +254,8 @@ def test_functions_are_torchs_also_at_extreme_values(function: str, dtype: torch
 
 
 def test_a_final_state_that_nobody_uses_passes_no_gradient_on() -> None:
-    """c = sqrt(c) is NaN after each row's last step, and the output is a number all the same."""
-    module = LSTM(1, 1, alteration="c = sqrt(c)", dtype=torch.float64)
+    """sqrt(c) is NaN after each row's last step, and the output is a number all the same."""
+    module = LSTM(1, 1, alteration="current = sqrt(c)", dtype=torch.float64)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.zero_()
@@ -436,7 +443,7 @@ class Shaped(nn.Module):
 def test_an_elementwise_module_runs_on_llvm_with_its_parameters_gradients(threads: Callable[[int], None]) -> None:
     threads(4)
     module = LSTM(3, 10, 2, bidirectional=True, alteration=Learned(10), dtype=torch.float64).double()
-    hook = module.recurrence.step.alter.module
+    hook = module.recurrence.step.cell.module
     for rows in (3, 40):
         x, states = batch(module, 5, rows)
         for change in (module.train, module.eval, lambda: setattr(hook, "factor", 7.0)):
@@ -470,7 +477,7 @@ def test_a_module_for_another_number_of_units_fails_as_the_definition() -> None:
 
 def test_second_derivatives_by_a_modules_tensors() -> None:
     module = LSTM(2, 3, alteration=Learned(3)).double()
-    hook = module.recurrence.step.alter.module
+    hook = module.recurrence.step.cell.module
     x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
 
     def output(x: Tensor, *tensors: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torchmetrics.functional.classification import multilabel_accuracy, multilabel_f1_score
 
 from models.decision import decide
+from cells.stack import StackedLSTM
 from models.dropout import StackedSpatialDropout
 from training.run.tasks.classification import Classification
 from training.run.tasks.epoch_mean import EpochMean
@@ -78,10 +79,11 @@ class StackedTask(pl.LightningModule):
         """Go on with the nets at these places of the stack alone."""
 
     def seed(self, seeds: Sequence[int]) -> None:
-        """Seed each net's random numbers for an epoch."""
+        """Seed each net's random numbers for an epoch; all its parts draw from one generator, as the net's alone."""
+        generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
         for part in self.net.modules():
-            if isinstance(part, StackedSpatialDropout):
-                part.seed(seeds, self.device)
+            if isinstance(part, StackedSpatialDropout | StackedLSTM):
+                part.generators = generators
 
     def on_train_epoch_start(self) -> None:
         """Note that no net has diverged in this epoch yet."""
