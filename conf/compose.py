@@ -7,7 +7,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cells.alterations import CURRENT, HIDDEN, Alteration, resolve
 from cells.errors import UserError
@@ -72,12 +72,14 @@ def known(config: DictConfig) -> DictConfig:
 
 
 def alteration_of(config: DictConfig) -> Alteration:
-    """The alteration that `cell=` names.
+    """The alteration that `cell=` names, with what the keys below it replace.
 
     Raises:
         FormulaError: points at the mistake in a formula.
     """
-    return Alteration(current=config.cell.current, hidden=config.cell.hidden)
+    given = OmegaConf.to_container(config.cell, resolve=True)
+    assert isinstance(given, dict)
+    return Alteration(**{key: given.get(key) for key in CELL_KEYS})
 
 
 def in_multirun() -> bool:

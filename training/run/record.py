@@ -27,6 +27,9 @@ TEXT_SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "loss"
 """Columns: the scores of a run on texts, see `classification.Classification`. `forecasting.accuracy` names those of a
 run on the market."""
 
+STATES = ("current", "hidden")
+"""Columns: the formulas of equation 7. Whatever else a cell alters is part of its name, in the column `cell`."""
+
 PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
 """Keys that say where things are and who computes: they change no result and are not part of a run's record."""
 
@@ -147,7 +150,7 @@ class Record:
         return {
             "model": self.model,
             "cell": self.cell,
-            **self.values["cell"],
+            **{state: self.values["cell"].get(state) for state in STATES},
             "settings": self.settings,
             "seed": self.seed,
             "fold": self.fold,
