@@ -9,15 +9,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from cells.alterations import CURRENT, HIDDEN, Alteration, resolve
+from cells.alterations import DECLARED, NAMED, Alteration, resolve
+from cells.equations import EQUATIONS
 from cells.errors import UserError
 from conf.keys import PRIMARY, check_keys, nearest, plain
 
 CONF = Path(__file__).resolve().parent
 
 
-CELLS = ("baseline", *CURRENT, *HIDDEN)
-"""The names for `cell=`; those that alter different equations can be joined, as in C1+H2."""
+CELLS = ("baseline", *NAMED)
+"""The names for `cell=`; those that alter different equations can be joined, as in C1+H2 and CIFG+C1."""
 
 CELL_KEYS = tuple(field.name for field in fields(Alteration))
 """The keys below `cell`: the arguments of an alteration."""
@@ -33,7 +34,7 @@ def cell_named(name: str) -> Alteration:
         if each not in CELLS:
             raise UserError(
                 f"cell={name}: there is no cell {each!r}, did you mean {nearest(each, CELLS)!r}? The names are "
-                f"{' '.join(CELLS)}; a formula of your own is given with cell.current= or cell.hidden=."
+                f"{' '.join(CELLS)}; an equation of your own is given with cell.current=, cell.o= and so on."
             )
     try:
         made = resolve(name)
@@ -44,8 +45,8 @@ def cell_named(name: str) -> Alteration:
 
 
 def keys_of(alteration: Alteration) -> dict[str, Any]:
-    """All keys below `cell` for an alteration; None where it leaves an equation as it is."""
-    return {**dict.fromkeys(CELL_KEYS), **alteration.texts()}
+    """All keys below `cell` for an alteration: None for an equation left alone, {} where nothing is declared."""
+    return {key: {} if key in DECLARED else None for key in CELL_KEYS} | alteration.texts()
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -76,10 +77,12 @@ def alteration_of(config: DictConfig) -> Alteration:
 
     Raises:
         FormulaError: points at the mistake in a formula.
+        CellError: the equations make no cell.
     """
     given = OmegaConf.to_container(config.cell, resolve=True)
     assert isinstance(given, dict)
-    return Alteration(**{key: given.get(key) for key in CELL_KEYS})
+    numbers = {key: str(value) for key, value in given.items() if key in EQUATIONS and type(value) in (int, float)}
+    return Alteration(**{key: {**given, **numbers}.get(key) for key in CELL_KEYS})  # cell.i=1 is the formula 1
 
 
 def in_multirun() -> bool:

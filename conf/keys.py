@@ -14,6 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from cells.alterations import DECLARED
 from cells.errors import UserError
 
 PRIMARY = "config"
@@ -24,6 +25,9 @@ EXPERIMENT, CELL = "experiment", "cell"
 
 ALSO_A_NUMBER = "stack"
 """The key that takes a number too, although there are keys below it."""
+
+OPEN = tuple(f"{CELL}.{kind}." for kind in DECLARED)
+"""Parts whose keys are the user's own: cell.learned.p=0."""
 
 NAMES = ("data.name", "model.name", "features.name")
 """Keys that say which file was chosen. With another name the same run would have another folder."""
@@ -105,6 +109,8 @@ def _compare(found: Mapping[Any, Any], defined: Mapping[Any, Any], above: str, k
     """
     for key in (*found, *defined):
         path = f"{above}{key}"
+        if key not in defined and above in OPEN:
+            continue
         if key not in defined:
             raise UserError(no_such_key(path, known))
         if key not in found:
@@ -118,7 +124,8 @@ def _compare(found: Mapping[Any, Any], defined: Mapping[Any, Any], above: str, k
             )
         elif isinstance(below, Mapping) and path != ALSO_A_NUMBER:
             shown = "null" if there is None else there
-            raise UserError(f"{path}={shown}: set the keys below it, {', '.join(f'{path}.{each}' for each in below)}.")
+            names = ", ".join(f"{path}.{each}" for each in below or ["NAME"])
+            raise UserError(f"{path}={shown}: set the keys below it, {names}.")
         elif isinstance(below, bool) and not isinstance(there, bool):  # 1 would be another folder for the same run
             raise UserError(f"{path}={there}: choose true or false.")
         elif path in NAMES and there != below:

@@ -106,8 +106,11 @@ class Record:
 
     @cached_property
     def cell(self) -> str:
-        """The name of the cell: "baseline", "C1", or its formulas."""
-        return Alteration(**self.values["cell"]).name
+        """The name of the cell: "baseline", "C1", or its formulas; those of equation 7 as "c = ..." and "h = ..."."""
+        name = Alteration(**self.values["cell"]).name
+        if self.values["cell"].keys() <= {*STATES}:  # the wording of the first version: its folders and tables go on
+            name = name.replace("current = ", "c = ").replace("hidden = ", "h = ")
+        return name
 
     @property
     def seed(self) -> int:

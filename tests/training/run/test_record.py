@@ -103,6 +103,21 @@ def test_columns_are_the_settings_that_tell_runs_apart() -> None:
     }  # fmt: skip
 
 
+def test_only_what_a_cell_alters_is_recorded_beside_equation_7() -> None:
+    assert record("cell=C1").values["cell"] == {"current": "c * o", "hidden": None}
+    given = ("cell=C1", "cell.o='sigmoid(a_o + p * c)'", "cell.learned.p=0", "cell.zoneout=0.1")
+    more = record(*given)
+    assert more.values["cell"] == {
+        "o": "sigmoid(a_o + p * c)", "current": "c * o", "hidden": None, "learned": {"p": 0.0}, "zoneout": 0.1,
+    }  # fmt: skip
+    assert list(more.columns) == list(record().columns)
+    assert (more.columns["current"], more.columns["hidden"]) == ("c * o", None)
+    assert more.cell == "o = sigmoid(a_o + p * c); current = c * o; learn p = 0; zoneout = 0.1"
+    assert record("cell.hidden='h*o'").cell == "h = h * o"
+    assert record("cell=CIFG") == record("cell.f='1-i'")
+    assert record(*given, "cell.learned.p=1").fingerprint != more.fingerprint
+
+
 def test_runs_that_differ_in_cell_seed_and_fold_alone_have_the_same_settings() -> None:
     assert record("cell=C1", "seed=1", "fold=2").settings == record().settings
     assert record("cell=C1", "seed=1", "fold=2").fingerprint != record().fingerprint
