@@ -127,7 +127,7 @@ def _compare(found: Mapping[Any, Any], defined: Mapping[Any, Any], above: str, k
             names = ", ".join(f"{path}.{each}" for each in below or ["NAME"])
             raise UserError(f"{path}={shown}: set the keys below it, {names}.")
         elif isinstance(below, bool) and not isinstance(there, bool):  # 1 would be another folder for the same run
-            raise UserError(f"{path}={there}: choose true or false.")
+            raise UserError(f"{path}={there}: give true or false.")
         elif path in NAMES and there != below:
             group = path.partition(".")[0]
             raise UserError(f"{path}={there}: it is the name of a file, choose another file with {group}=.")

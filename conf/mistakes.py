@@ -100,11 +100,13 @@ def _explanation(error: Exception) -> str:
     """Hydra's message, or the nearest key or name where one was mistyped."""
     text = str(error).split("Config search path")[0].strip()
     if unknown := re.match(r"Could not (?:override|delete from config\.) '(?!hydra\b)([^']+)'", text):
-        return _unknown(getattr(error.__cause__, "full_key", None) or unknown[1])
+        below = str(getattr(error.__cause__, "full_key", ""))  # of cell={foo: 1} it is cell.foo
+        return _unknown(below if below.startswith(f"{unknown[1]}.") else unknown[1])
+    launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", text)
+    if launcher is not None and launcher[1] in EXTRAS:
+        return not_installed(launcher[1])
     if missing := re.search(r"Could not find '(\S+)/(\S+)'\s+Available options in '\1':(.*)", text, re.DOTALL):
         group, name, names = missing[1], missing[2], missing[3].split()
-        if group == "hydra/launcher" and name in EXTRAS:
-            return not_installed(name)
         return f"there is no {group}={name}, did you mean {nearest(name, names)!r}? The names are {' '.join(names)}."
     return f"{text}; python train.py --help lists the keys."
 

@@ -21,7 +21,7 @@ SMALL = ("data=robo", "model.embedding=4", "model.hidden=4", "epochs=1")
 REFUSED = [
     ("+foo=2", "'foo', did you mean 'fold'"),
     ("++foo=2", "'foo', did you mean 'fold'"),
-    ("+a.b.c=1", "'a', did you mean"),
+    ("+a.b.c=1", "'a.b.c', did you mean"),
     ("+cell.output='o*o'", "'cell.output', did you mean 'cell."),
     ("cell={output: 'o*o'}", "'cell.output', did you mean 'cell."),
     ("cell.learnd.p=0", "'cell.learnd', did you mean 'cell.learned'"),
@@ -60,7 +60,7 @@ REFUSED = [
     ("+data@foo=robo", "'data@foo', did you mean"),
     ("+cell@model=C1", "'cell@model', did you mean"),
     ("+experiment/parts=cells", "'experiment/parts', did you mean"),
-    ("preprocess.stem=1", "preprocess.stem=1: choose true or false"),
+    ("preprocess.stem=1", "preprocess.stem=1: give true or false"),
     ("model.name=mine", "model.name=mine: it is the name of a file"),
     ("data={name: hate}", "data.name=hate: it is the name of a file"),
 ]
