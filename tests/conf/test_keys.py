@@ -24,7 +24,7 @@ REFUSED = [
     ("+a.b.c=1", "'a.b.c', did you mean"),
     ("+cell.output='o*o'", "'cell.output', did you mean 'cell."),
     ("cell={output: 'o*o'}", "'cell.output', did you mean 'cell."),
-    ("cell.learnd.p=0", "'cell.learnd', did you mean 'cell.learned'"),
+    ("cell.learnd.p=0", "'cell.learnd.p', did you mean 'cell.learned'"),
     ("cell.learned=null", "cell.learned=null: set the keys below it, cell.learned.NAME"),
     ("cell.zoneout.p=0", "'cell.zoneout.p', did you mean 'cell.zoneout'"),
     ("+data.foo=x", "'data.foo', did you mean 'data."),
