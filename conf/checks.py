@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from omegaconf import DictConfig
 
 from cells.errors import UserError
-from conf.kinds import KINDS, Kind, kind_of
+from conf.kinds import BY_SEED, FIXED, KINDS, Kind, kind_of
 
-CHOICES = {"loss": ("sigmoid", "softmax"), "padding": ("mask", "paper"), "test_epoch": ("best", "last")}
+CHOICES = {
+    "loss": ("sigmoid", "softmax"),
+    "padding": ("mask", "paper"),
+    "split": (BY_SEED, FIXED),
+    "test_epoch": ("best", "last"),
+}
 AT_LEAST = {"seed": 0, "split_seed": 0, "fold": 0, "n_folds": 3, "epochs": 1, "batch_size": 1}
 
 LARGEST_SEED = 2**32 - 1
@@ -41,6 +46,8 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
         if not isinstance(config[key], str) or not config[key]:
             raise UserError(f"{key}={config[key]}: give the path of a folder.")
     _check_training(config)
+    if config.split == BY_SEED and (useless := [each for each in given if each.startswith("split_seed=")]):
+        raise UserError(f"{useless[0]}: with split={BY_SEED} the folds follow seed=, add split={FIXED}.")
 
 
 def _check_training(config: DictConfig) -> None:

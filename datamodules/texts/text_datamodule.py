@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from conf.kinds import encoder_of
+from conf.kinds import encoder_of, partition_seed
 from datamodules.batches import Batches
 from datamodules.errors import DataError
 from datamodules.split import Rows, Split
@@ -127,8 +127,9 @@ class TextDataModule(pl.LightningDataModule):
             DataError: its file is missing or broken, or there is no encoder `model.checkpoint`.
         """
         corpus = load_corpus(config.data, Path(config.data_dir))
-        options = {key: config[key] for key in ("n_folds", "split_seed", "fold", "seed", "batch_size", "padding")}
-        data = cls(corpus, _tokenizer(config), cache_dir=Path(config.cache_dir), **options)
+        options = {key: config[key] for key in ("n_folds", "fold", "seed", "batch_size", "padding")}
+        options |= {"split_seed": partition_seed(config), "cache_dir": Path(config.cache_dir)}
+        data = cls(corpus, _tokenizer(config), **options)
         if config.data.get("note"):
             data.report.insert(0, config.data.note)
         return data

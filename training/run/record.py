@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from cells.alterations import Alteration
 from conf.compose import alteration_of
-from conf.kinds import Kind, encoder_of, kind_of
+from conf.kinds import FIXED, TEXTS, Kind, encoder_of, kind_of
 
 METRICS = "metrics.csv"
 """One row for each split that was scored, the last one of which is the run's result. Its columns are those of
@@ -71,6 +71,8 @@ class Record:
         left_out = {*PLACES, *kind_of(config).unused(config)}
         if resolved.get("clip") is None:
             left_out.add("clip")  # older versions knew no clipping: their runs are the same runs
+        if resolved["split"] == FIXED:
+            left_out.add("split")  # older versions knew nothing else
         return cls({str(key): value for key, value in resolved.items() if key not in left_out})
 
     @property
@@ -130,14 +132,15 @@ class Record:
     def data_columns(self) -> dict[str, Any]:
         """The columns of metrics.csv that say what the run learnt from.
 
-        `features.name` and so on; a value that an older version did not record is None. A run with a pre-trained
-        encoder says which.
+        `features.name` and so on; a value that an older version did not record is None. `partition` is the value of
+        `split`, a name that another column has. A run with a pre-trained encoder says which.
         """
         groups = {group: (self.values.get(group) or {}).get("name") for group in self.kind.groups}
         encoder = encoder_of(self.values)
         return {
             **groups,
             **{key: self.values.get(key) for key in self.kind.columns},
+            **({"partition": self.values.get("split", FIXED)} if self.kind is TEXTS else {}),
             **({} if encoder is None else {"checkpoint": encoder}),
         }
 

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
+from conf.kinds import kind_of
 from conf.mistakes import report
 from training.run import build
 from training.run.epoch_lines import quiet
@@ -66,14 +67,15 @@ def _fit_one_by_one(runs: Sequence[StackedRun]) -> None:
 
 
 def _loaded(members: Sequence[Member]) -> list[StackedRun]:
-    """Load each run's data, shared within a fold, and initial net; mark a run failed if that fails."""
-    problems: dict[int, Any] = {}
+    """Load each run's data, shared where the parts are the same, and initial net; mark a run failed if that fails."""
+    problems: dict[tuple[int, ...], Any] = {}
     runs = []
     for config, folder in members:
         try:
-            if config.fold not in problems:
-                problems[config.fold] = build.problem(config)
-            run = StackedRun(config, folder, problems[config.fold].with_seed(config.seed))
+            parts = kind_of(config).parts(config)
+            if parts not in problems:
+                problems[parts] = build.problem(config)
+            run = StackedRun(config, folder, problems[parts].with_seed(config.seed))
             folder.claim()
         except Exception as error:
             if is_disk_full(error) or isinstance(error, HeldError):

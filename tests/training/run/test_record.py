@@ -45,6 +45,10 @@ CONFIGS = {
 """First digits of the SHA-256 of their config.yaml."""
 
 
+BEFORE = ("split=fixed",)
+"""Settings by which runs on texts are those of the first versions."""
+
+
 @functools.cache
 def record(*overrides: str) -> Record:
     return Record.of(composed(*overrides))
@@ -52,7 +56,8 @@ def record(*overrides: str) -> Record:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_old_runs_keep_their_folders_and_their_config(name: str) -> None:
-    folder = RunFolder.of(composed(*RUNS[name], "runs_dir=mine"))
+    texts = not any(override.startswith("features=") for override in RUNS[name])
+    folder = RunFolder.of(composed(*RUNS[name], *(BEFORE if texts else ()), "runs_dir=mine"))
     assert folder.path == Path("mine") / FOLDERS[name]
     assert hashlib.sha256(folder.record.yaml.encode()).hexdigest()[:8] == CONFIGS[name]
 
@@ -93,10 +98,12 @@ def test_a_record_says_what_a_run_is() -> None:
 def test_columns_are_the_settings_that_tell_runs_apart() -> None:
     text = record("cell=C1", "seed=2")
     assert text.columns == {
-        "data": "robo", "model": "bilstm", "cell": "C1", "current": "c * o", "hidden": None, "settings": text.settings,
-        "seed": 2, "fold": 0,
+        "data": "robo", "partition": "by_seed", "model": "bilstm", "cell": "C1", "current": "c * o", "hidden": None,
+        "settings": text.settings, "seed": 2, "fold": 0,
     }  # fmt: skip
-    assert record("model=bert").data_columns == {"data": "robo", "checkpoint": "bert-base-uncased"}
+    assert record("model=bert", "split=fixed").data_columns == {
+        "data": "robo", "partition": "fixed", "checkpoint": "bert-base-uncased",
+    }  # fmt: skip
     assert record("features=btc", "window=30", "control=leak").data_columns == {
         "features": "btc", "sentiment": None, "window": 30, "horizon": 1, "protocol": "paper", "control": "leak",
         "source": "yahoo",
@@ -131,12 +138,14 @@ def test_places_are_not_part_of_a_record(key: str) -> None:
     assert record(f"{key}=elsewhere") == record()
 
 
-OTHER_VALUES = {"loss": "softmax", "padding": "paper", "preprocess.stem": "true", "cell": "H2", "data": "hate"}
+OTHER_VALUES = {
+    "loss": "softmax", "padding": "paper", "split": "fixed", "preprocess.stem": "true", "cell": "H2", "data": "hate",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "key",
-    ["seed", "fold", "n_folds", "split_seed", "epochs", "patience", "batch_size", "lr", "model.hidden", *OTHER_VALUES],
+    ["seed", "fold", "n_folds", "split", "epochs", "patience", "batch_size", "lr", "model.hidden", *OTHER_VALUES],
 )
 def test_whatever_changes_a_result_changes_the_fingerprint(key: str) -> None:
     assert record(f"{key}={OTHER_VALUES.get(key, 9)}").fingerprint != record().fingerprint
@@ -165,6 +174,20 @@ def test_sentiment_counts_only_where_it_is_a_feature() -> None:
     other = "sentiment=price_sign"
     assert record("features=btc", other) == record("features=btc")
     assert record("features=btc_sent", other) != record("features=btc_sent")
+
+
+def test_the_seed_of_the_partition_is_recorded_where_there_is_one() -> None:
+    assert record().values["split"] == "by_seed"
+    assert record("split_seed=3") == record()
+    fixed = record("split=fixed", "split_seed=3")
+    assert "split" not in fixed.values
+    assert fixed.values["split_seed"] == 3
+    assert fixed.settings not in (record("split=fixed").settings, record().settings)
+
+
+def test_a_record_of_older_versions_has_one_partition() -> None:
+    old = Record({key: value for key, value in record().values.items() if key != "split"} | {"split_seed": 0})
+    assert old.data_columns["partition"] == "fixed"
 
 
 def test_a_run_without_clipping_is_a_run_of_the_versions_that_knew_none() -> None:
