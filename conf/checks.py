@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from omegaconf import DictConfig
 
 from cells.errors import UserError
+from conf.compose import PLACEBO, is_placebo
 from conf.kinds import BY_SEED, FIXED, KINDS, Kind, kind_of
 
 CHOICES = {
@@ -46,6 +47,10 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
         if not isinstance(config[key], str) or not config[key]:
             raise UserError(f"{key}={config[key]}: give the path of a folder.")
     _check_training(config)
+    if is_placebo(config) and (config.cell.current or config.cell.hidden):
+        raise UserError(
+            f"cell={PLACEBO} is the baseline with other random numbers, without cell.current= or cell.hidden=."
+        )
     if config.split == BY_SEED and (useless := [each for each in given if each.startswith("split_seed=")]):
         raise UserError(f"{useless[0]}: with split={BY_SEED} the folds follow seed=, add split={FIXED}.")
 

@@ -9,18 +9,24 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from cells.alterations import CURRENT, HIDDEN, Alteration
+from conf.kinds import Config
 
 CONF = Path(__file__).resolve().parent
 
+PLACEBO = "placebo"
+"""The cell that is the baseline with other initial weights and dropout, see `training.run.seeds`. A test that finds it
+better or worse than the baseline has raised a false alarm."""
+
 
 def register_cells() -> None:
-    """Offer the baseline and each line of Table 1 to Hydra as `cell=NAME`."""
+    """Offer the baseline, each line of Table 1 and the placebo to Hydra as `cell=NAME`."""
     store = ConfigStore.instance()
     table = {"baseline": Alteration()}
     table |= {name: Alteration(current=formula) for name, formula in CURRENT.items()}
     table |= {name: Alteration(hidden=formula) for name, formula in HIDDEN.items()}
     for name, alteration in table.items():
         store.store(group="cell", name=name, node=alteration.texts())
+    store.store(group="cell", name=PLACEBO, node={**Alteration().texts(), PLACEBO: True})
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -37,6 +43,11 @@ def alteration_of(config: DictConfig) -> Alteration:
         FormulaError: points at the mistake in a formula.
     """
     return Alteration(current=config.cell.current, hidden=config.cell.hidden)
+
+
+def is_placebo(config: Config) -> bool:
+    """Whether the cell of a configuration or of a record is the placebo."""
+    return bool(config["cell"].get(PLACEBO))
 
 
 def in_multirun() -> bool:

@@ -46,6 +46,7 @@ def test_values_no_run_can_use_are_refused(override: str, says: str) -> None:
         (["features=btc", "preprocess.stem=true"], "preprocess= is about texts"),
         (["split_seed=3"], "split_seed=3: with split=by_seed the folds follow seed=, add split=fixed"),
         (["features=btc", "split=fixed"], "split=fixed: split= is about texts"),
+        (["cell=placebo", "cell.current='c * o'"], "cell=placebo is the baseline with other random numbers"),
         (["window=30"], "window=30: window= is about the market"),
         (["sentiment.column=x"], "sentiment= is about the market"),
         (["features=btc", "protocol=chance"], "protocol=chance: choose paper or walk_forward"),

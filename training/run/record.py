@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from cells.alterations import Alteration
-from conf.compose import alteration_of
+from conf.compose import PLACEBO, alteration_of, is_placebo
 from conf.kinds import FIXED, TEXTS, Kind, encoder_of, kind_of
 
 METRICS = "metrics.csv"
@@ -61,7 +61,7 @@ class Record:
         """
         resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         assert isinstance(resolved, dict)
-        resolved["cell"] = alteration_of(config).texts()
+        resolved["cell"] = {**alteration_of(config).texts(), **({PLACEBO: True} if is_placebo(config) else {})}
         for group in ("data", "sentiment"):
             if group in resolved:
                 resolved[group] = {key: value for key, value in resolved[group].items() if key not in DESCRIPTIONS}
@@ -105,8 +105,8 @@ class Record:
 
     @cached_property
     def cell(self) -> str:
-        """The name of the cell: "baseline", "C1", or its formulas."""
-        return Alteration(**self.values["cell"]).name
+        """The name of the cell: "baseline", "C1", "placebo", or its formulas."""
+        return PLACEBO if is_placebo(self.values) else Alteration(**self.values["cell"]).name
 
     @property
     def seed(self) -> int:
@@ -150,7 +150,7 @@ class Record:
         return {
             "model": self.model,
             "cell": self.cell,
-            **self.values["cell"],
+            **{key: value for key, value in self.values["cell"].items() if key != PLACEBO},
             "settings": self.settings,
             "seed": self.seed,
             "fold": self.fold,

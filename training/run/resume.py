@@ -12,18 +12,14 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from datamodules.files import replacing
-
-
-def seed_of_epoch(seed: int, epoch: int) -> int:
-    """The seed of torch's generators in an epoch of a run with this seed."""
-    return seed * 100_003 + epoch  # no run has 100,003 epochs, so that each pair of seed and epoch has its own
+from training.run.seeds import seed_of_epoch
 
 
 class SeededEpochs(Callback):
     """Makes the dropout masks of an epoch depend on (seed, epoch) alone, as the order of its batches does.
 
     Args:
-        seed: of the run.
+        seed: of the net.
     """
 
     def __init__(self, seed: int):

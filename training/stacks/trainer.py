@@ -18,7 +18,8 @@ from training.run.epoch_lines import quiet
 from training.run.errors import HeldError, is_disk_full
 from training.run.fit import fit as fit_alone
 from training.run.folder import Member
-from training.run.resume import keyboard_interrupts, seed_of_epoch
+from training.run.resume import keyboard_interrupts
+from training.run.seeds import seed_of_epoch, seed_of_net
 from training.run.threads import Threads
 from training.stacks.adam_state import state_of_net, state_of_stack
 from training.stacks.batches import StackedBatches
@@ -151,7 +152,7 @@ class Stack(Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Seed each net's random numbers."""
         self.epoch_began = time.perf_counter()
-        self.task.seed([seed_of_epoch(run.config.seed, run.epochs) for run in self.runs])
+        self.task.seed([seed_of_epoch(seed_of_net(run.config), run.epochs) for run in self.runs])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note the epoch of every run, finish those whose last it was, and go on with the others."""

@@ -129,6 +129,14 @@ def test_a_table_without_rows_has_no_lines(tmp_path: Path, text: str | None) -> 
     assert metrics_lines(tmp_path) == []
 
 
+def test_the_placebo_is_the_baseline_under_another_name() -> None:
+    placebo, baseline = record("cell=placebo"), record()
+    assert placebo.values["cell"] == {"current": None, "hidden": None, "placebo": True}
+    assert placebo.columns == {**baseline.columns, "cell": "placebo"}
+    assert placebo.fingerprint != baseline.fingerprint
+    assert placebo.folder.parent == Path("robo/bilstm/placebo")
+
+
 def test_a_formula_that_is_in_table_1_is_the_same_run_as_its_name() -> None:
     assert record("cell=C1") == record("cell.current='c*o'")
 

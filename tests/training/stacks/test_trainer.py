@@ -103,11 +103,12 @@ def test_the_last_net_of_a_stack_goes_on_alone(tmp_path: Path, monkeypatch: pyte
         TEXT,
         [*TEXT, "cell=C1", "clip=0.05"],
         [*TEXT, "split=fixed", "split_seed=3"],
+        [*TEXT, "cell=placebo"],
         [*TEXT, "cell=H2", "loss=softmax", "patience=null", "test_epoch=last", "epochs=3"],
         [*MARKET, "model=cnn_lstm", "cell=C4"],
         [*MARKET, "protocol=walk_forward", "n_folds=4"],
     ],
-    ids=["text", "clipped", "fixed", "softmax", "market", "walk_forward"],
+    ids=["text", "clipped", "fixed", "placebo", "softmax", "market", "walk_forward"],
 )
 def test_a_stack_gives_what_its_runs_give_alone(tmp_path: Path, overrides: list[str]) -> None:
     runs = RUNS
