@@ -11,6 +11,7 @@ from conf.kinds import BY_SEED, FIXED, KINDS, Kind, kind_of
 
 CHOICES = {
     "loss": ("sigmoid", "softmax"),
+    "monitor": ("loss", "accuracy"),
     "padding": ("mask", "paper"),
     "split": (BY_SEED, FIXED),
     "test_epoch": ("best", "last"),
@@ -66,6 +67,8 @@ def _check_training(config: DictConfig) -> None:
         raise UserError(f"fold={config.fold}: with n_folds={config.n_folds} the folds are 0 to {config.n_folds - 1}.")
     if config.test_epoch == "last" and config.patience is not None:
         raise UserError("test_epoch=last tests the epoch that epochs= names: add patience=null.")
+    if config.monitor != "loss" and config.test_epoch == "last":
+        raise UserError(f"monitor={config.monitor}: nothing looks at it with test_epoch=last, add test_epoch=best.")
 
 
 def _refuse_misplaced(override: str, kind: Kind) -> None:

@@ -64,7 +64,7 @@ class Texts(Kind):
     """Runs that classify texts."""
 
     groups = ("data",)
-    keys = ("data", "loss", "padding", "preprocess", "split", "split_seed")
+    keys = ("data", "recipe", "loss", "monitor", "padding", "preprocess", "split", "split_seed")
     misplaced = "is about texts, features= forecasts the market; leave one of them out"
     headline = "macro_f1"
 

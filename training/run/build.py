@@ -16,7 +16,7 @@ from training.run.epoch_lines import EpochLines, quiet
 from training.run.folder import RunFolder
 from training.run.net import make_net
 from training.run.problem import Problem
-from training.run.resume import LastEpoch, LinkedCheckpointIO, SeededEpochs, StayStopped, TestedEpoch
+from training.run.resume import MONITORED, LastEpoch, LinkedCheckpointIO, SeededEpochs, StayStopped, TestedEpoch
 from training.run.seeds import seed_of_net
 from training.run.threads import Threads
 
@@ -95,7 +95,9 @@ def _callbacks(config: DictConfig, problem: Problem, folder: RunFolder) -> list[
         Timer(verbose=False),
         *problem.callbacks(),
     ]
+    by = MONITORED[config.monitor]
     if config.patience is not None:
-        early = EarlyStopping("val/loss", patience=config.patience, check_on_train_epoch_end=True)
+        early = EarlyStopping(by.score, mode=by.mode, patience=config.patience, check_on_train_epoch_end=True)
         callbacks += [early, StayStopped(early)]
-    return [*callbacks, TestedEpoch(folder.checkpoints, config.test_epoch == "best"), LastEpoch(folder.checkpoints)]
+    tested = TestedEpoch(folder.checkpoints, by if config.test_epoch == "best" else None)
+    return [*callbacks, tested, LastEpoch(folder.checkpoints)]

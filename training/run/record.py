@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,9 @@ PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
 
 DESCRIPTIONS = ("url", "page", "note")
 """Keys of a data set that say where its file comes from: not part of a record, but the file's name and hash are."""
+
+AS_BEFORE = {"clip": None, "split": FIXED, "monitor": "loss", "preprocess.order": "lowercase_first"}
+"""Values that a record leaves out: older versions knew no other, and their runs are the same runs."""
 
 RECORDED_AS = {
     "datamodules.texts.corpora": "datamodules.corpora",
@@ -69,10 +72,8 @@ class Record:
             if "_target_" in part:
                 part["_target_"] = _renamed(part["_target_"], RECORDED_AS)
         left_out = {*PLACES, *kind_of(config).unused(config)}
-        if resolved.get("clip") is None:
-            left_out.add("clip")  # older versions knew no clipping: their runs are the same runs
-        if resolved["split"] == FIXED:
-            left_out.add("split")  # older versions knew nothing else
+        for key, value in AS_BEFORE.items():
+            _leave_out(resolved, key.split("."), value)
         return cls({str(key): value for key, value in resolved.items() if key not in left_out})
 
     @property
@@ -192,6 +193,14 @@ def result(folder: Path) -> dict[str, str]:
 
 def _digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _leave_out(values: dict[Any, Any], path: Sequence[str], value: object) -> None:
+    """Remove a key, named with its parents, where it has this value."""
+    for name in path[:-1]:
+        values = values[name]
+    if values.get(path[-1], value) == value:
+        values.pop(path[-1], None)
 
 
 def _renamed(target: str, names: Mapping[str, str]) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from hydra.utils import get_method
+from omegaconf import OmegaConf
 
 from conf.compose import CONF, composed
 from conf.kinds import MARKET, TEXTS
 from training.run.folder import RunFolder
-from training.run.record import PLACES, RECORDED_AS, Record, metrics_lines, result
+from training.run.record import AS_BEFORE, PLACES, RECORDED_AS, Record, metrics_lines, result
 
 RUNS = {
     "texts": ("data=robo", "cell=C1"),
@@ -147,13 +148,26 @@ def test_places_are_not_part_of_a_record(key: str) -> None:
 
 
 OTHER_VALUES = {
-    "loss": "softmax", "padding": "paper", "split": "fixed", "preprocess.stem": "true", "cell": "H2", "data": "hate",
+    "loss": "softmax", "padding": "paper", "split": "fixed", "monitor": "accuracy", "preprocess.order": "paper",
+    "preprocess.stem": "true", "cell": "H2", "data": "hate",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "key",
-    ["seed", "fold", "n_folds", "split", "epochs", "patience", "batch_size", "lr", "model.hidden", *OTHER_VALUES],
+    [
+        "seed",
+        "fold",
+        "n_folds",
+        "split",
+        "monitor",
+        "epochs",
+        "patience",
+        "batch_size",
+        "lr",
+        "model.hidden",
+        *OTHER_VALUES,
+    ],
 )
 def test_whatever_changes_a_result_changes_the_fingerprint(key: str) -> None:
     assert record(f"{key}={OTHER_VALUES.get(key, 9)}").fingerprint != record().fingerprint
@@ -173,7 +187,9 @@ def test_keys_of_the_market_are_not_part_of_the_record_of_a_run_on_texts(overrid
     assert record("features=btc_sent", override).fingerprint != record("features=btc_sent").fingerprint
 
 
-@pytest.mark.parametrize("override", ["loss=softmax", "padding=paper", "preprocess.stem=true", "split_seed=3"])
+@pytest.mark.parametrize(
+    "override", ["loss=softmax", "padding=paper", "preprocess.stem=true", "split_seed=3", "recipe=paper"]
+)
 def test_keys_of_texts_are_not_part_of_the_record_of_a_run_on_the_market(override: str) -> None:
     assert record("features=btc", override) == record("features=btc")
 
@@ -198,6 +214,10 @@ def test_a_record_of_older_versions_has_one_partition() -> None:
     assert old.data_columns["partition"] == "fixed"
 
 
-def test_a_run_without_clipping_is_a_run_of_the_versions_that_knew_none() -> None:
-    assert "clip" not in record().values
-    assert record("clip=1").values["clip"] == 1
+@pytest.mark.parametrize(
+    ("key", "other"), [("clip", 1), ("monitor", "accuracy"), ("preprocess.order", "paper"), ("split", "by_seed")]
+)
+def test_a_record_leaves_out_what_older_versions_always_did(key: str, other: object) -> None:
+    assert OmegaConf.select(OmegaConf.create(dict(record("split=fixed").values)), key) is None
+    assert OmegaConf.select(OmegaConf.create(dict(record(f"{key}={other}").values)), key) == other
+    assert key in AS_BEFORE
