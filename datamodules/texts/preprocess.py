@@ -16,7 +16,8 @@ The text of the paper has another order, 4 3 1 2, which is `preprocess.order=pap
 Stop-words, which the list has in lower case, are recognised in capitals too (without that: 375, 26 and 23 words). And
 step 2 is left out: after step 3 no word has an apostrophe, and "we're" is "were".
 
-Rare words are dropped later (`vocabulary.py`), because the training part alone decides which words are rare.
+Rare words are dropped later (`vocabulary.py`), because the training part alone decides which words are rare. Documents
+are dropped before that, and on request only (`dropping.py`).
 """
 
 import functools
@@ -39,6 +40,12 @@ STOP_WORDS = Path(__file__).with_name("stop_words.txt")
 
 LOWERCASE_FIRST, PAPER_ORDER = "lowercase_first", "paper"
 """The values of `preprocess.order`."""
+
+KEEP, DROP = "keep", "drop"
+"""The values of `preprocess.duplicates`."""
+
+_CHOICES = {"order": (LOWERCASE_FIRST, PAPER_ORDER), "duplicates": (KEEP, DROP)}
+_AT_LEAST = {"min_count": 1, "tfidf_terms": 1, "min_words": 0}
 
 IRREGULAR = {
     "ain't": "is not",
@@ -80,6 +87,9 @@ class PreprocessSettings:
         stop_words: step 4.
         min_count: words that occur fewer times in the training part are dropped; 1 keeps all.
         stem: step 5, by Porter's stemmer.
+        tfidf_terms: how many words are kept at most, see `vocabulary.learn_vocabulary`; None: all.
+        min_words: documents with fewer words are dropped, see `dropping.drop_documents`.
+        duplicates: "drop": so are documents with the words of an earlier one; "keep": they are not.
 
     Raises:
         DataError: a step is neither true nor false, or another value is impossible.
@@ -91,15 +101,19 @@ class PreprocessSettings:
     stop_words: bool = True
     min_count: int = 3
     stem: bool = False
+    tfidf_terms: int | None = None
+    min_words: int = 0
+    duplicates: str = KEEP
 
     def __post_init__(self) -> None:
         for key, value in vars(self).items():
-            if key == "order":
-                if value not in (LOWERCASE_FIRST, PAPER_ORDER):
-                    raise DataError(f"preprocess.order={value}: choose {LOWERCASE_FIRST} or {PAPER_ORDER}.")
-            elif key == "min_count":
-                if type(value) is not int or value < 1:
-                    raise DataError(f"preprocess.{key}={value}: give a whole number, 1 or more.")
+            if key in _CHOICES:
+                if value not in _CHOICES[key]:
+                    raise DataError(f"preprocess.{key}={value}: choose {' or '.join(_CHOICES[key])}.")
+            elif key in _AT_LEAST:
+                optional = value is None and key == "tfidf_terms"
+                if not optional and (type(value) is not int or value < _AT_LEAST[key]):
+                    raise DataError(f"preprocess.{key}={value}: give a whole number, {_AT_LEAST[key]} or more.")
             elif type(value) is not bool:
                 raise DataError(f"preprocess.{key}={value}: give true or false.")
 
@@ -217,7 +231,8 @@ def _cache_key(texts: list[str], settings: PreprocessSettings) -> str:
     for part in (Path(__file__).read_bytes(), STOP_WORDS.read_bytes(), *(text.encode() for text in texts)):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
-    digest.update(repr(replace(settings, min_count=1)).encode())  # min_count is applied later
+    later = {"min_count": 1, "tfidf_terms": None, "min_words": 0, "duplicates": KEEP}
+    digest.update(repr(replace(settings, **later)).encode())  # type: ignore[arg-type]  # each has its own type
     return digest.hexdigest()[:32]
 
 

@@ -30,10 +30,20 @@ run on the market."""
 PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
 """Keys that say where things are and who computes: they change no result and are not part of a run's record."""
 
-DESCRIPTIONS = ("url", "page", "note")
-"""Keys of a data set that say where its file comes from: not part of a record, but the file's name and hash are."""
+DESCRIPTIONS = ("url", "page", "note", "readings")
+"""Keys of a data set that say where its file comes from, and what the paper may have made of it: not part of a record,
+but the file's name and hash are."""
 
-AS_BEFORE = {"clip": None, "split": FIXED, "monitor": "loss", "preprocess.order": "lowercase_first"}
+AS_BEFORE = {
+    "clip": None,
+    "split": FIXED,
+    "monitor": "loss",
+    "preprocess.order": "lowercase_first",
+    "preprocess.tfidf_terms": None,
+    "preprocess.min_words": 0,
+    "preprocess.duplicates": "keep",
+    "data.corpus.classes": 11,
+}
 """Values that a record leaves out: older versions knew no other, and their runs are the same runs."""
 
 RECORDED_AS = {
@@ -198,7 +208,7 @@ def _digest(values: Mapping[str, Any]) -> str:
 def _leave_out(values: dict[Any, Any], path: Sequence[str], value: object) -> None:
     """Remove a key, named with its parents, where it has this value."""
     for name in path[:-1]:
-        values = values[name]
+        values = values.get(name, {})
     if values.get(path[-1], value) == value:
         values.pop(path[-1], None)
 

@@ -139,6 +139,10 @@ def test_the_settings_of_the_project_are_the_defaults() -> None:
         ("min_count", True, "preprocess.min_count=True: give a whole number, 1 or more."),
         ("stem", "porter", "preprocess.stem=porter: give true or false."),
         ("lowercase", 1, "preprocess.lowercase=1: give true or false."),
+        ("tfidf_terms", 0, "preprocess.tfidf_terms=0: give a whole number, 1 or more."),
+        ("min_words", -1, "preprocess.min_words=-1: give a whole number, 0 or more."),
+        ("min_words", None, "preprocess.min_words=None: give a whole number, 0 or more."),
+        ("duplicates", True, "preprocess.duplicates=True: choose keep or drop."),
         ("order", "random", "preprocess.order=random: choose lowercase_first or paper."),
     ],
 )

@@ -173,7 +173,12 @@ def test_whatever_changes_a_result_changes_the_fingerprint(key: str) -> None:
     assert record(f"{key}={OTHER_VALUES.get(key, 9)}").fingerprint != record().fingerprint
 
 
-@pytest.mark.parametrize("key", ["url", "page", "note"])
+def test_a_reading_of_a_data_set_is_recorded_unless_it_is_that_of_older_versions() -> None:
+    assert record("data=crowd").values["data"]["corpus"] == {"_target_": "datamodules.corpora.crowd"}
+    assert record("data=crowd", "data.corpus.classes=13").values["data"]["corpus"]["classes"] == 13
+
+
+@pytest.mark.parametrize("key", ["url", "page", "note", "readings"])
 def test_an_address_is_not_part_of_a_record_but_the_file_is(key: str) -> None:
     assert record("data=hate", f"++data.{key}=other") == record("data=hate")
     assert record("data=ag", "data.instead=mine.csv") != record("data=ag")
@@ -187,9 +192,7 @@ def test_keys_of_the_market_are_not_part_of_the_record_of_a_run_on_texts(overrid
     assert record("features=btc_sent", override).fingerprint != record("features=btc_sent").fingerprint
 
 
-@pytest.mark.parametrize(
-    "override", ["loss=softmax", "padding=paper", "preprocess.stem=true", "split_seed=3", "recipe=paper"]
-)
+@pytest.mark.parametrize("override", ["loss=softmax", "padding=paper", "preprocess.stem=true", "split_seed=3"])
 def test_keys_of_texts_are_not_part_of_the_record_of_a_run_on_the_market(override: str) -> None:
     assert record("features=btc", override) == record("features=btc")
 
@@ -215,7 +218,16 @@ def test_a_record_of_older_versions_has_one_partition() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "other"), [("clip", 1), ("monitor", "accuracy"), ("preprocess.order", "paper"), ("split", "by_seed")]
+    ("key", "other"),
+    [
+        ("clip", 1),
+        ("monitor", "accuracy"),
+        ("preprocess.order", "paper"),
+        ("split", "by_seed"),
+        ("preprocess.tfidf_terms", 9),
+        ("preprocess.min_words", 2),
+        ("preprocess.duplicates", "drop"),
+    ],
 )
 def test_a_record_leaves_out_what_older_versions_always_did(key: str, other: object) -> None:
     assert OmegaConf.select(OmegaConf.create(dict(record("split=fixed").values)), key) is None
