@@ -5,7 +5,7 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import OmegaConf
 
 from cells.alterations import DECLARED
-from conf.compose import CELLS, cell_named, keys_of
+from conf.compose import CELLS, keys_named
 
 GROUP = "cell"
 
@@ -27,7 +27,7 @@ class CellSource(ConfigSource):
         Raises:
             UserError: there is no such name, or two of them alter the same equation.
         """
-        node = OmegaConf.create(keys_of(cell_named(config_path.removeprefix(f"{GROUP}/"))))
+        node = OmegaConf.create(keys_named(config_path.removeprefix(f"{GROUP}/")))
         for declared in DECLARED:
             OmegaConf.set_struct(node[declared], False)  # so that cell.learned.p=0 needs no + in front
         return ConfigResult(self.provider, f"{self.scheme()}://{config_path}", node, header={"package": None})

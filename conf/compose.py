@@ -13,15 +13,29 @@ from cells.alterations import DECLARED, NAMED, Alteration, resolve
 from cells.equations import EQUATIONS
 from cells.errors import UserError
 from conf.keys import PRIMARY, check_keys, nearest, plain
+from conf.kinds import Config
 
 CONF = Path(__file__).resolve().parent
 
+PLACEBO = "placebo"
+"""The cell that is the baseline with other initial weights and dropout, see `training.run.seeds`. A test that finds it
+better or worse than the baseline has raised a false alarm."""
 
-CELLS = ("baseline", *NAMED)
+
+CELLS = ("baseline", PLACEBO, *NAMED)
 """The names for `cell=`; those that alter different equations can be joined, as in C1+H2 and CIFG+C1."""
 
 CELL_KEYS = tuple(field.name for field in fields(Alteration))
 """The keys below `cell`: the arguments of an alteration."""
+
+
+def keys_named(name: str) -> dict[str, Any]:
+    """All keys below `cell` for `cell=NAME`.
+
+    Raises:
+        UserError: as `cell_named`.
+    """
+    return {**keys_of(Alteration()), PLACEBO: True} if name == PLACEBO else keys_of(cell_named(name))
 
 
 def cell_named(name: str) -> Alteration:
@@ -46,7 +60,8 @@ def cell_named(name: str) -> Alteration:
 
 def keys_of(alteration: Alteration) -> dict[str, Any]:
     """All keys below `cell` for an alteration: None for an equation left alone, {} where nothing is declared."""
-    return {key: {} if key in DECLARED else None for key in CELL_KEYS} | alteration.texts()
+    own = {key: {} if key in DECLARED else None for key in CELL_KEYS} | alteration.texts()
+    return {**own, PLACEBO: False}
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -83,6 +98,11 @@ def alteration_of(config: DictConfig) -> Alteration:
     assert isinstance(given, dict)
     numbers = {key: str(value) for key, value in given.items() if key in EQUATIONS and type(value) in (int, float)}
     return Alteration(**{key: {**given, **numbers}.get(key) for key in CELL_KEYS})  # cell.i=1 is the formula 1
+
+
+def is_placebo(config: Config) -> bool:
+    """Whether the cell of a configuration or of a record is the placebo."""
+    return bool(config["cell"].get(PLACEBO))
 
 
 def in_multirun() -> bool:

@@ -14,8 +14,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from cells.alterations import Alteration
 from cells.errors import UserError
-from conf.compose import CELL_KEYS, CONF
+from conf.compose import CONF, keys_of
 from conf.keys import EXPERIMENT, nearest, no_such_key, paths
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -118,7 +119,7 @@ def _unknown(key: str) -> str:
 
 def _keys_of_files() -> dict[str, str]:
     """Every key that a file of conf/ defines, and a choice that brings it; empty where every run has the key."""
-    found = dict.fromkeys(["cell", *(f"cell.{key}" for key in CELL_KEYS), EXPERIMENT], "")
+    found = dict.fromkeys(["cell", *(f"cell.{key}" for key in keys_of(Alteration())), EXPERIMENT], "")
     for path in (*CONF.glob("[!e]*/*.yaml"), CONF / "market.yaml", CONF / "config.yaml"):
         text, in_group = path.read_text(encoding="utf-8"), path.parent != CONF
         above = f"{path.parent.name}." if in_group and "@package _global_" not in text else ""

@@ -1,5 +1,6 @@
 """Finding, downloading and reading the file of a data set that conf/data/NAME.yaml describes."""
 
+import functools
 import logging
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def _existing(path: Path) -> Path:
     return path
 
 
+@functools.cache  # once for a file: a stack reads it for each of its partitions
 def _warn_unless_pinned(path: Path, pinned: str | None) -> None:
     if pinned is not None and (found := hash_of(path, pinned)) != pinned:
         log.warning("%s is not the pinned version (%s, not %s); used as it is.", path, found, pinned)

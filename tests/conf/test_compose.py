@@ -15,13 +15,14 @@ from cells.alterations import VARIANTS, Alteration, resolve
 from cells.errors import UserError
 from cells.language.functions import KNOWN
 from conf.cell_source import CellSource
-from conf.compose import CELL_KEYS, CELLS, CONF, alteration_of, composed
+from conf.checks import check
+from conf.compose import CELL_KEYS, CELLS, CONF, PLACEBO, alteration_of, composed
 from training.studies.launchers import quoted
 
 DATA_SETS = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", [name for name in CELLS if name != PLACEBO])
 def test_every_alteration_with_a_name_is_a_cell(name: str) -> None:
     alteration = alteration_of(composed(f"cell={name}"))
     assert alteration == resolve(name)
@@ -179,3 +180,20 @@ def test_only_a_pre_trained_model_brings_a_learning_rate_of_its_own() -> None:
     assert 2e-5 <= rates.pop("bert") <= 5e-5
     assert set(rates.values()) == {0.001}
     assert composed("model=bert", "lr=0.0001").lr == 0.0001
+
+
+def test_a_recipe_sets_what_nobody_else_does() -> None:
+    best, paper = composed(), composed("recipe=paper")
+    assert best == composed("recipe=best")
+    given = composed("recipe=paper", "epochs=3", "preprocess.order=lowercase_first")
+    assert (given.epochs, given.preprocess.order, given.padding) == (3, "lowercase_first", "paper")
+    assert (paper.patience, paper.test_epoch, paper.split, paper.loss) == (None, "last", "by_seed", "sigmoid")
+    assert (paper.padding, paper.preprocess.order, paper.preprocess.stop_words) == ("paper", "paper", True)
+
+
+@pytest.mark.parametrize("recipe", sorted(path.stem for path in (CONF / "recipe").glob("*.yaml")))
+def test_every_recipe_is_one_that_a_run_can_follow(recipe: str) -> None:
+    for overrides in ([], ["model=bert"], ["model=tfidf"], ["model=transformer"]):
+        check(composed(f"recipe={recipe}", *overrides))
+    assert composed(f"recipe={recipe}", "model=bert").padding == "mask"
+    assert composed(f"recipe={recipe}", "features=btc").epochs >= 1

@@ -38,7 +38,7 @@ REFUSED = [
     ("clip={}", "clip={}"),
     ("+stack.nets=2", "'stack.nets', did you mean 'stack.seeds'"),
     ("+stack={nets: 2}", "'stack.nets', did you mean 'stack.seeds'"),
-    ("preprocess=null", "preprocess=null: set the keys below it, preprocess.lowercase"),
+    ("preprocess=null", "preprocess=null: set the keys below it, preprocess."),
     ("preprocess=${stack}", "preprocess=${stack}: set the keys below it"),
     ("preprocess={stm: true}", "'preprocess.stm', did you mean 'preprocess.stem'"),
     ("data.corpus=null", "data.corpus=null: set the keys below it, data.corpus._target_"),

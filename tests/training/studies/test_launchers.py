@@ -80,7 +80,7 @@ def test_slurm_gets_an_array_of_jobs_with_the_threads_of_a_run(tmp_path: Path, s
 def test_submitit_on_this_machine_makes_an_experiment_and_status_sees_it(tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     runs = tmp_path / "my runs"
-    command = ["experiment=table04_robo", "seed=0", "fold=0", "cell=baseline,C1", *TINY[1:]]
+    command = ["experiment=table04_robo", "recipe=best", "seed=0", "fold=0", "cell=baseline,C1", *TINY[1:]]
     study = subprocess.Popen(
         [sys.executable, str(PROJECT / "train.py"), *command, "hydra/launcher=submitit_local", f"runs_dir={runs}"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
