@@ -127,6 +127,7 @@ def test_a_stack_gives_what_its_runs_give_alone(tmp_path: Path, overrides: list[
         assert epochs.nunique() > 1, "runs that all end together would not show that each has its own end"
 
 
+@pytest.mark.usefixtures("in_double")
 def test_a_stack_leaves_what_a_run_leaves(tmp_path: Path) -> None:
     alone, stacked = both_ways(tmp_path, *TEXT, "epochs=2", runs=[(0, 0), (1, 0)])
     for one, other in zip(alone, stacked, strict=True):
