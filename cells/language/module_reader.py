@@ -176,3 +176,14 @@ class Reader:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise UnreadableError(f"{self.name} uses {value!r} as a number")
         return Number(float(value))
+
+
+def _size(formula: Expression) -> int:
+    """The number of its nodes.
+
+    Raises TypeError for a node that is not an expression, such as an option of a function.
+    """
+    every = list(nodes(formula))
+    if not all(isinstance(node, Expression) for node in every):
+        raise TypeError("not a formula")
+    return len(every)

@@ -96,7 +96,7 @@ class UserModule(nn.Module):
         if not self.why_eager:
             archive = io.BytesIO()
             torch.jit.save(self.module, archive)
-            state["_modules"] = {"module": archive.getvalue()}
+            state["_modules"] = state["_modules"] | {"module": archive.getvalue()}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

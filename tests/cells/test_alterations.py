@@ -39,14 +39,14 @@ def test_a_name_of_the_table(name: str) -> None:
         (Alteration(), None, None, "baseline"),
         ("C1+H2", "c * o", "h * sigmoid(c)", "C1+H2"),
         ("H2 + C1", "c * o", "h * sigmoid(c)", "C1+H2"),
-        ("c*relu(o)", "c * relu(o)", None, "c = c * relu(o)"),
-        ("c = c * relu(o)", "c * relu(o)", None, "c = c * relu(o)"),
-        ("h=c-h", None, "c - h", "h = c - h"),
-        ("h = h * sigmoid(c); c = (c) * o", "c * o", "h * sigmoid(c)", "C1+H2"),
-        ("c = c * o; h = -h", "c * o", "-h", "c = c * o; h = -h"),
+        ("c*relu(o)", "c * relu(o)", None, "current = c * relu(o)"),
+        ("current = c * relu(o)", "c * relu(o)", None, "current = c * relu(o)"),
+        ("hidden=c-h", None, "c - h", "hidden = c - h"),
+        ("hidden = h * sigmoid(c); current = (c) * o", "c * o", "h * sigmoid(c)", "C1+H2"),
+        ("current = c * o; hidden = -h", "c * o", "-h", "current = c * o; hidden = -h"),
         ("h * sigmoid(c)", "h * sigmoid(c)", None, "C8"),  # the formula of H2 too, but a bare one alters c
-        ("c + h", "c + h", None, "c = c + h"),
-        ("c", "c", None, "c = c"),
+        ("c + h", "c + h", None, "current = c + h"),
+        ("c", "c", None, "current = c"),
     ],
 )
 def test_every_way_to_name_an_alteration(spec: object, current: str | None, hidden: str | None, name: str) -> None:
@@ -73,7 +73,7 @@ def test_texts_are_canonical_and_make_the_same_alteration() -> None:
 def test_a_formula_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     texts, parse = [], parser._Parser.parse
     monkeypatch.setattr(parser._Parser, "parse", lambda self: texts.append(self.text) or parse(self))
-    LSTM(2, 3, alteration="c = c * erf(o); h = h - 0.125")(torch.ones(4, 1, 2))[0].sum().backward()
+    LSTM(2, 3, alteration="current = c * erf(o); hidden = h - 0.125")(torch.ones(4, 1, 2))[0].sum().backward()
     of_alteration = [text for text in texts if "x" not in text]  # those with x are derivatives of functions
     assert of_alteration == ["c * erf(o)", "h - 0.125"]
 
@@ -106,9 +106,9 @@ def test_a_module_is_returned_as_it_is() -> None:
         ("C1+C2", ValueError, "'C1\\+C2' alters one state twice"),
         ("o = c", ValueError, "equation 'o = c' must begin with 'c =' or 'h ='"),
         ("c == h", ValueError, "must begin with"),
-        ("c = o; c = h", ValueError, "two equations for c"),
+        ("current = o; c = h", ValueError, "two equations for c"),
         ("c * foo(h)", FormulaError, "c \\* >>>foo<<<\\(h\\)"),
-        ("h = ", FormulaError, "expected a name"),
+        ("hidden = ", FormulaError, "expected a name"),
         ("", FormulaError, "expected a name"),
         (3, TypeError, "not a int"),
     ],

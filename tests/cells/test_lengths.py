@@ -12,7 +12,7 @@ from cells import LSTM
 LENGTHS = torch.tensor([3, 5, 0, 1, 5])  # of a batch of 5 rows with 5 steps
 
 
-@pytest.mark.parametrize("alteration", ["baseline", "C4", "H2", "c = c + h * o; h = c * h"])
+@pytest.mark.parametrize("alteration", ["baseline", "C4", "H2", "current = c + h * o; hidden = c * h"])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("batch_first", [False, True])
@@ -59,7 +59,7 @@ def counter(layers: int = 1) -> LSTM:
 
     f and g are always 1, i is 1 or 0; the saturated sigmoid and tanh of float64 give these numbers exactly.
     """
-    lstm = LSTM(1, 1, layers, bidirectional=True, alteration="h = c").double()
+    lstm = LSTM(1, 1, layers, bidirectional=True, alteration="hidden = c").double()
     with torch.no_grad():
         for name, parameter in lstm.named_parameters():
             parameter.zero_()

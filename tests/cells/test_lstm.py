@@ -182,7 +182,7 @@ def test_a_wrong_constructor_fails_as_torchs(arguments: dict[str, object]) -> No
 def test_repr_names_the_alteration() -> None:
     assert repr(LSTM(3, 4)) == "LSTM(3, 4, alteration=baseline)"
     assert repr(LSTM(3, 4, 2, alteration="C1+H2")) == "LSTM(3, 4, num_layers=2, alteration=C1+H2)"
-    assert repr(LSTMCell(3, 4, alteration="c*relu(o)")) == "LSTMCell(3, 4, alteration=c = c * relu(o))"
+    assert repr(LSTMCell(3, 4, alteration="c*relu(o)")) == "LSTMCell(3, 4, alteration=current = c * relu(o))"
 
 
 class Scaled(nn.Module):
@@ -199,7 +199,7 @@ class ScaledInPython(Scaled):
         return (lambda x: x * self.scale)(c), h
 
 
-ALTERATIONS = ["C1", "c = c * relu(o); h = h * o", Scaled, ScaledInPython]
+ALTERATIONS = ["C1", "current = c * relu(o); hidden = h * o", Scaled, ScaledInPython]
 
 
 @pytest.mark.parametrize("cell", [LSTM, LSTMCell])
@@ -227,7 +227,7 @@ def test_a_copy_is_equal_and_independent(cell: type[nn.Module], alteration: obje
 def test_a_modules_parameters_are_in_the_state_dict() -> None:
     one, other = LSTM(3, 4, alteration=Scaled()), LSTM(3, 4, alteration=Scaled())
     with torch.no_grad():
-        one.recurrence.step.alter.module.scale.fill_(3)
+        one.recurrence.step.cell.module.scale.fill_(3)
     other.load_state_dict(one.state_dict())
     x = torch.randn(5, 2, 3)
     assert torch.equal(one(x)[0], other(x)[0])
@@ -269,7 +269,7 @@ def test_the_baseline_cell_is_torchs(dtype: torch.dtype, bias: bool, shape: tupl
             torch.testing.assert_close(one, other)
 
 
-@pytest.mark.parametrize("alteration", ["C4", "H2", "c = c + h * o; h = c * h"])
+@pytest.mark.parametrize("alteration", ["C4", "H2", "current = c + h * o; hidden = c * h"])
 def test_a_cell_called_step_by_step_is_the_lstm(alteration: str) -> None:
     lstm, cell = LSTM(3, 4, alteration=alteration), LSTMCell(3, 4, alteration=alteration)
     cell.load_state_dict({name.removesuffix("_l0"): value for name, value in lstm.state_dict().items()})

@@ -88,11 +88,11 @@ def test_observing_leaves_the_module_as_it_was(name: str) -> None:
     lstm = LSTM(3, 4, alteration="C1")
     x = torch.randn(5, 2, 3)
     with backend(name):
-        before, keys, alter = lstm(x)[0], list(lstm.state_dict()), lstm.recurrence.step.alter
+        before, keys, alter = lstm(x)[0], list(lstm.state_dict()), lstm.recurrence.step.cell
         assert all(not values.requires_grad for values in observe(lstm, x)[0].values())
         with pytest.raises(RuntimeError, match=r"input\.size"):
             observe(lstm, torch.randn(5, 2, 9))
-        assert lstm.recurrence.step.alter is alter
+        assert lstm.recurrence.step.cell is alter
         assert list(lstm.state_dict()) == keys
         assert torch.equal(lstm(x)[0], before)
     assert lstm.path == "llvm"
@@ -105,10 +105,10 @@ class Narrow(nn.Module):
 
 def test_an_error_inside_a_step_leaves_the_module_as_it_was() -> None:
     lstm = LSTM(3, 4, alteration=Narrow())
-    alter = lstm.recurrence.step.alter
+    alter = lstm.recurrence.step.cell
     with pytest.raises(Exception, match="an alteration must return c and h in the shape it got them"):
         observe(lstm, torch.randn(5, 2, 3))
-    assert lstm.recurrence.step.alter is alter
+    assert lstm.recurrence.step.cell is alter
 
 
 def test_only_what_runs_inside_the_with_statement_is_seen() -> None:

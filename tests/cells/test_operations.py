@@ -74,7 +74,7 @@ VALUES = [*KINKS, *(-kink for kink in KINKS), 1e-3, -1e-3, 0.4, -1.6, 4.5, -20.0
 
 
 class Applied(nn.Module):
-    """c = code, where `one` is a single number, `each` has a number for each unit, and so has `row`, as a row."""
+    """current = code, where `one` is a single number, `each` has a number for each unit, and so has `row`, as a row."""
 
     def __init__(self, code: str) -> None:
         super().__init__()
@@ -155,5 +155,5 @@ def test_an_infinite_attribute_is_an_obstacle_and_no_crash() -> None:
     module, x = LSTM(3, 4, alteration=Limited(float("inf"))), torch.randn(5, 2, 3)
     assert module.obstacles["llvm"] == (ObstacleKind.FORMULA, "Limited uses inf as a number")
     assert module(x)[0].isfinite().all()
-    module.recurrence.step.alter.module.limit = 2.0
+    module.recurrence.step.cell.module.limit = 2.0
     assert module.path == "llvm"

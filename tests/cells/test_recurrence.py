@@ -131,14 +131,14 @@ def test_a_hidden_state_alteration_changes_this_steps_output_and_not_c(name: str
 
 
 def test_both_formulas_read_the_unaltered_states() -> None:
-    _, h_n, c_n = run(altered("c = h; h = c"), steps=1)
+    _, h_n, c_n = run(altered("current = h; hidden = c"), steps=1)
     _, plain_h_n, plain_c_n = run(altered("baseline"), steps=1)
     assert torch.equal(c_n, plain_h_n)
     assert torch.equal(h_n, plain_c_n)
 
 
 def test_the_gates_can_be_used() -> None:
-    _, h_n, c_n = run(altered("c = f * i; h = g - o"), steps=1)
+    _, h_n, c_n = run(altered("current = f * i; hidden = g - o"), steps=1)
     lstm = altered("baseline")
     torch.manual_seed(1)
     x, h = torch.randn(1, 2, 3).double(), torch.randn(1, 2, 4).double()
@@ -148,13 +148,13 @@ def test_the_gates_can_be_used() -> None:
     torch.testing.assert_close(h_n, g.tanh() - o.sigmoid())
 
 
-@pytest.mark.parametrize("neutral", ["c = c", "h = h", "c = 1 * c; h = h + 0"])
+@pytest.mark.parametrize("neutral", ["current = c", "hidden = h", "current = 1 * c; hidden = h + 0"])
 def test_a_neutral_alteration_is_the_baseline(neutral: str) -> None:
     assert all(torch.equal(a, b) for a, b in zip(run(altered(neutral)), run(altered("baseline")), strict=True))
 
 
 def test_a_constant_formula() -> None:
-    output, h_n, c_n = run(altered("c = 0; h = 0.5"))
+    output, h_n, c_n = run(altered("current = 0; hidden = 0.5"))
     assert torch.all(output == 0.5)
     assert torch.all(h_n == 0.5)
     assert torch.all(c_n == 0)
@@ -261,7 +261,7 @@ class Switch(nn.Module):
 
 def test_a_modules_training_mode_follows_the_lstms() -> None:
     lstm = altered(Switch())
-    halved, plain = run(altered("c = c / 2")), run(altered("baseline"))
+    halved, plain = run(altered("current = c / 2")), run(altered("baseline"))
     assert all(torch.equal(a, b) for a, b in zip(run(lstm), halved, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(run(lstm.eval()), plain, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(run(lstm.train()), halved, strict=True))

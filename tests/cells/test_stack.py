@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cells import CURRENT, HIDDEN, LSTM, backend
+from cells import LSTM, backend
+from cells.alterations import NAMED
 from cells.obstacle import ObstacleKind
 from cells.packed import StackedSequence, packed
 from cells.stack import StackedLSTM
@@ -32,7 +33,7 @@ def gradients(modules: Sequence[nn.Module], name: str) -> Tensor:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("alteration", [None, *CURRENT, *HIDDEN, "c * relu(o) + 0.1 * tanh(h)"])
+@pytest.mark.parametrize("alteration", [None, *NAMED, "c * relu(o) + 0.1 * tanh(h)"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("path", ["llvm", "torchscript"])
 def test_a_stack_computes_what_each_lstm_computes(alteration: str | None, bidirectional: bool, path: str) -> None:
@@ -114,7 +115,7 @@ def test_a_stack_drops_what_each_net_drops() -> None:
     together = StackedSpatialDropout([SpatialDropout(0.4)] * K)
     layout = packed(LENGTHS[[0, 2, 2]], T)
     x = torch.ones(K, len(layout.places) // K, 9)
-    together.seed([5, 6, 7], torch.device("cpu"))
+    together.generators = [torch.Generator().manual_seed(seed) for seed in (5, 6, 7)]
     for _ in range(2):  # the second batch goes on where the first one stopped
         got = together.rows(x, layout)
     for k, seed in enumerate((5, 6, 7)):
@@ -125,6 +126,28 @@ def test_a_stack_drops_what_each_net_drops() -> None:
         assert torch.equal(got[k, : len(expected)], expected)
     together.eval()
     assert together.rows(x, layout) is x
+
+
+NOISY = "C1; zoneout = 0.2; recurrent_dropout = 0.4; mask m = 0.7; o = sigmoid(a_o + m * c_prev)"
+
+
+@pytest.mark.parametrize("path", ["llvm", "torchscript"])
+def test_each_model_of_a_stack_draws_the_noise_that_it_would_draw_alone(path: str) -> None:
+    """Lengths include rows and a model without a step; two calls, so that the second goes on where the first stopped."""
+    alone = lstms(NOISY, True, torch.float64)
+    together = StackedLSTM(alone)
+    together.generators = [torch.Generator().manual_seed(seed) for seed in (5, 6, 7)]
+    x = torch.randn(K, B, T, INPUTS, dtype=torch.float64)
+    with backend(path):
+        got = [together(x, None, LENGTHS)[0] for _ in range(2)]
+        in_evaluation = together.eval()(x, None, LENGTHS)[0]
+    assert not torch.allclose(*got)
+    for k, seed in enumerate((5, 6, 7)):
+        torch.manual_seed(seed)
+        for outputs in got:
+            torch.testing.assert_close(outputs[k], alone[k](x[k], None, LENGTHS[k])[0], atol=1e-12, rtol=0)
+        own = alone[k].eval()(x[k], None, LENGTHS[k])[0]
+        torch.testing.assert_close(in_evaluation[k], own, atol=1e-12, rtol=0)
 
 
 def text_nets() -> list[nn.Module]:

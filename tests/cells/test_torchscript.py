@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cells import CURRENT, HIDDEN, LSTM, LSTMCell
 
 LENGTHS = torch.tensor([2, 5, 0])
-ALTERATIONS = ["baseline", *CURRENT, *HIDDEN, "c = c * relu(o) - 0.5; h = 1"]
+ALTERATIONS = ["baseline", *CURRENT, *HIDDEN, "current = c * relu(o) - 0.5; hidden = 1"]
 
 
 class Learned(nn.Module):
