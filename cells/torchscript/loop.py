@@ -26,7 +26,7 @@ def loop(recurrence: Recurrence) -> str:
 def runner(recurrence: Recurrence) -> Any:
     """The function that runs the recurrence: its compiled form, which shares a user's tensors, or else itself."""
     if loop(recurrence) == "eager":
-        return functools.partial(_step_by_step, recurrence)
+        return functools.partial(step_by_step, recurrence)
     if recurrence not in _compiled:
         compiled = torch.jit.script(recurrence)
         compiled.forward.__dict__.pop("__wrapped__", None)  # torch's link to the module would keep it alive
@@ -34,7 +34,7 @@ def runner(recurrence: Recurrence) -> Any:
     return _compiled[recurrence]
 
 
-def _step_by_step(recurrence: Recurrence, *arguments: Any) -> Any:
+def step_by_step(recurrence: Recurrence, *arguments: Any) -> Any:
     """The recurrence, run in Python."""
     # The cell's equations are compiled all the same, and TorchScript's own derivatives know no forward mode.
     with torch.jit.optimized_execution(False):

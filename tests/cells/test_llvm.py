@@ -1,5 +1,6 @@
 """The backend llvm against the definition: every alteration, any cell, any batch, and its obstacles."""
 
+import functools
 import logging
 import os
 import subprocess
@@ -29,6 +30,7 @@ from cells.obstacle import Obstacle, ObstacleKind
 from cells.packed import packed
 from cells.recurrence import StackedUnroll, Step, Unroll, Weights
 from cells.torchscript import backend as torchscript
+from cells.torchscript.loop import step_by_step
 
 BOTH = (
     "current = c * relu(o) - 0.3 * softplus(f) / (1 + square(g)); "
@@ -60,7 +62,7 @@ def threads() -> Iterator[Callable[[int], None]]:
 def by_definition(function: Callable[..., list[Tensor]], *arguments: object) -> list[Tensor]:
     """The function's result by the definition in Python, which saves its compilation."""
     with pytest.MonkeyPatch.context() as patch, backend("torchscript"):
-        patch.setattr(torchscript, "runner", lambda recurrence: recurrence)
+        patch.setattr(torchscript, "runner", lambda recurrence: functools.partial(step_by_step, recurrence))
         return function(*arguments)
 
 
@@ -361,7 +363,9 @@ def test_each_model_of_a_stack_gets_what_it_gets_alone(alteration: str) -> None:
         own = [Weights._make(None if t is None else t[k] for t in of_direction) for of_direction in weights]
         own = [w._replace(noise=None if w.noise is None else w.noise[:, : sum(running)]) for w in own]
         states = torch.zeros(2, 5, 6, dtype=torch.float64)
-        alone, _, _ = by_definition(Unroll(step), rows[k, : sum(running)], running, states, states, own)
+        alone, _, _ = by_definition(
+            functools.partial(step_by_step, Unroll(step)), rows[k, : sum(running)], running, states, states, own
+        )
         torch.testing.assert_close(outputs[k, : sum(running)], alone, rtol=1e-10, atol=1e-10)
         for got, want in zip(together, torch.autograd.grad(alone.square().sum(), leaves), strict=True):
             torch.testing.assert_close(got[k], want[k], rtol=1e-9, atol=1e-9)
