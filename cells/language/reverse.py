@@ -14,6 +14,7 @@ from cells.language.tree import (
     Number,
     Power,
     Variable,
+    names_in,
     nodes,
     power,
 )
@@ -62,7 +63,7 @@ class _Reverse:
         order = list(dict.fromkeys(nodes(formula)))
         for number, node in enumerate(reversed(order)):
             gradient = gradient_by.get(node, ZERO)
-            if gradient == ZERO or isinstance(node, Number):
+            if gradient == ZERO or not names_in(node):
                 continue
             if isinstance(node, Variable):
                 self.found[node.name] = self.found.get(node.name, ZERO) + gradient

@@ -60,7 +60,7 @@ def recurrent_text(name: str, drawn: CellEquations, at_mean: CellEquations) -> s
 
 
 def code(formula: Expression) -> str:
-    """The text of the formula's value: a tensor, or a float where no name occurs."""
+    """The text of the formula's value: a tensor, or a float for a number."""
     match formula:
         case Number(value):
             return repr(value)
@@ -80,7 +80,7 @@ def code(formula: Expression) -> str:
 
 def tensor_code(formula: Expression) -> str:
     """The text of the formula's value as a tensor: a number is spread to the shape of `like`."""
-    return code(formula) if names_in(formula) else f"torch.full_like(like, {code(formula)})"
+    return f"torch.full_like(like, {code(formula)})" if isinstance(formula, Number) else code(formula)
 
 
 _OPTIONAL = {name: f"{name}: Optional[Tensor]" for name in ("learned", "noise", "masks")}
@@ -122,14 +122,19 @@ def _body(cell: CellEquations, made: Program, full: set[str]) -> list[str]:
     full = set(full)
     for name, formula in made.assignments:
         lines.append(f"{_local(name)} = {tensor_code(formula)}")
-        if names_in(formula) & full:
+        if _is_full(formula, full):
             full.add(name)
     results = []
     for formula in made.results.values():
         text = tensor_code(formula)
-        is_full = names_in(formula) & full or not names_in(formula)
-        results.append(text if is_full else f"{text}.expand_as(like)")
+        results.append(text if _is_full(formula, full) else f"{text}.expand_as(like)")
     return [*lines, f"return {', '.join(results)}"]
+
+
+def _is_full(formula: Expression, full: set[str]) -> bool:
+    """Whether the formula's tensor has the shape of `like`: it reads a name that has, or none at all."""
+    names = names_in(formula)
+    return not names or bool(names & full)
 
 
 def _local(name: str) -> str:

@@ -9,6 +9,8 @@ from conftest import PROJECT
 from torch import nn
 
 from cells import CURRENT, HIDDEN, LSTM, Alteration, FormulaError, resolve
+from cells.alterations import NAMED, VARIANTS
+from cells.equations import CellError, CellEquations, parsed
 from cells.language import parser
 from cells.language.tree import Call, Expression, Number, Variable
 
@@ -100,10 +102,11 @@ def test_a_module_is_returned_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("spec", "error", "message"),
     [
-        ("C99", ValueError, "no alteration 'C99', Table 1 has C1 C2"),
+        ("C99", ValueError, "no alteration 'C99', the names are C1 C2"),
         ("c1", ValueError, "no alteration 'c1'"),
         ("C1+H9", ValueError, "no alteration 'H9'"),
-        ("C1+C2", ValueError, "'C1\\+C2' alters one state twice"),
+        ("C1+C2", ValueError, "'C1\\+C2' has two equations for current"),
+        ("C1+CIFG+NFG", ValueError, "'C1\\+CIFG\\+NFG' has two equations for f"),
         ("o = c", ValueError, "equation 'o = c' must begin with 'c =' or 'h ='"),
         ("c == h", ValueError, "must begin with"),
         ("current = o; c = h", ValueError, "two equations for c"),
@@ -121,5 +124,5 @@ def test_a_mistake_is_an_error_of_one_line(spec: object, error: type[Exception],
 
 @pytest.mark.processes
 def test_the_table_does_not_wait_for_torch() -> None:
-    code = "import sys, cells, cells.language.derivative; cells.resolve('C1'); sys.exit('torch' in sys.modules)"
+    code = "import sys, cells, cells.language.reverse; cells.resolve('C1'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

@@ -67,8 +67,14 @@ OPERATIONS = [
     "c * row + h * one",
     f"{F}.softplus(c, 2.0)",
 ]
-# Torch itself is inexact here: its slope of hardsigmoid is 1 / 6 in single precision, its softplus(x) is x above 20.
-TOLERANCES = {f"{F}.hardsigmoid(c)": 1e-7, f"{F}.softplus(c, 2.0)": 1e-8}
+# Torch itself is inexact in the first two: its slope of hardsigmoid is 1 / 6 in single precision, its softplus(x) is x
+# above 20. In the others, high powers of 20 at each of three steps amplify rounding.
+TOLERANCES = {
+    f"{F}.hardsigmoid(c)": 1e-7,
+    f"{F}.softplus(c, 2.0)": 1e-8,
+    "c ** 3 - c ** 5 / (1 + c ** 4)": 1e-8,
+    "torch.pow(c, 7) * 1e-3": 1e-8,
+}
 KINKS = [0.0, 0.7, 1.0, 2.0, 3.0, 6.0]
 VALUES = [*KINKS, *(-kink for kink in KINKS), 1e-3, -1e-3, 0.4, -1.6, 4.5, -20.0, 20.0]
 
