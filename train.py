@@ -5,7 +5,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from conf.compose import register_cells
+from conf.keys import plain
 from conf.mistakes import one_line_errors
 from training.studies.outcome import RunOutcome
 from training.studies.stack_key import imply_multirun
@@ -20,7 +20,7 @@ def compose_and_work(config: DictConfig) -> list[RunOutcome]:
 
 def main() -> None:
     """Run the command line; -m and experiment= make many jobs, see `training.studies.sweeper`."""
-    register_cells()
+    sys.argv[1:] = [plain(argument) for argument in sys.argv[1:]]
     imply_multirun(sys.argv)
     with one_line_errors("Interrupted; the same command goes on after the last epoch that was written."):
         compose_and_work()

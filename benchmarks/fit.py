@@ -7,14 +7,13 @@ import tempfile
 import time
 from typing import Any
 
-import hydra
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
 from cells.llvm.plan import cached_plan
-from conf.compose import register_cells
+from conf.compose import composed
 from training.run import build
 from training.run.fit import train
 from training.run.folder import RunFolder
@@ -26,10 +25,9 @@ steps: metrics, logs, TensorBoard's histograms and texts, checkpoints."""
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the times of Lightning and of the bare loop, which take turns epoch by epoch."""
-    register_cells()
-    with tempfile.TemporaryDirectory() as runs_dir, hydra.initialize("../conf", version_base="1.3"):
+    with tempfile.TemporaryDirectory() as runs_dir:
         here = [f"runs_dir={runs_dir}", f"epochs={arguments.epochs + 1}", "patience=null"]
-        config = hydra.compose("config", [*(arguments.overrides or ["data=mlma"]), *here])
+        config = composed(*(arguments.overrides or ["data=mlma"]), *here)
         turns = _train(config)
     print(f"{'seconds, threads: ' + str(torch.get_num_threads()):<26}{'first':>9}{'least':>9}{'median':>9}")
     for name, (first, *rest) in turns.items():

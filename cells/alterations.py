@@ -145,7 +145,8 @@ class Alteration:
         for group, values in declared.items():
             object.__setattr__(self, group, tuple((name, float(value)) for name, value in values.items()))
         for key, probability in (("zoneout", zoneout), ("recurrent_dropout", recurrent_dropout)):
-            if probability is not None and not 0 <= probability < 1:
+            is_number = isinstance(probability, int | float)
+            if probability is not None and not (is_number and 0 <= probability < 1):
                 raise CellError(f"{key}={probability}: give a probability from 0 to below 1.")
             object.__setattr__(self, key, float(probability) if probability else None)
         read = {name for _, formula in self.cell.formulas for name in names_in(formula)}

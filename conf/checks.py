@@ -5,10 +5,18 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig
 
+from cells.alterations import Alteration
 from cells.errors import UserError
-from conf.kinds import KINDS, Kind, kind_of
+from conf.compose import PLACEBO, alteration_of, is_placebo
+from conf.kinds import BY_SEED, FIXED, KINDS, Kind, kind_of
 
-CHOICES = {"loss": ("sigmoid", "softmax"), "padding": ("mask", "paper"), "test_epoch": ("best", "last")}
+CHOICES = {
+    "loss": ("sigmoid", "softmax"),
+    "monitor": ("loss", "accuracy"),
+    "padding": ("mask", "paper"),
+    "split": (BY_SEED, FIXED),
+    "test_epoch": ("best", "last"),
+}
 AT_LEAST = {"seed": 0, "split_seed": 0, "fold": 0, "n_folds": 3, "epochs": 1, "batch_size": 1}
 
 LARGEST_SEED = 2**32 - 1
@@ -41,6 +49,12 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
         if not isinstance(config[key], str) or not config[key]:
             raise UserError(f"{key}={config[key]}: give the path of a folder.")
     _check_training(config)
+    if is_placebo(config) and alteration_of(config) != Alteration():
+        raise UserError(
+            f"cell={PLACEBO} is the baseline with other random numbers, without cell.current= or another equation."
+        )
+    if config.split == BY_SEED and (useless := [each for each in given if each.startswith("split_seed=")]):
+        raise UserError(f"{useless[0]}: with split={BY_SEED} the folds follow seed=, add split={FIXED}.")
 
 
 def _check_training(config: DictConfig) -> None:
@@ -54,6 +68,8 @@ def _check_training(config: DictConfig) -> None:
         raise UserError(f"fold={config.fold}: with n_folds={config.n_folds} the folds are 0 to {config.n_folds - 1}.")
     if config.test_epoch == "last" and config.patience is not None:
         raise UserError("test_epoch=last tests the epoch that epochs= names: add patience=null.")
+    if config.monitor != "loss" and config.test_epoch == "last":
+        raise UserError(f"monitor={config.monitor}: nothing looks at it with test_epoch=last, add test_epoch=best.")
 
 
 def _refuse_misplaced(override: str, kind: Kind) -> None:

@@ -47,6 +47,10 @@ class Kind(ABC):
         """Keys of a composed configuration that change nothing in a run of this kind."""
         return {key for kind in KINDS if kind is not self for key in kind.keys}
 
+    def parts(self, config: Config) -> tuple[int, ...]:
+        """The numbers that decide which samples are in which part, where all other settings are the same."""
+        return (config["fold"],)
+
     @abstractmethod
     def check(self, config: DictConfig) -> None:
         """Check the values that only this kind has; `checks.check` checks those in `at_least`.
@@ -60,9 +64,17 @@ class Texts(Kind):
     """Runs that classify texts."""
 
     groups = ("data",)
-    keys = ("data", "loss", "padding", "preprocess", "split_seed")
+    keys = ("data", "recipe", "loss", "monitor", "padding", "preprocess", "split", "split_seed")
     misplaced = "is about texts, features= forecasts the market; leave one of them out"
     headline = "macro_f1"
+
+    def unused(self, config: Config) -> set[str]:
+        """See `Kind`; `split_seed` too, where each seed has its own partition."""
+        return super().unused(config) | ({"split_seed"} if config["split"] == BY_SEED else set())
+
+    def parts(self, config: Config) -> tuple[int, ...]:
+        """See `Kind`."""
+        return (config["fold"], partition_seed(config))
 
     def check(self, config: DictConfig) -> None:
         """See `Kind`; `checks.check` knows all values of such a run."""
@@ -103,6 +115,15 @@ class Market(Kind):
 
 TEXTS, MARKET = Texts(), Market()
 KINDS: tuple[Kind, ...] = (TEXTS, MARKET)
+
+
+BY_SEED, FIXED = "by_seed", "fixed"
+"""The values of `split`: each seed has its own partition into folds, or all seeds have that of `split_seed`."""
+
+
+def partition_seed(config: Config) -> int:
+    """The seed of the partition of a corpus into folds."""
+    return int(config["seed"] if config["split"] == BY_SEED else config["split_seed"])
 
 
 def kind_of(config: Config) -> Kind:

@@ -1,6 +1,5 @@
 """One handler for the mistakes of users: each becomes one line on the terminal, any other error keeps its traceback."""
 
-import difflib
 import os
 import re
 import sys
@@ -10,13 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
-from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from cells.alterations import Alteration
 from cells.errors import UserError
-from conf.compose import composed
+from conf.compose import CONF, keys_of
+from conf.keys import EXPERIMENT, nearest, no_such_key, paths
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
@@ -64,8 +65,8 @@ def exit_on_mistake() -> Iterator[None]:
 
 
 def is_mistake(error: Exception) -> bool:
-    """Whether the user can put the error right; Hydra answers data=3 with a ValueError."""
-    return isinstance(error, MISTAKES) or (isinstance(error, ValueError) and _raised_by_hydra(error))
+    """Whether the user can put the error right; Hydra answers data=3 with a ValueError, data=[3] with a TypeError."""
+    return isinstance(error, MISTAKES) or (isinstance(error, ValueError | TypeError) and _raised_by_hydra(error))
 
 
 def _raised_by_hydra(error: Exception) -> bool:
@@ -77,8 +78,10 @@ def message(error: Exception) -> str:
     """An error in one line."""
     if isinstance(error, COMPOSITION_ERRORS):
         text = _explanation(error)
-    elif is_mistake(error):
+    elif isinstance(error, UserError):
         text = str(error)
+    elif is_mistake(error):
+        text = _refused_override(error)
     else:
         text = f"{type(error).__name__}: {error}"
     return " ".join(text.split())
@@ -95,22 +98,43 @@ def not_installed(launcher: str) -> str:
 
 
 def _explanation(error: Exception) -> str:
-    """Hydra's message, or the nearest key where one was mistyped."""
-    launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", str(error))
-    if launcher is not None and launcher.group(1) in EXTRAS:
-        return not_installed(launcher.group(1))
-    unknown = re.match(r"Could not override '([^']+)'", str(error))
-    if unknown is None:
-        message = str(error).split("Config search path")[0].strip()
-        return f"{message}; python train.py --help lists the keys."
-    key = unknown.group(1)
-    near = difflib.get_close_matches(key, _known_keys(), n=1)
-    meant = f", did you mean {near[0]!r}?" if near else "."
-    return f"there is no key {key!r}{meant} python train.py --help lists them."
+    """Hydra's message, or the nearest key or name where one was mistyped."""
+    text = str(error).split("Config search path")[0].strip()
+    if unknown := re.match(r"Could not (?:override|delete from config\.) '(?!hydra\b)([^']+)'", text):
+        below = str(getattr(error.__cause__, "full_key", ""))  # of cell={foo: 1} it is cell.foo
+        return _unknown(below if below.startswith(f"{unknown[1]}.") else unknown[1])
+    launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", text)
+    if launcher is not None and launcher[1] in EXTRAS:
+        return not_installed(launcher[1])
+    if missing := re.search(r"Could not find '(\S+)/(\S+)'\s+Available options in '\1':(.*)", text, re.DOTALL):
+        group, name, names = missing[1], missing[2], missing[3].split()
+        return f"there is no {group}={name}, did you mean {nearest(name, names)!r}? The names are {' '.join(names)}."
+    return f"{text}; python train.py --help lists the keys."
 
 
-def _known_keys() -> list[str]:
-    GlobalHydra.instance().clear()
-    config = composed()
-    keys = [str(key) for key in config]
-    return keys + [f"{group}.{key}" for group in keys if OmegaConf.is_dict(config[group]) for key in config[group]]
+def _unknown(key: str) -> str:
+    known = _keys_of_files()
+    return f"there is no key {key!r} here, {known[key]} has it." if known.get(key) else no_such_key(key, known)
+
+
+def _keys_of_files() -> dict[str, str]:
+    """Every key that a file of conf/ defines, and a choice that brings it; empty where every run has the key."""
+    found = dict.fromkeys(["cell", *(f"cell.{key}" for key in keys_of(Alteration())), EXPERIMENT], "")
+    for path in (*CONF.glob("[!e]*/*.yaml"), CONF / "market.yaml", CONF / "config.yaml"):
+        text, in_group = path.read_text(encoding="utf-8"), path.parent != CONF
+        above = f"{path.parent.name}." if in_group and "@package _global_" not in text else ""
+        brings = f"{path.parent.name}={path.stem}" if in_group else "a feature set" if path.stem == "market" else ""
+        tree = OmegaConf.to_container(OmegaConf.create(text))
+        assert isinstance(tree, dict)
+        keys = [path.parent.name] * in_group + list(paths(tree, above))
+        found |= dict.fromkeys(keys, brings)
+    return {key: choice for key, choice in found.items() if not re.match(r"(.*\.)?defaults$|hydra\b", key)}
+
+
+def _refused_override(error: Exception) -> str:
+    """The message for an override such as data=null: Hydra's own does not name it, but its function has it at hand."""
+    at_hand = [frame.f_locals.get("override") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    refused = [override for override in at_hand if isinstance(override, Override)]
+    if not refused:
+        return f"a key has a value of the wrong kind ({error}); python train.py --help lists the keys."
+    return f"{refused[-1].input_line}: {refused[-1].key_or_group}= takes a name; python train.py --help lists them."

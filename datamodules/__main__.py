@@ -1,6 +1,9 @@
 """Describe a data set beside the paper's Table 2: `python -m datamodules NAME data_dir=...`."""
 
 import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+from omegaconf import DictConfig
 
 from conf.checks import check
 from conf.compose import CONF, composed
@@ -25,7 +28,16 @@ def _described(name: str, *overrides: str) -> str:
     check(config)
     from datamodules.texts.describe import describe  # heavy: imported only once the command line is found valid
 
-    return describe(config)
+    return describe(config, dict(_readings(name, config.data.get("readings", ()), overrides)))
+
+
+def _readings(name: str, readings: Iterable[str], overrides: Sequence[str]) -> Iterator[tuple[str, DictConfig]]:
+    """The configuration of each reading of Table 2, such as "data=hasoc_test preprocess.min_words=4"."""
+    for reading in readings:
+        chosen = reading.split()
+        if not reading.startswith("data="):
+            chosen.insert(0, f"data={name}")
+        yield reading, composed(*overrides, *chosen)
 
 
 def _names() -> list[str]:
@@ -35,7 +47,8 @@ def _names() -> list[str]:
 def _usage() -> str:
     return (
         "usage: python -m datamodules NAME [KEY=VALUE ...]\n\n"
-        "The size of a data set, raw and pre-processed, beside the paper's Table 2; and its classes.\n\n"
+        "The size of a data set, raw and pre-processed, beside the paper's Table 2, also with other settings that may\n"
+        "have given the paper's numbers; and its classes.\n\n"
         f"NAME: {' '.join(_names())}\n"
         "KEY=VALUE: as for train.py, for example data_dir=../shared/data preprocess.stem=true"
     )

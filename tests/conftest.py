@@ -3,6 +3,7 @@ import functools
 import io
 import logging
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -18,6 +19,9 @@ import_lightning()  # as a run does, in half the time
 
 # Small nets in many processes: one thread each is quickest, and the sums are the same everywhere.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A shell's background jobs ignore Ctrl-C, and so would every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"

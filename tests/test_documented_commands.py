@@ -63,6 +63,7 @@ SETS = f"{TINY} n_folds=3 preprocess.min_count=1"
 MARKET = "epochs=1 model.hidden=4 start=2015-01-01 end=2015-09-30"
 RUN = {"RUN": "runs/robo/bilstm/C1/*"}
 HOURS = "it trains for hours"
+FEW = "the fixtures have too few documents"
 CLUSTER = "it needs a cluster"
 INSTALLS = "it installs packages"
 
@@ -73,6 +74,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python train.py cell=C1 data=robo": Runs(TINY),
     "python train.py -m cell=baseline,C1,H2 data=robo seed=0,1": Runs(TINY),
     "python train.py data=robo \"cell.current='c * relu(o)'\"": Runs(TINY),
+    "python train.py recipe=paper data=hate": Runs(SETS),
     "python train.py experiment=study_small": Runs(f"{TINY} data=robo seed=0 fold=0 cell=baseline,C7"),
     "python -m analysis summary runs": Runs(),
     "python -m analysis tables runs -o tables": Runs(),
@@ -99,6 +101,9 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     # docs/data-sets.md
     "python train.py data=ag data.instead=text/ag/train_partial.csv": Runs(SETS),
     "python train.py data=mlma data.corpus.member=en_dataset_with_stop_words.csv": Runs(SETS),
+    "python train.py data=crowd data.corpus.classes=13": Runs(SETS),
+    "python train.py data=hate preprocess.min_words=4 preprocess.duplicates=drop": Composes(FEW),
+    "python train.py data=ag preprocess.min_count=13 preprocess.tfidf_terms=4730": Composes(FEW),
     # docs/install.md
     'pip install -e ".[bert]"': Parses(INSTALLS),
     "make help": Parses("it prints the targets"),
@@ -248,7 +253,6 @@ def test_what_is_not_run_is_composed_and_checked(command: str) -> None:
         else [str(override.input_line)]
         for override in overrides
     ]
-    composed()  # offers the cells to Hydra
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for number in range(max(map(len, values))):  # so that every value occurs once
             given = [choices[number % len(choices)] for choices in values]

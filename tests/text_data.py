@@ -6,6 +6,7 @@ from pathlib import Path
 
 FIXTURES = Path(__file__).parent / "fixtures"
 BARE = ("crowd/text_emotion.csv", "hate/dataset.csv", "ag/train.csv", "semeval/2018-E-c-En-train.txt")
+HASOC = ("english_dataset.tsv", "hasoc2019_en_test-2919.tsv")
 
 
 def lay_out(data_dir: Path) -> Path:
@@ -23,13 +24,12 @@ def lay_out(data_dir: Path) -> Path:
             "hate_speech_mlma/en_dataset_with_stop_words.csv": mlma.replace(b"loud", b"the loud"),
         },
     )
-    hasoc = (FIXTURES / "hasoc/english_dataset.tsv").read_bytes()
+    hasoc = {name: (FIXTURES / "hasoc" / name).read_bytes() for name in HASOC}
     make_zip(
         text / "hasoc/english_dataset.zip",
         {
             "__MACOSX/english_dataset/._english_dataset.tsv": b"what macOS adds",
-            "english_dataset/english_dataset.tsv": hasoc,
-            "english_dataset/hasoc2019_en_test-2919.tsv": b"the test part",
+            **{f"english_dataset/{name}": content for name, content in hasoc.items()},
         },
     )
     return data_dir

@@ -1,5 +1,6 @@
 """How a recurrence runs here: compiled by TorchScript, or in Python where that is impossible."""
 
+import functools
 import weakref
 from typing import Any
 
@@ -25,9 +26,16 @@ def loop(recurrence: Recurrence) -> str:
 def runner(recurrence: Recurrence) -> Any:
     """The function that runs the recurrence: its compiled form, which shares a user's tensors, or else itself."""
     if loop(recurrence) == "eager":
-        return recurrence
+        return functools.partial(step_by_step, recurrence)
     if recurrence not in _compiled:
         compiled = torch.jit.script(recurrence)
         compiled.forward.__dict__.pop("__wrapped__", None)  # torch's link to the module would keep it alive
         _compiled[recurrence] = compiled
     return _compiled[recurrence]
+
+
+def step_by_step(recurrence: Recurrence, *arguments: Any) -> Any:
+    """The recurrence, run in Python."""
+    # The cell's equations are compiled all the same, and TorchScript's own derivatives know no forward mode.
+    with torch.jit.optimized_execution(False):
+        return recurrence(*arguments)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cells.recurrence import States, Step, Unroll, Weights
+from cells.torchscript.loop import step_by_step
 
 
 class _Recorder(nn.Module):
@@ -38,7 +39,7 @@ def run_observed_layer(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `Unroll.forward`; `seen` gets the states and gates of each direction, see `cells.backends.Backend.layer`."""
     recorder = _Recorder(unroll.step.cell)
-    results: tuple[Tensor, Tensor, Tensor] = Unroll(Step(recorder))(rows, sizes, c, h, weights)
+    results: tuple[Tensor, Tensor, Tensor] = step_by_step(Unroll(Step(recorder)), rows, sizes, c, h, weights)
     for direction in range(len(weights)):
         steps = recorder.steps[direction * len(sizes) : (direction + 1) * len(sizes)]
         if direction == 1:

@@ -37,7 +37,6 @@ REDUCTIONS = {
 }
 
 
-
 def step_text(name: str, wanted: Sequence[str], drawn: CellEquations, at_mean: CellEquations) -> str:
     """The text of a method with the arguments of `Step.forward` that computes `wanted`, see `CellEquations.forward`.
 
@@ -49,7 +48,9 @@ def step_text(name: str, wanted: Sequence[str], drawn: CellEquations, at_mean: C
     """
     arguments = "gates: Tensor, c: Tensor, h: Tensor, {learned}, {noise}, {masks}".format_map(_OPTIONAL)
     bodies = [_step(cell, wanted) for cell in (drawn, at_mean)]
-    return _method(name, arguments, "noise is None and masks is None", bodies, f"Tuple[{', '.join(['Tensor'] * len(wanted))}]")
+    return _method(
+        name, arguments, "noise is None and masks is None", bodies, f"Tuple[{', '.join(['Tensor'] * len(wanted))}]"
+    )
 
 
 def recurrent_text(name: str, drawn: CellEquations, at_mean: CellEquations) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.errors import DataError
 from datamodules.texts.csv_files import Row, csv_rows, tsv_rows
 
 
@@ -79,13 +80,14 @@ def semeval(path: Path) -> Corpus:
     return Corpus(texts, labels, SEMEVAL_CLASSES, multilabel=True)
 
 
-def hasoc(path: Path) -> Corpus:
+def hasoc(path: Path, member: str = "english_dataset.tsv") -> Corpus:
     """HASOC 2019 (Mandl et al.), English posts: hate, offence, profanity or none, from the column `task_2`.
 
     Args:
-        path: english_dataset.zip, or english_dataset.tsv inside it.
+        path: english_dataset.zip, or the file inside it.
+        member: english_dataset.tsv, the training part, or hasoc2019_en_test-2919.tsv, the test part.
     """
-    rows = tsv_rows(path, ("text", "task_2"), "english_dataset.tsv")
+    rows = tsv_rows(path, ("text", "task_2"), member)
     return _one_class_each(rows, "text", "task_2", ("HATE", "NONE", "OFFN", "PRFN"))
 
 
@@ -97,18 +99,25 @@ CROWD_RAREST = ("anger", "boredom")
 """110 and 179 of 40,000 tweets. The file has 13 classes; the paper has 11 and does not name them."""
 
 
-def crowd(path: Path) -> Corpus:
-    """CrowdFlower's "emotion in text": tweets with one of 11 emotions; tweets of the two rarest classes are dropped.
+def crowd(path: Path, classes: int = len(CROWD_CLASSES)) -> Corpus:
+    """CrowdFlower's "emotion in text": tweets with one emotion.
 
     Args:
         path: text_emotion.csv.
+        classes: 11: tweets of the two rarest of the 13 classes are dropped; 13: the whole file.
+
+    Raises:
+        DataError: another number of classes, or the file is broken.
     """
+    names = {len(every): every for every in (CROWD_CLASSES, CROWD_CLASSES + CROWD_RAREST)}
+    if classes not in names:
+        raise DataError(f"data.corpus.classes={classes}: choose {' or '.join(map(str, names))}.")
     kept = []
     for row in csv_rows(path, ("sentiment", "content")):
         row.choice("sentiment", CROWD_CLASSES + CROWD_RAREST)
-        if row.fields["sentiment"] not in CROWD_RAREST:
+        if row.fields["sentiment"] in names[classes]:
             kept.append(row)
-    return _one_class_each(kept, "content", "sentiment", CROWD_CLASSES)
+    return _one_class_each(kept, "content", "sentiment", names[classes])
 
 
 def hate(path: Path) -> Corpus:

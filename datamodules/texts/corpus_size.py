@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.texts.corpora import Corpus
-from datamodules.texts.preprocess import TokenizedTexts
+from datamodules.texts.preprocess import PreprocessSettings, TokenizedTexts
+from datamodules.texts.vocabulary import encode, learn_vocabulary
 
 TABLE_2 = Path(__file__).with_name("table2.csv")
 
@@ -40,15 +41,22 @@ def published_sizes(name: str) -> dict[str, CorpusSize]:
 
 
 def raw_size(corpus: Corpus) -> CorpusSize:
-    """The size before pre-processing. Words are separated by spaces: this gives the paper's 83,297 for CROWD."""
+    """The size before pre-processing. Words are separated by spaces: this gives the paper's 83,297 for all of CROWD."""
     texts = [text.split() for text in corpus.texts]
     return _size(corpus, np.array([len(words) for words in texts]), len(set().union(*texts)))
 
 
-def processed_size(corpus: Corpus, words: TokenizedTexts) -> CorpusSize:
-    """The size after pre-processing. Rare words still count, because each fold drops its own."""
-    return _size(corpus, words.lengths, len(words.words))
+def processed_size(corpus: Corpus, words: TokenizedTexts, settings: PreprocessSettings) -> CorpusSize:
+    """The size after pre-processing. Rare words still count, because each fold drops its own.
+
+    With `tfidf_terms` those words alone count that all documents together would keep.
+    """
+    if settings.tfidf_terms is None:
+        return _size(corpus, words.lengths, len(words.words))
+    every = np.arange(len(corpus.texts))
+    kept = encode(words, learn_vocabulary(words, every, settings.min_count, settings.tfidf_terms), padding_first=False)
+    return _size(corpus, kept.lengths, len(kept.vocabulary))
 
 
 def _size(corpus: Corpus, lengths: NDArray[np.int64], tokens: int) -> CorpusSize:
-    return CorpusSize(int((lengths > 0).sum()), len(corpus.classes), int(lengths.max()), tokens)
+    return CorpusSize(int((lengths > 0).sum()), len(corpus.classes), int(lengths.max(initial=0)), tokens)

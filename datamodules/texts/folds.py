@@ -24,7 +24,7 @@ def make_folds(labels: list[tuple[int, ...]], n_folds: int, split_seed: int) -> 
     Args:
         labels: the class numbers of each document.
         n_folds: at least 3.
-        split_seed: seed of the partition; unrelated to the seed of a run.
+        split_seed: seed of the partition, see `conf.kinds.partition_seed`.
 
     Raises:
         DataError: more folds than documents in the largest class.

@@ -1,5 +1,6 @@
 """Finding, downloading and reading the file of a data set that conf/data/NAME.yaml describes."""
 
+import functools
 import logging
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def find_file(data: DictConfig, data_dir: Path) -> Path:
         return _existing(data_dir / data.instead)
     path = data_dir / data.file
     if path.is_file():
-        _warn_unless_pinned(path, data.hash)
+        _warn_unless_pinned(path, data.hash, path.stat().st_mtime_ns)
         return path
     if data.get("unzipped") and (data_dir / data.unzipped).exists():
         return data_dir / data.unzipped
@@ -62,6 +63,7 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _warn_unless_pinned(path: Path, pinned: str | None) -> None:
+@functools.cache  # once for each version of a file: a stack reads it for each of its partitions
+def _warn_unless_pinned(path: Path, pinned: str | None, _changed: int) -> None:
     if pinned is not None and (found := hash_of(path, pinned)) != pinned:
         log.warning("%s is not the pinned version (%s, not %s); used as it is.", path, found, pinned)

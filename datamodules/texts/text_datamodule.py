@@ -10,13 +10,14 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from conf.kinds import encoder_of
+from conf.kinds import encoder_of, partition_seed
 from datamodules.batches import Batches
 from datamodules.errors import DataError
 from datamodules.split import Rows, Split
 from datamodules.texts.corpora import Corpus, one_hot
+from datamodules.texts.dropping import drop_documents
 from datamodules.texts.folds import cached_folds, make_folds
-from datamodules.texts.preprocess import PreprocessSettings
+from datamodules.texts.preprocess import KEEP, PreprocessSettings, preprocess
 from datamodules.texts.sources import load_corpus
 from datamodules.texts.tokenizer import Tokenizer, WordTokenizer
 
@@ -28,7 +29,7 @@ class TextBatch(NamedTuple):
         tokens: `[B, T]` int64, word numbers; 0 is padding.
         lengths: `[B]` int64, steps of each row that count; 0 for a document without a known word.
         targets: `[B, C]` float32, 1 for each class of a document, 0 elsewhere.
-        rows: `[B]` int64, row numbers of the documents in the corpus.
+        rows: `[B]` int64, row numbers of the documents in the corpus, dropped ones not counted.
     """
 
     tokens: Tensor
@@ -124,11 +125,15 @@ class TextDataModule(pl.LightningDataModule):
         """Read, or download, the data set that a configuration names.
 
         Raises:
-            DataError: its file is missing or broken, or there is no encoder `model.checkpoint`.
+            DataError: its file is missing or broken, no document is left, or there is no encoder `model.checkpoint`.
         """
-        corpus = load_corpus(config.data, Path(config.data_dir))
-        options = {key: config[key] for key in ("n_folds", "split_seed", "fold", "seed", "batch_size", "padding")}
-        data = cls(corpus, _tokenizer(config), cache_dir=Path(config.cache_dir), **options)
+        whole = load_corpus(config.data, Path(config.data_dir))
+        corpus = _without_dropped(whole, config)
+        options = {key: config[key] for key in ("n_folds", "fold", "seed", "batch_size", "padding")}
+        options |= {"split_seed": partition_seed(config), "cache_dir": Path(config.cache_dir)}
+        data = cls(corpus, _tokenizer(config), **options)
+        if dropped := len(whole.texts) - len(corpus.texts):
+            data.report.insert(0, f"{dropped:,} of {len(whole.texts):,} documents were dropped, see preprocess=.")
         if config.data.get("note"):
             data.report.insert(0, config.data.note)
         return data
@@ -152,6 +157,17 @@ class TextDataModule(pl.LightningDataModule):
         tokens, lengths, targets, _ = (column[rows] for column in self._documents)
         longest = max(1, int(lengths.max()))  # a net needs at least one step, even if no document has a word
         return TextBatch(tokens[:, :longest].long(), lengths, targets, rows)
+
+
+def _without_dropped(corpus: Corpus, config: DictConfig) -> Corpus:
+    """The corpus without the documents that `preprocess=` drops, the same for all models."""
+    settings, cache_dir = PreprocessSettings(**config.preprocess), Path(config.cache_dir)
+    if not settings.min_words and settings.duplicates == KEEP:
+        return corpus
+    kept = drop_documents(corpus, preprocess(corpus.texts, settings, cache_dir), settings)
+    if not kept.texts:
+        raise DataError(f"preprocess.min_words={settings.min_words}: no document has that many words.")
+    return kept
 
 
 def _tokenizer(config: DictConfig) -> Tokenizer:

@@ -44,11 +44,12 @@ class WordTokenizer:
     def encode_corpus(self, texts: list[str], train: Rows, padding_first: bool) -> tuple[EncodedCorpus, list[str]]:
         """See `Tokenizer`."""
         words = preprocess(texts, self.settings, self.cache_dir)
-        min_count = self.settings.min_count
-        encoded = encode(words, learn_vocabulary(words, train, min_count), padding_first)
+        min_count, terms = self.settings.min_count, self.settings.tfidf_terms
+        encoded = encode(words, learn_vocabulary(words, train, min_count, terms), padding_first)
+        reduced = "" if terms is None else f", {terms:,} of the highest mean TF-IDF at most"
         lines = [
             f"{len(encoded.vocabulary):,} of {len(words.words):,} words are known: those that occur {min_count} "
-            f"times or more in the training part. The longest document has {encoded.lengths.max()} of them."
+            f"times or more in the training part{reduced}. The longest document has {encoded.lengths.max()} of them."
         ]
         emptied, unknown = (int(np.count_nonzero(lengths == 0)) for lengths in (words.lengths, encoded.lengths))
         if unknown:

@@ -56,8 +56,8 @@ class WordPieceTokenizer:
         vocabulary = sorted(number_of, key=number_of.__getitem__)[1:]  # number 0 is padding and not listed
         lines = [
             self.encoder,
-            f"It reads the raw texts, preprocess= plays no part: {len(self.tokenizer):,} different word pieces, "
-            f"{lengths.max()} in the longest document.",
+            f"It reads the raw texts, whatever preprocess= does to words: {len(self.tokenizer):,} different word "
+            f"pieces, {lengths.max()} in the longest document.",
         ]
         if lengths.max() == self.longest:
             cut = (lengths == self.longest).sum()

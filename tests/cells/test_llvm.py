@@ -1,5 +1,6 @@
-"""The backend llvm against the definition: every alteration, any formula, any batch, and its obstacles."""
+"""The backend llvm against the definition: every alteration, any cell, any batch, and its obstacles."""
 
+import functools
 import logging
 import os
 import subprocess
@@ -12,18 +13,41 @@ import torch
 from conftest import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_cells import cells, formulas
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint
 
-from cells import CURRENT, HIDDEN, LSTM, backend, backends
+from cells import LSTM, backend, backends, resolve
+from cells.alterations import NAMED
+from cells.cell_module import cell_module
+from cells.equations import GATES, CellEquations
 from cells.language.functions import FUNCTIONS
+from cells.llvm.backend import LLVM
+from cells.llvm.passes import Cell
 from cells.obstacle import Obstacle, ObstacleKind
+from cells.packed import packed
+from cells.recurrence import StackedUnroll, Step, Unroll, Weights
 from cells.torchscript import backend as torchscript
+from cells.torchscript.loop import step_by_step
 
-BOTH = "current = c * relu(o) - 0.3 * softplus(f) / (1 + square(g)); hidden = h * sigmoid(c) + 0.1 * log(1 + abs(c)) * sqrt(i)"
-ALTERATIONS = ["baseline", *CURRENT, *HIDDEN, "C1+H2", BOTH]
+BOTH = (
+    "current = c * relu(o) - 0.3 * softplus(f) / (1 + square(g)); "
+    "hidden = h * sigmoid(c) + 0.1 * log(1 + abs(c)) * sqrt(i)"
+)
+CELLS = [
+    "o = sigmoid(a_o + p * c); learn p = 0",
+    "i = sigmoid(a_i + p * h_prev); f = 1 - i; learn p = 0",
+    "i = silu(a_i); g = gelu(a_g); f = sigmoid(a_f) * sigmoid(a_i)",  # backward needs pre-activations
+    "c = max(f, 1 - i) * c_prev + i * g**3; h = o * clamp(c, -0.5, 0.5)",
+    "current = z * c_prev + (1 - z) * c * m; noise z = 0.3; mask m = 0.6",
+    "C4; zoneout = 0.3; recurrent_dropout = 0.25",
+    "recurrent = m * tanh(h_prev) + p; learn p = 0; mask m = 0.7",  # p has a gradient at step 0 too
+    "hidden = h + q * h_prev; recurrent = p * sqrt(1 + square(h_prev)); learn p = 0; learn q = 0; zoneout = 0.1",
+    "hidden = a_o; recurrent = 0.5",  # W_hh gets a gradient, h_prev none
+]
+ALTERATIONS = ["baseline", *NAMED, "C1+H2", "CIFG+NOAF+C4+H1", BOTH, *CELLS]
 States = tuple[Tensor, Tensor] | None
 
 
@@ -38,17 +62,28 @@ def threads() -> Iterator[Callable[[int], None]]:
 def by_definition(function: Callable[..., list[Tensor]], *arguments: object) -> list[Tensor]:
     """The function's result by the definition in Python, which saves its compilation."""
     with pytest.MonkeyPatch.context() as patch, backend("torchscript"):
-        patch.setattr(torchscript, "runner", lambda recurrence: recurrence)
+        patch.setattr(torchscript, "runner", lambda recurrence: functools.partial(step_by_step, recurrence))
         return function(*arguments)
 
 
 def everything(module: LSTM, x: Tensor, lengths: Tensor | None, states: States) -> list[Tensor]:
     """The results and the gradients of all weights and inputs by a weighting of the results."""
+    torch.manual_seed(5)  # of the cell's noise
     output, (h, c) = module(x, states, lengths)
     generator = torch.Generator().manual_seed(3)
     loss = sum((torch.randn(r.shape, generator=generator).to(r) * r).sum() for r in (output, h, c))
     inputs = [tensor for tensor in (x, *(states or ()), *module.parameters()) if tensor.requires_grad]
-    return [output, h, c, *torch.autograd.grad(loss, inputs)]
+    return [output, h, c, *torch.autograd.grad(loss, inputs, allow_unused=True, materialize_grads=True)]
+
+
+def lstm(*sizes: int, alteration: object, **options: object) -> LSTM:
+    """An LSTM whose learned coefficients are not what they are at first, which hides what they do."""
+    module = LSTM(*sizes, alteration=alteration, **options)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if not name.startswith(("weight", "bias", "recurrence")):
+                parameter.uniform_(-1, 1)
+    return module
 
 
 def batch(module: LSTM, steps: int, rows: int, with_states: bool = True) -> tuple[Tensor, States]:
@@ -76,7 +111,7 @@ def test_results_and_gradients_are_those_of_the_definition(alteration: str) -> N
     torch.manual_seed(0)
     for layers in (1, 2):
         for bidirectional in (False, True):
-            module = LSTM(3, 10, layers, bidirectional=bidirectional, alteration=alteration, dtype=torch.float64)
+            module = lstm(3, 10, layers, bidirectional=bidirectional, alteration=alteration, dtype=torch.float64)
             for lengths in (None, RAGGED):
                 for with_states in (False, True):
                     x, states = batch(module, 7, 6, with_states)
@@ -87,17 +122,17 @@ def test_results_and_gradients_are_those_of_the_definition(alteration: str) -> N
 @pytest.mark.parametrize("alteration", ALTERATIONS)
 def test_float32_differs_from_the_definition_by_rounding_only(alteration: str) -> None:
     torch.manual_seed(0)
-    module = LSTM(5, 16, 2, bidirectional=True, alteration=alteration)
+    module = lstm(5, 16, 2, bidirectional=True, alteration=alteration)
     for lengths in (None, RAGGED):
         x, states = batch(module, 7, 6)
         assert_equal_to_the_definition(module, x, lengths, states, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("alteration", ["baseline", "C4", "H2", "C1+H2", BOTH])
+@pytest.mark.parametrize("alteration", ["baseline", "C4", "H2", "C1+H2", "PEEPHOLES", BOTH, *CELLS])
 def test_the_compiled_definition_agrees(alteration: str) -> None:
     """TorchScript uses its own derivatives from the third call on; in other tests the definition runs in Python."""
     torch.manual_seed(0)
-    module = LSTM(3, 10, 2, bidirectional=True, alteration=alteration, dtype=torch.float64)
+    module = lstm(3, 10, 2, bidirectional=True, alteration=alteration, dtype=torch.float64)
     for lengths in (None, RAGGED):
         x, states = batch(module, 7, 6)
         got = everything(module, x, lengths, states)
@@ -110,28 +145,15 @@ def test_the_compiled_definition_agrees(alteration: str) -> None:
 
 # any formula and any shape
 
-VARIABLES = st.sampled_from("choifg")
-# The arguments of these stay finite, and away from a kink, where the last digit would decide on the slope.
-POLES, KINKS = {name for name, function in FUNCTIONS.items() if function.has_pole}, {"relu", "abs", "sign", "step"}
-FORMULAS = st.recursive(
-    VARIABLES | st.sampled_from(["0.5", "2"]),
-    lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from("+-*"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
-        st.tuples(inner, VARIABLES).map(lambda t: f"{t[0]} / (2 + {t[1]})"),
-        st.tuples(st.sampled_from(sorted(set(FUNCTIONS) - POLES - KINKS)), inner).map(lambda t: f"{t[0]}({t[1]})"),
-        st.tuples(st.sampled_from(sorted(KINKS)), inner).map(lambda t: f"{t[0]}({t[1]} + 0.37 * g)"),
-        st.tuples(st.sampled_from(["log", "log1p", "sqrt"]), inner).map(lambda t: f"{t[0]}(1 + square({t[1]}))"),
-        st.tuples(st.sampled_from(["exp", "expm1"]), inner).map(lambda t: f"{t[0]}(-square({t[1]}))"),
-    ),
-    max_leaves=5,
+ALTERED_STATES = st.tuples(formulas([*"choifg"]), formulas([*"choifg"])).map(
+    lambda t: f"current = tanh({t[0]}); hidden = h * sigmoid({t[1]})"  # bounded, so that nothing multiplies rounding
 )
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=60)
 @given(
-    current=FORMULAS,
-    hidden=FORMULAS,
+    alteration=ALTERED_STATES | cells(),
     sizes=st.tuples(*[st.integers(1, n) for n in (5, 9, 3, 19)]),
     layers=st.integers(1, 2),
     bidirectional=st.booleans(),
@@ -139,11 +161,11 @@ FORMULAS = st.recursive(
     with_states=st.booleans(),
     data=st.data(),
 )
-def test_any_formula_on_any_shape(current, hidden, sizes, layers, bidirectional, bias, with_states, data) -> None:
+def test_any_cell_on_any_shape(alteration, sizes, layers, bidirectional, bias, with_states, data) -> None:
     steps, rows, inputs, size = sizes
     torch.manual_seed(data.draw(st.integers(0, 99)))
-    alteration = f"current = tanh({current}); hidden = h * sigmoid({hidden})"  # bounded, so that nothing multiplies rounding
-    module = LSTM(inputs, size, layers, bias, bidirectional=bidirectional, alteration=alteration, dtype=torch.float64)
+    options = {"bias": bias, "bidirectional": bidirectional, "dtype": torch.float64}
+    module = lstm(inputs, size, layers, alteration=alteration, **options).train(data.draw(st.booleans()))
     lengths = data.draw(st.none() | st.lists(st.integers(0, steps), min_size=rows, max_size=rows).map(torch.tensor))
     x, states = batch(module, steps, rows, with_states)
     if lengths is not None and not lengths.any():
@@ -239,7 +261,8 @@ def test_nan_and_infinity_spread_as_by_definition(alteration: str, value: float)
 def test_functions_are_torchs_also_at_extreme_values(function: str, dtype: torch.dtype) -> None:
     """A forget gate of 1 and an input gate of 0 keep the initial c, so that the final c is the function of it."""
     values = [0.0, 1e-3, -1e-3, 0.7, -0.7, 3.0, -3.0, 19.0, -30.0, 200.0, -200.0, float("inf"), -float("inf")]
-    module = LSTM(1, len(values) + 1, alteration=f"current = {function}(c)", dtype=dtype)
+    arguments = ", ".join(["c", "0.7"][: len(FUNCTIONS[function].slopes)])
+    module = LSTM(1, len(values) + 1, alteration=f"current = {function}({arguments})", dtype=dtype)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.zero_()
@@ -277,6 +300,75 @@ def test_a_final_state_that_nobody_uses_passes_no_gradient_on() -> None:
     for row, length in enumerate(lengths):
         for got, want in zip(gradients(x[:length, row : row + 1]), alone[row], strict=True):
             torch.testing.assert_close(got, want)
+
+
+# what backward needs, and what is observed
+
+
+KEPT = "i = silu(a_i); g = gelu(a_g)"
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+@pytest.mark.parametrize("alteration", ["C1", KEPT])
+def test_observed_gates_are_gates_whatever_backward_keeps(alteration: str, gradients: bool) -> None:
+    module = lstm(3, 10, bidirectional=True, alteration=alteration, dtype=torch.float64)
+    x, states = batch(module, 7, 6)
+
+    def seen() -> list[Tensor]:
+        with torch.set_grad_enabled(gradients), backends.observed() as seen:
+            results = everything(module, x, RAGGED, states) if gradients else [module(x, states, RAGGED)[0]]
+        return [*results, *(of_direction[name].detach() for of_direction in seen for name in "chifgo")]
+
+    assert module.path == "llvm"
+    for got, want in zip(seen(), by_definition(seen), strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-10, atol=1e-10)
+
+
+def test_a_cell_keeps_pre_activations_where_backward_needs_them() -> None:
+    ordinary, other = (Cell.of(resolve(alteration).cell, 10, 8) for alteration in ("PEEPHOLES", KEPT))
+    assert (ordinary.kept, other.kept) == (GATES, ("a_i", "f", "a_g", "o"))
+    assert ordinary.observed == ordinary
+    assert other.observed.kept == GATES
+    assert [cell.has_backward for cell in (ordinary, other, other.observed)] == [True, True, False]
+
+
+# stacks
+
+
+def stacked_weights(equations: CellEquations, sizes: dict[str, int]) -> Weights:
+    """Weights [K, ..] of one direction, with noise and masks drawn."""
+    k, inputs, h = sizes["models"], sizes["inputs"], sizes["units"]
+    shapes = [(4 * h, inputs), (4 * h, h), (4 * h,), (4 * h,)]
+    weights = [torch.randn(k, *shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    learned = torch.randn(k, len(equations.learned), h, dtype=torch.float64, requires_grad=True)
+    noise = torch.rand(k, len(equations.noise), sizes["rows"], h, dtype=torch.float64).round()
+    masks = torch.rand(k, len(equations.masks), sizes["batch"], h, dtype=torch.float64).round()
+    return Weights(*weights, None, *(tensor if tensor.numel() else None for tensor in (learned, noise, masks)))
+
+
+@pytest.mark.parametrize("alteration", ["PEEPHOLES", KEPT, *CELLS[4:7]])
+def test_each_model_of_a_stack_gets_what_it_gets_alone(alteration: str) -> None:
+    lengths = torch.tensor([[7, 3, 0, 5, 1], [0, 0, 0, 0, 0], [2, 2, 7, 7, 4]])
+    layout, step = packed(lengths, 7), Step(cell_module(alteration))
+    rows = layout.pick(torch.randn(3, 5, 7, 4, dtype=torch.float64)).requires_grad_()
+    sizes = {"models": 3, "inputs": 4, "units": 6, "rows": rows.size(1), "batch": 5}
+    weights = [stacked_weights(resolve(alteration).cell, sizes) for _ in range(2)]
+    outputs = LLVM().stacked_layer(StackedUnroll(step), rows, layout, weights)
+    leaves = [rows, *(weight for own in weights for weight in own if weight is not None and weight.requires_grad)]
+    together = torch.autograd.grad(outputs.square().sum(), leaves)
+    for k, running in enumerate(layout.sizes):
+        if not running:
+            assert not any(gradient[k].any() for gradient in together)
+            continue
+        own = [Weights._make(None if t is None else t[k] for t in of_direction) for of_direction in weights]
+        own = [w._replace(noise=None if w.noise is None else w.noise[:, : sum(running)]) for w in own]
+        states = torch.zeros(2, 5, 6, dtype=torch.float64)
+        alone, _, _ = by_definition(
+            functools.partial(step_by_step, Unroll(step)), rows[k, : sum(running)], running, states, states, own
+        )
+        torch.testing.assert_close(outputs[k, : sum(running)], alone, rtol=1e-10, atol=1e-10)
+        for got, want in zip(together, torch.autograd.grad(alone.square().sum(), leaves), strict=True):
+            torch.testing.assert_close(got[k], want[k], rtol=1e-9, atol=1e-9)
 
 
 # gradients of some tensors and not of others
@@ -333,6 +425,20 @@ def test_second_derivatives() -> None:
     state = torch.randn(2, 2, 3, dtype=torch.float64, requires_grad=True)  # both h and c
     assert module.path == "llvm"
     assert torch.autograd.gradgradcheck(lambda x, state: module(x, (state, state))[0], [x, state], fast_mode=True)
+
+
+def test_second_derivatives_by_learned_coefficients() -> None:
+    module = lstm(2, 3, alteration="PEEPHOLES; zoneout = 0.2; recurrent_dropout = 0.3", dtype=torch.float64)
+    x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
+    learned = [parameter for name, parameter in module.named_parameters() if name.startswith("p_")]
+    assert len(learned) == 3
+
+    def output(x: Tensor, *learned: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        return module(x)[0]
+
+    assert module.path == "llvm"
+    assert torch.autograd.gradgradcheck(output, [x, *learned], fast_mode=True)
 
 
 @pytest.mark.parametrize("with_tensors", [False, True])
@@ -511,9 +617,13 @@ def fresh_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
             LSTM(3, 4, alteration=Mixing()),
             Obstacle(ObstacleKind.FORMULA, "Mixing uses aten::softmax, which no formula has"),
         ),
+        (
+            LSTM(3, 4, alteration="o = sigmoid(layer_norm(a_o))"),
+            Obstacle(ObstacleKind.FORMULA, "layer_norm(...) is over all units, and the compiled loops are elementwise"),
+        ),
         (LSTM(3, 4, device="meta"), Obstacle(ObstacleKind.CALL, "its tensors are not all plain ones on the CPU")),
     ],
-    ids=["projection", "bfloat16", "module", "device"],
+    ids=["projection", "bfloat16", "module", "reduction", "device"],
 )
 def test_an_obstacle_is_told_and_logged_once(
     module: LSTM, obstacle: Obstacle, fresh_log: pytest.LogCaptureFixture

@@ -12,6 +12,8 @@ from conf.compose import composed
     [
         ("loss=hinge", "sigmoid or softmax"),
         ("padding=left", "mask or paper"),
+        ("split=random", "by_seed or fixed"),
+        ("monitor=f1", "loss or accuracy"),
         ("fold=10", "0 to 9"),
         ("fold=-1", "0 or more"),
         ("n_folds=2", "3 or more"),
@@ -43,6 +45,15 @@ def test_values_no_run_can_use_are_refused(override: str, says: str) -> None:
         (["features=btc", "data=mlma"], "data=mlma and features=btc"),
         (["features=btc", "loss=softmax"], "loss=softmax: loss= is about texts"),
         (["features=btc", "preprocess.stem=true"], "preprocess= is about texts"),
+        (["split_seed=3"], "split_seed=3: with split=by_seed the folds follow seed=, add split=fixed"),
+        (
+            ["recipe=paper", "monitor=accuracy"],
+            "monitor=accuracy: nothing looks at it with test_epoch=last",
+        ),
+        (["features=btc", "recipe=paper"], "recipe=paper: recipe= is about texts"),
+        (["features=btc", "monitor=loss"], "monitor=loss: monitor= is about texts"),
+        (["features=btc", "split=fixed"], "split=fixed: split= is about texts"),
+        (["cell=placebo", "cell.current='c * o'"], "cell=placebo is the baseline with other random numbers"),
         (["window=30"], "window=30: window= is about the market"),
         (["sentiment.column=x"], "sentiment= is about the market"),
         (["features=btc", "protocol=chance"], "protocol=chance: choose paper or walk_forward"),
@@ -53,3 +64,8 @@ def test_keys_that_do_not_go_together_are_refused(overrides: list[str], says: st
     config = composed(*[override for override in overrides if override != "sentiment.column=x"])
     with pytest.raises(UserError, match=says):
         check(config, overrides)
+
+
+def test_one_partition_for_all_seeds_may_be_chosen() -> None:
+    given = ["split=fixed", "split_seed=3"]
+    check(composed(*given), given)

@@ -22,6 +22,7 @@ def test_naming_a_feature_set_means_the_market(name: str) -> None:
 
 def test_each_key_of_a_kind_is_a_key_of_the_configuration_and_of_no_other_kind() -> None:
     known = {str(key) for config in (composed(), composed("features=btc")) for key in config}
+    known |= {path.name for path in CONF.iterdir() if path.is_dir()}  # groups that set keys and have none
     keys = [key for kind in KINDS for key in kind.keys]
     assert set(keys) <= known
     assert len(set(keys)) == len(keys)

@@ -33,7 +33,7 @@ def fail(error: Exception) -> Callable[[], object]:
         (lambda: check(composed("fold=10")), "Error: fold=10: with n_folds=10 the folds are 0 to 9."),
         (lambda: composed("seeed=1"), "Error: there is no key 'seeed', did you mean 'seed'? python train.py --help"),
         (lambda: composed("data=reuters"), "robo"),
-        (lambda: composed("data=3"), "must be a string"),
+        (lambda: composed("data=3"), "data=3: data= takes a name"),
     ],
 )
 def test_a_mistake_ends_the_program_in_one_line(mistake: Callable[[], object], says: str) -> None:

@@ -59,7 +59,10 @@ def test_a_data_set_beside_table_2(describe: Describe, tmp_path: Path, caplog: p
         ["processed", "paper", "869", "3", "342", "3235"],
         ["processed", "here", "9", "3", "5", "29"],
     ]
-    assert lines[6] == "9 documents in 3 classes: 3 to train, 3 to validate, 3 to test."
+    assert lines[6] == "With preprocess.min_words=4:"
+    # Five comments have 4, 4, 5, 4 and 5 words, and no two of these are the same.
+    assert [line.split()[2:] for line in lines[7:9]] == [["9", "3", "10", "58"], ["5", "3", "5", "22"]]
+    assert "9 documents in 3 classes: 3 to train, 3 to validate, 3 to test." in lines
     assert [line.split() for line in lines[-3:]] == [
         ["3", "no_hate_speech"],
         ["3", "hate_speech"],
@@ -67,6 +70,19 @@ def test_a_data_set_beside_table_2(describe: Describe, tmp_path: Path, caplog: p
     ]
     (warning,) = caplog.messages
     assert "dataset.csv is not the pinned version" in warning
+
+
+def test_the_command_line_and_a_reading_go_together(describe: Describe, tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    lines = describe(
+        "hasoc", f"data_dir={tmp_path}", f"cache_dir={tmp_path}", "n_folds=3", "preprocess.stop_words=false"
+    )
+    start = lines.index("With data=hasoc_test:")
+    # The longest of five: "Nobody should listen to these people", all of whose words stay.
+    assert [line.split()[:5] for line in lines[start + 1 : start + 3]] == [
+        ["raw", "here", "5", "4", "6"],
+        ["processed", "here", "5", "4", "6"],
+    ]
 
 
 def test_robo_needs_no_data(describe: Describe, tmp_path: Path) -> None:
@@ -116,6 +132,29 @@ def test_the_published_sizes_are_those_of_table_2() -> None:
             "processed": CorpusSize(*(int(number) for number in processed.split())),
         }
     assert published_sizes("a set of one's own") == {}
+
+
+READINGS = {  # processed sizes, beside which Table 2 has 869 342 3235, 6495 22 14110, 4138 23 12018, 1120 42 6078
+    "hate": ("preprocess.min_words=4 preprocess.stem=true", "847 3 342 3217"),
+    "semeval": ("preprocess.min_words=4", "6409 11 22 15718"),
+    "mlma": ("data.corpus.member=en_dataset_with_stop_words.csv preprocess.min_words=6", "4171 48 23 10295"),
+    "hasoc": ("data=hasoc_test preprocess.min_words=4", "1136 4 69 6908"),
+    "crowd": ("data.corpus.classes=13", "39987 13 25 53126"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", READINGS)
+def test_readings_of_table_2(name: str, describe: Describe, shared_data: Path, tmp_path: Path) -> None:
+    reading, size = READINGS[name]
+    lines = describe(name, f"data_dir={shared_data}", f"cache_dir={tmp_path}")
+    assert lines[lines.index(f"With {reading}:") + 2].split()[2:] == size.split()
+
+
+def test_all_of_crowd_has_the_papers_tokens(describe: Describe, shared_data: Path, tmp_path: Path) -> None:
+    lines = describe("crowd", f"data_dir={shared_data}", f"cache_dir={tmp_path}")
+    raw = lines[lines.index("With data.corpus.classes=13:") + 1].split()
+    assert (raw[2], raw[5]) == ("40000", "83297")
 
 
 REAL = {  # raw and processed sizes of the files in shared/, which lacks the official file of AG

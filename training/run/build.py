@@ -9,14 +9,15 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, Timer
 from omegaconf import DictConfig
 from torch import nn
 
-from conf.compose import alteration_of, in_multirun
+from conf.compose import PLACEBO, alteration_of, in_multirun, is_placebo
 from conf.kinds import TEXTS, kind_of
 from training.run import tensorboard
 from training.run.epoch_lines import EpochLines, quiet
 from training.run.folder import RunFolder
 from training.run.net import make_net
 from training.run.problem import Problem
-from training.run.resume import LastEpoch, LinkedCheckpointIO, SeededEpochs, StayStopped, TestedEpoch
+from training.run.resume import MONITORED, LastEpoch, LinkedCheckpointIO, SeededEpochs, StayStopped, TestedEpoch
+from training.run.seeds import seed_of_net
 from training.run.threads import Threads
 
 log = logging.getLogger("lstm-cs")
@@ -43,13 +44,13 @@ def problem(config: DictConfig) -> Problem:
 
 
 def net(config: DictConfig, problem: Problem) -> nn.Module:
-    """The net of `model=` with the cell of `cell=`; its initial weights depend on the seed alone.
+    """The net of `model=` with the cell of `cell=`; its initial weights depend on `seed_of_net` alone.
 
     Raises:
         UserError: a size is out of range, or the net is for other data.
     """
-    torch.manual_seed(config.seed)
-    log.info("%s with %s", config.model.name, alteration_of(config).name)
+    torch.manual_seed(seed_of_net(config))
+    log.info("%s with %s", config.model.name, PLACEBO if is_placebo(config) else alteration_of(config).name)
     return make_net(config, problem.sizes)
 
 
@@ -90,11 +91,13 @@ def evaluator(problem: Problem, folder: RunFolder) -> pl.Trainer:
 def _callbacks(config: DictConfig, problem: Problem, folder: RunFolder) -> list[Callback]:
     callbacks: list[Callback] = [
         Threads(config.threads),
-        SeededEpochs(config.seed),
+        SeededEpochs(seed_of_net(config)),
         Timer(verbose=False),
         *problem.callbacks(),
     ]
+    by = MONITORED[config.monitor]
     if config.patience is not None:
-        early = EarlyStopping("val/loss", patience=config.patience, check_on_train_epoch_end=True)
+        early = EarlyStopping(by.score, mode=by.mode, patience=config.patience, check_on_train_epoch_end=True)
         callbacks += [early, StayStopped(early)]
-    return [*callbacks, TestedEpoch(folder.checkpoints, config.test_epoch == "best"), LastEpoch(folder.checkpoints)]
+    tested = TestedEpoch(folder.checkpoints, by if config.test_epoch == "best" else None)
+    return [*callbacks, tested, LastEpoch(folder.checkpoints)]

@@ -9,7 +9,7 @@ from torch import nn
 
 from cells.alterations import Alteration
 from cells.errors import UserError
-from conf.compose import alteration_of
+from conf.compose import alteration_of, is_placebo
 from conf.kinds import kind_of
 
 
@@ -30,7 +30,7 @@ def make_net(config: DictConfig, sizes: Mapping[str, int]) -> nn.Module:
     if not given.keys() & sizes.keys():
         learnt_from = kind_of(config).learnt_from(config)
         raise UserError(f"model={config.model.name} cannot be used with {learnt_from}; choose another model.")
-    if "alteration" not in given and offered["alteration"] != Alteration():
+    if "alteration" not in given and (offered["alteration"] != Alteration() or is_placebo(config)):
         raise UserError(f"model={config.model.name} has no LSTM whose cell could be altered, leave cell= out.")
     try:
         return constructor(**given)

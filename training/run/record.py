@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from cells.alterations import Alteration
-from conf.compose import alteration_of
-from conf.kinds import Kind, encoder_of, kind_of
+from conf.compose import PLACEBO, alteration_of, is_placebo
+from conf.kinds import FIXED, TEXTS, Kind, encoder_of, kind_of
 
 METRICS = "metrics.csv"
 """One row for each split that was scored, the last one of which is the run's result. Its columns are those of
@@ -27,11 +27,27 @@ TEXT_SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "loss"
 """Columns: the scores of a run on texts, see `classification.Classification`. `forecasting.accuracy` names those of a
 run on the market."""
 
+STATES = ("current", "hidden")
+"""Columns: the formulas of equation 7. Whatever else a cell alters is part of its name, in the column `cell`."""
+
 PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
 """Keys that say where things are and who computes: they change no result and are not part of a run's record."""
 
-DESCRIPTIONS = ("url", "page", "note")
-"""Keys of a data set that say where its file comes from: not part of a record, but the file's name and hash are."""
+DESCRIPTIONS = ("url", "page", "note", "readings")
+"""Keys of a data set that say where its file comes from, and what the paper may have made of it: not part of a record,
+but the file's name and hash are."""
+
+AS_BEFORE = {
+    "clip": None,
+    "split": FIXED,
+    "monitor": "loss",
+    "preprocess.order": "lowercase_first",
+    "preprocess.tfidf_terms": None,
+    "preprocess.min_words": 0,
+    "preprocess.duplicates": "keep",
+    "data.corpus.classes": 11,
+}
+"""Values that a record leaves out: older versions knew no other, and their runs are the same runs."""
 
 RECORDED_AS = {
     "datamodules.texts.corpora": "datamodules.corpora",
@@ -61,7 +77,7 @@ class Record:
         """
         resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         assert isinstance(resolved, dict)
-        resolved["cell"] = alteration_of(config).texts()
+        resolved["cell"] = {**alteration_of(config).texts(), **({PLACEBO: True} if is_placebo(config) else {})}
         for group in ("data", "sentiment"):
             if group in resolved:
                 resolved[group] = {key: value for key, value in resolved[group].items() if key not in DESCRIPTIONS}
@@ -69,8 +85,8 @@ class Record:
             if "_target_" in part:
                 part["_target_"] = _renamed(part["_target_"], RECORDED_AS)
         left_out = {*PLACES, *kind_of(config).unused(config)}
-        if resolved.get("clip") is None:
-            left_out.add("clip")  # older versions knew no clipping: their runs are the same runs
+        for key, value in AS_BEFORE.items():
+            _leave_out(resolved, key.split("."), value)
         return cls({str(key): value for key, value in resolved.items() if key not in left_out})
 
     @property
@@ -103,8 +119,13 @@ class Record:
 
     @cached_property
     def cell(self) -> str:
-        """The name of the cell: "baseline", "C1", or its formulas."""
-        return Alteration(**self.values["cell"]).name
+        """The name of the cell: "baseline", "C1", "placebo", or its formulas; of equation 7 "c = ..." and "h = ..."."""
+        if is_placebo(self.values):
+            return PLACEBO
+        name = Alteration(**self.values["cell"]).name
+        if self.values["cell"].keys() <= {*STATES}:  # the wording of the first version: its folders and tables go on
+            name = name.replace("current = ", "c = ").replace("hidden = ", "h = ")
+        return name
 
     @property
     def seed(self) -> int:
@@ -130,14 +151,15 @@ class Record:
     def data_columns(self) -> dict[str, Any]:
         """The columns of metrics.csv that say what the run learnt from.
 
-        `features.name` and so on; a value that an older version did not record is None. A run with a pre-trained
-        encoder says which.
+        `features.name` and so on; a value that an older version did not record is None. `partition` is the value of
+        `split`, a name that another column has. A run with a pre-trained encoder says which.
         """
         groups = {group: (self.values.get(group) or {}).get("name") for group in self.kind.groups}
         encoder = encoder_of(self.values)
         return {
             **groups,
             **{key: self.values.get(key) for key in self.kind.columns},
+            **({"partition": self.values.get("split", FIXED)} if self.kind is TEXTS else {}),
             **({} if encoder is None else {"checkpoint": encoder}),
         }
 
@@ -147,7 +169,7 @@ class Record:
         return {
             "model": self.model,
             "cell": self.cell,
-            **self.values["cell"],
+            **{state: self.values["cell"].get(state) for state in STATES},
             "settings": self.settings,
             "seed": self.seed,
             "fold": self.fold,
@@ -189,6 +211,14 @@ def result(folder: Path) -> dict[str, str]:
 
 def _digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _leave_out(values: dict[Any, Any], path: Sequence[str], value: object) -> None:
+    """Remove a key, named with its parents, where it has this value."""
+    for name in path[:-1]:
+        values = values.get(name, {})
+    if values.get(path[-1], value) == value:
+        values.pop(path[-1], None)
 
 
 def _renamed(target: str, names: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import lightning.pytorch as pl
 import torch
@@ -12,18 +12,14 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from datamodules.files import replacing
-
-
-def seed_of_epoch(seed: int, epoch: int) -> int:
-    """The seed of torch's generators in an epoch of a run with this seed."""
-    return seed * 100_003 + epoch  # no run has 100,003 epochs, so that each pair of seed and epoch has its own
+from training.run.seeds import seed_of_epoch
 
 
 class SeededEpochs(Callback):
     """Makes the dropout masks of an epoch depend on (seed, epoch) alone, as the order of its batches does.
 
     Args:
-        seed: of the run.
+        seed: of the net.
     """
 
     def __init__(self, seed: int):
@@ -50,17 +46,33 @@ class StayStopped(Callback):
             trainer.should_stop = True
 
 
+class Monitored(NamedTuple):
+    """The score by which one epoch is better than another; of two that are equal, the first is.
+
+    Attributes:
+        score: its name.
+        mode: "min" or "max", whichever is better.
+    """
+
+    score: str
+    mode: Literal["min", "max"]
+
+
+MONITORED = {"loss": Monitored("val/loss", "min"), "accuracy": Monitored("val/accuracy", "max")}
+"""The choices of `monitor=`."""
+
+
 class TestedEpoch(ModelCheckpoint):
     """Keeps the epoch that will be tested as `model.ckpt`.
 
     Args:
         folder: of the checkpoints.
-        best: keep the epoch of the lowest validation loss; else the last one.
+        monitored: keep the best epoch by this; None: keep the last one.
     """
 
-    def __init__(self, folder: Path, best: bool):
-        monitor = "val/loss" if best else None
-        super().__init__(folder, "model", monitor=monitor, save_on_train_epoch_end=True, enable_version_counter=False)
+    def __init__(self, folder: Path, monitored: Monitored | None):
+        by = {} if monitored is None else {"monitor": monitored.score, "mode": monitored.mode}
+        super().__init__(folder, "model", **by, save_on_train_epoch_end=True, enable_version_counter=False)  # type: ignore[arg-type]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state, even if the folder has another name than when the run was interrupted.

@@ -15,6 +15,7 @@ from training.run import build, results
 from training.run.errors import DivergedError
 from training.run.folder import RunFolder
 from training.run.problem import Problem
+from training.run.resume import MONITORED
 from training.run.state_logger import StateLogger
 from training.stacks.adam_state import AdamState
 
@@ -99,8 +100,10 @@ class StackedRun:
             self._error, self.is_over = str(DivergedError(diverged, epoch, self.config.lr)), True
             return
         self._curves.append(scores)
-        if is_best := scores["val/loss"] < self._lowest:
-            self._lowest = scores["val/loss"]
+        by = MONITORED[self.config.monitor]
+        score = scores[by.score] if by.mode == "min" else -scores[by.score]
+        if is_best := score < self._lowest:
+            self._lowest = score
         if is_best or self.config.test_epoch == "last":
             self._tested, self._weights = epoch, weights()
         self._waited = 0 if is_best else self._waited + 1

@@ -11,13 +11,15 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
+from conf.kinds import kind_of
 from conf.mistakes import report
 from training.run import build
 from training.run.epoch_lines import quiet
 from training.run.errors import HeldError, is_disk_full
 from training.run.fit import fit as fit_alone
 from training.run.folder import Member
-from training.run.resume import keyboard_interrupts, seed_of_epoch
+from training.run.resume import keyboard_interrupts
+from training.run.seeds import seed_of_epoch, seed_of_net
 from training.run.threads import Threads
 from training.stacks.adam_state import state_of_net, state_of_stack
 from training.stacks.batches import StackedBatches
@@ -66,14 +68,15 @@ def _fit_one_by_one(runs: Sequence[StackedRun]) -> None:
 
 
 def _loaded(members: Sequence[Member]) -> list[StackedRun]:
-    """Load each run's data, shared within a fold, and initial net; mark a run failed if that fails."""
-    problems: dict[int, Any] = {}
+    """Load each run's data, shared where the parts are the same, and initial net; mark a run failed if that fails."""
+    problems: dict[tuple[int, ...], Any] = {}
     runs = []
     for config, folder in members:
         try:
-            if config.fold not in problems:
-                problems[config.fold] = build.problem(config)
-            run = StackedRun(config, folder, problems[config.fold].with_seed(config.seed))
+            parts = kind_of(config).parts(config)
+            if parts not in problems:
+                problems[parts] = build.problem(config)
+            run = StackedRun(config, folder, problems[parts].with_seed(config.seed))
             folder.claim()
         except Exception as error:
             if is_disk_full(error) or isinstance(error, HeldError):
@@ -149,7 +152,7 @@ class Stack(Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Seed each net's random numbers."""
         self.epoch_began = time.perf_counter()
-        self.task.seed([seed_of_epoch(run.config.seed, run.epochs) for run in self.runs])
+        self.task.seed([seed_of_epoch(seed_of_net(run.config), run.epochs) for run in self.runs])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note the epoch of every run, finish those whose last it was, and go on with the others."""

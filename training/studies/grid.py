@@ -8,6 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
 from cells.errors import UserError
+from conf.keys import plain
 from training.studies.stack_key import STACK_KEYS, Values, expand_stack
 
 REPLICATE_KEYS = ("seed", "fold")
@@ -53,7 +54,8 @@ class Grid:
         """
 
         def values(overrides: Sequence[str]) -> Values:
-            return {override.get_key_element(): _each(override) for override in parser.parse_overrides(list(overrides))}
+            parsed = parser.parse_overrides([plain(override) for override in overrides])
+            return {override.get_key_element(): _each(override) for override in parsed}
 
         def lines(mapping: Mapping[str, object]) -> list[str]:
             return [f"{key}={value}" for key, value in mapping.items()]
@@ -63,8 +65,8 @@ class Grid:
             raise UserError(f"{', '.join(given['experiment'])}: name one experiment at a time.")
         fixed = values(lines(params))
         stack, added = expand_stack({**fixed, **given}, n_folds)
-        given = {**{key: given[key] for key in given if key not in STACK_KEYS}, **added}
-        return cls(fixed, [values(lines(more)) for more in one_of], given, stack)
+        fixed, given = ({key: of[key] for key in of if key not in STACK_KEYS} for of in (fixed, given))
+        return cls(fixed, [values(lines(more)) for more in one_of], {**given, **added}, stack)
 
     def runs(self) -> list[RunOverrides]:
         """Every combination; those with the same seed and fold follow each other.

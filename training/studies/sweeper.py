@@ -11,8 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
+from conf.compose import known
+from conf.keys import check_stack
 from training.studies import launchers, progress
 from training.studies.grid import Grid
 from training.studies.job import Job
@@ -100,7 +102,6 @@ class StudySweeper(Sweeper):
         return [*first.shared, *surroundings, job._replace(replicates=replicates).override]
 
     def _compose(self, overrides: list[str]) -> DictConfig:
-        config: DictConfig = self.loader.load_sweep_config(self.given, overrides)
-        with open_dict(config):
-            del config["hydra"]  # a run's configuration has none either
+        config = known(self.loader.load_sweep_config(self.given, overrides))
+        check_stack(config)
         return config

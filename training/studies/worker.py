@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from cells.errors import UserError
 from conf.checks import check
 from conf.compose import in_multirun
+from conf.keys import check_keys, check_stack
 from conf.mistakes import MISTAKES, exit_on_mistake, message, report
 from training.run import startup
 from training.run.errors import DiskFullError, HeldError, is_disk_full
@@ -43,6 +45,13 @@ def work(config: DictConfig) -> list[RunOutcome]:
 
 
 def _work_alone(config: DictConfig) -> None:
+    hydra = HydraConfig.get()
+    check_keys(config, hydra.runtime.choices)
+    check_stack(config)
+    if hydra.sweeper.get("params") or hydra.sweeper.get("one_of"):
+        raise UserError(
+            "hydra.sweeper.params and an experiment stand for many runs: add -m, or leave out hydra.mode=RUN."
+        )
     (member,) = _members(config, [])
     folder = member.folder
     if not folder.is_finished() and (there := holder(folder.path)) is not None:

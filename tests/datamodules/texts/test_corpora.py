@@ -87,6 +87,24 @@ def test_hasoc_reads_the_labels_of_task_2(tmp_path: Path) -> None:
     assert Counter(label_names(corpus)) == {("NONE",): 4, ("HATE",): 3, ("OFFN",): 2, ("PRFN",): 2}
 
 
+def test_hasoc_has_a_test_part(tmp_path: Path) -> None:
+    path = lay_out(tmp_path) / "text/hasoc/english_dataset.zip"
+    corpus = corpora.hasoc(path, "hasoc2019_en_test-2919.tsv")
+    assert corpus.texts[2] == '@townhall what a damn "great" bridge'
+    assert label_names(corpus) == [("NONE",), ("HATE",), ("PRFN",), ("OFFN",), ("NONE",)]
+    assert load_corpus(data_config("hasoc_test"), tmp_path) == corpus
+
+
+def test_crowd_may_be_read_whole() -> None:
+    path = FIXTURES / "crowd/text_emotion.csv"
+    whole, some = corpora.crowd(path, classes=13), corpora.crowd(path)
+    assert {"anger", "boredom"} < set(whole.classes)
+    assert len(whole.texts) > len(some.texts)
+    assert [label for label in label_names(whole) if label[0] not in corpora.CROWD_RAREST] == label_names(some)
+    with pytest.raises(DataError, match=r"^data.corpus.classes=12: choose 11 or 13\.$"):
+        corpora.crowd(path, classes=12)
+
+
 def test_crowd_drops_the_two_rarest_of_thirteen_classes() -> None:
     corpus = corpora.crowd(FIXTURES / "crowd/text_emotion.csv")
     assert len(corpus.classes) == 11
@@ -249,6 +267,7 @@ REAL = {
     "mlma": (5647, 48, {"offensive": 2954, "normal": 661}),
     "semeval": (6838, 11, {}),
     "hasoc": (5852, 4, {"NONE": 3591, "HATE": 1143, "PRFN": 667, "OFFN": 451}),
+    "hasoc_test": (1153, 4, {"NONE": 865}),
     "crowd": (40000 - 179 - 110, 11, {"neutral": 8638, "worry": 8459}),
     "hate": (1011, 3, {"no_hate_speech": 365, "severe_hate_speech": 341, "hate_speech": 305}),
 }

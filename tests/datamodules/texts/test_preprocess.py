@@ -39,6 +39,9 @@ def words_of_documents(tokens: TokenizedTexts) -> list[list[str]]:
         ("The Dog didn't BARK!", PreprocessSettings(), "dog bark"),
         ("The Dog didn't BARK!", PreprocessSettings(lowercase=False), "Dog BARK"),
         ("The Dogs weren't barking", PreprocessSettings(stem=True), "dog bark"),
+        ("The Dog didn't BARK at the, dogs", PreprocessSettings(order="paper"), "dog didnt bark the dogs"),
+        ("I'm The Dog", PreprocessSettings(order="paper", lowercase=False), "Im Dog"),
+        ("The Dogs", PreprocessSettings(order="paper", stop_words=False, stem=True), "the dog"),
         ("I\u2019ve seen it, I\u2018ll say", PreprocessSettings(stop_words=False), "i have seen it i will say"),
         ("far-right\tand/or\n42 caf\u00e9s \U0001f600 a_b", NOTHING, "farright andor 42 cafs ab"),
         ("@user #spring https://t.co/x1 it #39;s &amp;", NOTHING, "user spring httpstcox1 it 39s amp"),
@@ -117,6 +120,13 @@ def test_the_longest_documents_of_the_paper(name: str, shared_data: Path) -> Non
     assert tokenize(corpus.texts, PreprocessSettings()).lengths.max() == longest
 
 
+@pytest.mark.parametrize(("name", "longest"), {"hate": 345, "semeval": 23, "mlma": 23}.items())
+def test_the_papers_order_does_not_give_its_longest_documents(name: str, longest: int, shared_data: Path) -> None:
+    file, options, papers = LONGEST[name]
+    corpus = getattr(corpora, name)(shared_data / file, **options)
+    assert tokenize(corpus.texts, PreprocessSettings(order="paper")).lengths.max() == longest >= papers
+
+
 def test_the_settings_of_the_project_are_the_defaults() -> None:
     assert PreprocessSettings(**OmegaConf.load(PROJECT / "conf" / "config.yaml").preprocess) == PreprocessSettings()
 
@@ -129,6 +139,11 @@ def test_the_settings_of_the_project_are_the_defaults() -> None:
         ("min_count", True, "preprocess.min_count=True: give a whole number, 1 or more."),
         ("stem", "porter", "preprocess.stem=porter: give true or false."),
         ("lowercase", 1, "preprocess.lowercase=1: give true or false."),
+        ("tfidf_terms", 0, "preprocess.tfidf_terms=0: give a whole number, 1 or more."),
+        ("min_words", -1, "preprocess.min_words=-1: give a whole number, 0 or more."),
+        ("min_words", None, "preprocess.min_words=None: give a whole number, 0 or more."),
+        ("duplicates", True, "preprocess.duplicates=True: choose keep or drop."),
+        ("order", "random", "preprocess.order=random: choose lowercase_first or paper."),
     ],
 )
 def test_impossible_settings_are_refused(key: str, value: object, says: str) -> None:
@@ -160,6 +175,7 @@ def test_cached_words_are_not_computed_again(texts: list[str], tmp_path: Path, m
     [
         (TEXTS, PreprocessSettings(stop_words=False)),
         (TEXTS, PreprocessSettings(stem=True)),
+        (["The ferry isn't here", "the", "the, harbour"], PreprocessSettings(order="paper")),
         (TEXTS, PreprocessSettings(lowercase=False)),
         (TEXTS, PreprocessSettings(contractions=False)),
         (TEXTS[:2], PreprocessSettings()),

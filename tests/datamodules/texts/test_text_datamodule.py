@@ -117,6 +117,18 @@ def test_fold_and_split_seed_move_the_test_part(tmp_path: Path) -> None:
     assert tested[0] != tested[2]
 
 
+@pytest.mark.parametrize(("split", "same"), [("by_seed", False), ("fixed", True)])
+def test_each_seed_has_its_own_partition_unless_it_is_fixed(tmp_path: Path, split: str, same: bool) -> None:
+    def made(*overrides: str) -> TextDataModule:
+        return TextDataModule.from_config(composed(f"split={split}", f"cache_dir={tmp_path}", *overrides))
+
+    one, other, altered = made("seed=1"), made("seed=2"), made("seed=1", "cell=C1")
+    assert np.array_equal(one.split.test, other.split.test) == same
+    assert (one.vocabulary == other.vocabulary) == same
+    for a, b in zip(one.split, altered.split, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_the_vocabulary_has_no_word_of_validation_and_test(tmp_path: Path) -> None:
     documents = corpus()
     split = make_data(tmp_path, documents).split
@@ -244,7 +256,7 @@ def test_a_configuration_chooses_data_fold_seed_and_padding(tmp_path: Path) -> N
     assert len(data.texts) == 12
     assert max(len(batch.rows) for batch in data.train_dataloader()) == 3
     assert (data.seed, data.batch_size) == (7, 3)
-    same = make_data(tmp_path, data.corpus, n_folds=3, fold=2)
+    same = make_data(tmp_path, data.corpus, n_folds=3, fold=2, split_seed=7)
     assert data.split.test.tolist() == same.split.test.tolist()
     assert next(iter(data.train_dataloader())).tokens.shape == (3, data.max_length)
 

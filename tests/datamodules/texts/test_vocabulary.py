@@ -1,5 +1,7 @@
 """The vocabulary comes from the training part, and documents become rows of its word numbers."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,6 +38,31 @@ def test_words_of_the_same_frequency_keep_the_order_of_the_corpus() -> None:
     names = [f"word{number}" for number in range(200)]
     words = tokenize([" ".join(names), " ".join(names[::2])], PreprocessSettings())
     assert learn_vocabulary(words, np.array([0, 1]), min_count=1) == names[::2] + names[1::2]
+
+
+def test_terms_of_the_highest_mean_tfidf_are_kept_in_their_order() -> None:
+    """By hand, over the three training documents: idf = ln(4 / (1 + df)) + 1, each document of length 1."""
+    idf = {word: math.log(4 / (1 + df)) + 1 for word, df in {"ferry": 2, "tram": 2, "lake": 2, "owl": 1}.items()}
+
+    def weight(word: str, document: str) -> float:
+        words = document.split()
+        norm = math.sqrt(sum((words.count(each) * idf[each]) ** 2 for each in set(words)))
+        return words.count(word) * idf[word] / norm
+
+    has = {word: [text for text in TEXTS[:3] if word in text.split()] for word in idf}
+    mean = {word: sum(weight(word, text) for text in has[word]) / len(has[word]) for word in idf}
+    ranked = sorted(idf, key=lambda word: -mean[word])
+    assert ranked[:2] == ["ferry", "owl"]
+    assert learn_vocabulary(WORDS, TRAIN, 1, 2) == ["ferry", "owl"]
+    assert learn_vocabulary(WORDS, TRAIN, 1, 3) == [
+        word for word in ["ferry", "tram", "lake", "owl"] if word in ranked[:3]
+    ]
+    assert learn_vocabulary(WORDS, TRAIN, 1, 9) == learn_vocabulary(WORDS, TRAIN, 1)
+
+
+def test_terms_are_chosen_by_the_training_part_alone() -> None:
+    others = tokenize([*TEXTS[:3], "ferry ferry", "owl tram"], PreprocessSettings())
+    assert learn_vocabulary(others, TRAIN, 1, 2) == learn_vocabulary(WORDS, TRAIN, 1, 2)
 
 
 def test_padding_can_come_first() -> None:

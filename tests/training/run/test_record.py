@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from hydra.utils import get_method
+from omegaconf import OmegaConf
 
 from conf.compose import CONF, composed
 from conf.kinds import MARKET, TEXTS
 from training.run.folder import RunFolder
-from training.run.record import PLACES, RECORDED_AS, Record, metrics_lines, result
+from training.run.record import AS_BEFORE, PLACES, RECORDED_AS, Record, metrics_lines, result
 
 RUNS = {
     "texts": ("data=robo", "cell=C1"),
@@ -45,6 +46,10 @@ CONFIGS = {
 """First digits of the SHA-256 of their config.yaml."""
 
 
+BEFORE = ("split=fixed",)
+"""Settings by which runs on texts are those of the first versions."""
+
+
 @functools.cache
 def record(*overrides: str) -> Record:
     return Record.of(composed(*overrides))
@@ -52,7 +57,8 @@ def record(*overrides: str) -> Record:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_old_runs_keep_their_folders_and_their_config(name: str) -> None:
-    folder = RunFolder.of(composed(*RUNS[name], "runs_dir=mine"))
+    texts = not any(override.startswith("features=") for override in RUNS[name])
+    folder = RunFolder.of(composed(*RUNS[name], *(BEFORE if texts else ()), "runs_dir=mine"))
     assert folder.path == Path("mine") / FOLDERS[name]
     assert hashlib.sha256(folder.record.yaml.encode()).hexdigest()[:8] == CONFIGS[name]
 
@@ -93,14 +99,31 @@ def test_a_record_says_what_a_run_is() -> None:
 def test_columns_are_the_settings_that_tell_runs_apart() -> None:
     text = record("cell=C1", "seed=2")
     assert text.columns == {
-        "data": "robo", "model": "bilstm", "cell": "C1", "current": "c * o", "hidden": None, "settings": text.settings,
-        "seed": 2, "fold": 0,
+        "data": "robo", "partition": "by_seed", "model": "bilstm", "cell": "C1", "current": "c * o", "hidden": None,
+        "settings": text.settings, "seed": 2, "fold": 0,
     }  # fmt: skip
-    assert record("model=bert").data_columns == {"data": "robo", "checkpoint": "bert-base-uncased"}
+    assert record("model=bert", "split=fixed").data_columns == {
+        "data": "robo", "partition": "fixed", "checkpoint": "bert-base-uncased",
+    }  # fmt: skip
     assert record("features=btc", "window=30", "control=leak").data_columns == {
         "features": "btc", "sentiment": None, "window": 30, "horizon": 1, "protocol": "paper", "control": "leak",
         "source": "yahoo",
     }  # fmt: skip
+
+
+def test_only_what_a_cell_alters_is_recorded_beside_equation_7() -> None:
+    assert record("cell=C1").values["cell"] == {"current": "c * o", "hidden": None}
+    given = ("cell=C1", "cell.o='sigmoid(a_o + p * c)'", "cell.learned.p=0", "cell.zoneout=0.1")
+    more = record(*given)
+    assert more.values["cell"] == {
+        "o": "sigmoid(a_o + p * c)", "current": "c * o", "hidden": None, "learned": {"p": 0.0}, "zoneout": 0.1,
+    }  # fmt: skip
+    assert list(more.columns) == list(record().columns)
+    assert (more.columns["current"], more.columns["hidden"]) == ("c * o", None)
+    assert more.cell == "o = sigmoid(a_o + p * c); current = c * o; learn p = 0; zoneout = 0.1"
+    assert record("cell.hidden='h*o'").cell == "h = h * o"
+    assert record("cell=CIFG") == record("cell.f='1-i'")
+    assert record(*given, "cell.learned.p=1").fingerprint != more.fingerprint
 
 
 def test_runs_that_differ_in_cell_seed_and_fold_alone_have_the_same_settings() -> None:
@@ -122,6 +145,14 @@ def test_a_table_without_rows_has_no_lines(tmp_path: Path, text: str | None) -> 
     assert metrics_lines(tmp_path) == []
 
 
+def test_the_placebo_is_the_baseline_under_another_name() -> None:
+    placebo, baseline = record("cell=placebo"), record()
+    assert placebo.values["cell"] == {"current": None, "hidden": None, "placebo": True}
+    assert placebo.columns == {**baseline.columns, "cell": "placebo"}
+    assert placebo.fingerprint != baseline.fingerprint
+    assert placebo.folder.parent == Path("robo/bilstm/placebo")
+
+
 def test_a_formula_that_is_in_table_1_is_the_same_run_as_its_name() -> None:
     assert record("cell=C1") == record("cell.current='c*o'")
 
@@ -131,20 +162,40 @@ def test_places_are_not_part_of_a_record(key: str) -> None:
     assert record(f"{key}=elsewhere") == record()
 
 
-OTHER_VALUES = {"loss": "softmax", "padding": "paper", "preprocess.stem": "true", "cell": "H2", "data": "hate"}
+OTHER_VALUES = {
+    "loss": "softmax", "padding": "paper", "split": "fixed", "monitor": "accuracy", "preprocess.order": "paper",
+    "preprocess.stem": "true", "cell": "H2", "data": "hate",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "key",
-    ["seed", "fold", "n_folds", "split_seed", "epochs", "patience", "batch_size", "lr", "model.hidden", *OTHER_VALUES],
+    [
+        "seed",
+        "fold",
+        "n_folds",
+        "split",
+        "monitor",
+        "epochs",
+        "patience",
+        "batch_size",
+        "lr",
+        "model.hidden",
+        *OTHER_VALUES,
+    ],
 )
 def test_whatever_changes_a_result_changes_the_fingerprint(key: str) -> None:
     assert record(f"{key}={OTHER_VALUES.get(key, 9)}").fingerprint != record().fingerprint
 
 
-@pytest.mark.parametrize("key", ["url", "page", "note"])
-def test_an_address_is_not_part_of_a_record_but_the_file_is(key: str) -> None:
-    assert record("data=hate", f"++data.{key}=other") == record("data=hate")
+def test_a_reading_of_a_data_set_is_recorded_unless_it_is_that_of_older_versions() -> None:
+    assert record("data=crowd").values["data"]["corpus"] == {"_target_": "datamodules.corpora.crowd"}
+    assert record("data=crowd", "data.corpus.classes=13").values["data"]["corpus"]["classes"] == 13
+
+
+@pytest.mark.parametrize(("data", "key"), [("hate", "url"), ("crowd", "page"), ("robo", "note"), ("ag", "readings")])
+def test_an_address_is_not_part_of_a_record_but_the_file_is(data: str, key: str) -> None:
+    assert record(f"data={data}", f"data.{key}=other") == record(f"data={data}")
     assert record("data=ag", "data.instead=mine.csv") != record("data=ag")
 
 
@@ -167,6 +218,33 @@ def test_sentiment_counts_only_where_it_is_a_feature() -> None:
     assert record("features=btc_sent", other) != record("features=btc_sent")
 
 
-def test_a_run_without_clipping_is_a_run_of_the_versions_that_knew_none() -> None:
-    assert "clip" not in record().values
-    assert record("clip=1").values["clip"] == 1
+def test_the_seed_of_the_partition_is_recorded_where_there_is_one() -> None:
+    assert record().values["split"] == "by_seed"
+    assert record("split_seed=3") == record()
+    fixed = record("split=fixed", "split_seed=3")
+    assert "split" not in fixed.values
+    assert fixed.values["split_seed"] == 3
+    assert fixed.settings not in (record("split=fixed").settings, record().settings)
+
+
+def test_a_record_of_older_versions_has_one_partition() -> None:
+    old = Record({key: value for key, value in record().values.items() if key != "split"} | {"split_seed": 0})
+    assert old.data_columns["partition"] == "fixed"
+
+
+@pytest.mark.parametrize(
+    ("key", "other"),
+    [
+        ("clip", 1),
+        ("monitor", "accuracy"),
+        ("preprocess.order", "paper"),
+        ("split", "by_seed"),
+        ("preprocess.tfidf_terms", 9),
+        ("preprocess.min_words", 2),
+        ("preprocess.duplicates", "drop"),
+    ],
+)
+def test_a_record_leaves_out_what_older_versions_always_did(key: str, other: object) -> None:
+    assert OmegaConf.select(OmegaConf.create(dict(record("split=fixed").values)), key) is None
+    assert OmegaConf.select(OmegaConf.create(dict(record(f"{key}={other}").values)), key) == other
+    assert key in AS_BEFORE

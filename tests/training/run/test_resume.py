@@ -6,9 +6,11 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from training.run.resume import LinkedCheckpointIO, SeededEpochs, StayStopped
+from training.run import resume
+from training.run.resume import MONITORED, LinkedCheckpointIO, SeededEpochs, StayStopped
 
 
 def trainer(epoch: int = 0) -> pl.Trainer:
@@ -28,6 +30,38 @@ def test_dropout_depends_on_seed_and_epoch_alone() -> None:
     assert torch.equal(masks(seed=1, epoch=2), first)
     assert not torch.equal(masks(seed=1, epoch=3), first)
     assert not torch.equal(masks(seed=2, epoch=2), first)
+
+
+class Scored(pl.LightningModule):
+    """Has the given scores after each epoch, whatever it learns."""
+
+    def __init__(self, **scores: list[float]):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.scores = scores
+
+    def training_step(self, batch: Tensor, _: int) -> Tensor:
+        return (self.weight * batch).sum()
+
+    def on_train_epoch_end(self) -> None:
+        for name, values in self.scores.items():
+            self.log(f"val/{name}", values[self.current_epoch])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
+@pytest.mark.parametrize(("monitor", "tested"), [("loss", 2), ("accuracy", 1)])
+def test_the_tested_epoch_is_the_best_by_what_is_monitored(tmp_path: Path, monitor: str, tested: int) -> None:
+    """The loss is lowest in epoch 2; the accuracy is highest in epoch 1, and again in epoch 3."""
+    task = Scored(loss=[0.9, 0.8, 0.1, 0.5], accuracy=[0.2, 0.7, 0.6, 0.7])
+    kept = resume.TestedEpoch(tmp_path, MONITORED[monitor])
+    running = pl.Trainer(
+        max_epochs=4, callbacks=[kept], logger=False, enable_progress_bar=False, log_every_n_steps=1, accelerator="cpu"
+    )
+    running.fit(task, DataLoader(torch.ones(1, 1)))
+    assert torch.load(tmp_path / "model.ckpt", weights_only=True)["epoch"] == tested
 
 
 def test_a_run_that_had_stopped_early_stays_stopped() -> None:

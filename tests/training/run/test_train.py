@@ -180,7 +180,7 @@ def test_a_formula_of_the_users_own(train_here: Command, tmp_path: Path) -> None
         (["fold=10"], "0 to 9"),
         (["data=semeval", "loss=softmax", "n_folds=3"], "multi-label"),
         (["lr=1e37", "epochs=3", "model.hidden=4", "model.embedding=4"], "smaller lr"),
-        (["data=3"], "must be a string"),
+        (["data=3"], "data=3: data= takes a name"),
         (["model.hidden=0"], "hidden"),
         (["model.dropout=1.5"], "dropout"),
         (["model.hidden=wide"], "model=bilstm"),

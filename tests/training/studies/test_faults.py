@@ -35,21 +35,23 @@ def finished(folder: Path) -> list[Path]:
 
 
 def stop_in_a_run(folder: Path, study: "subprocess.Popen[str]") -> psutil.Process:
-    """Stop a worker that has begun a run, as soon as another run is finished."""
+    """Stop a worker in the middle of a run, as soon as another run is finished."""
     while True:
         assert study.poll() is None, study.communicate()
         for marker in folder.rglob("running") if finished(folder) else ():
             if (there := holder(marker.parent)) is not None:
                 worker = psutil.Process(there.pid)
                 worker.suspend()
-                if holder(marker.parent) == there:
+                if holder(marker.parent) == there and not marker.with_name("finished").exists():
                     return worker
                 worker.resume()
         time.sleep(0.01)
 
 
 def files(*runs: Path) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for run in runs for path in run.rglob("*") if path.is_file()}
+    """When each file of these runs was written; not their leases, which go a moment after a run is finished."""
+    kept = [path for run in runs for path in run.rglob("*") if path.name != "running" and path.is_file()]
+    return {path: path.stat().st_mtime_ns for path in kept}
 
 
 def assert_all_finished(folder: Path, runs: int, as_before: dict[Path, int]) -> None:

@@ -1,0 +1,148 @@
+"""Which keys a configuration has: those that the YAML files define for its choices of groups, and no others.
+
+Hydra refuses `foo=2`, but lets `~lr`, `preprocess=null`, `clip={foo: 2}`, `data=[robo,hate]` and whatever stands in the
+file of an experiment pass: a run that nobody meant would be stored under a name that says nothing of it.
+"""
+
+import difflib
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from cells.alterations import DECLARED
+from cells.errors import UserError
+
+PRIMARY = "config"
+"""The file that Hydra composes first."""
+
+EXPERIMENT, CELL = "experiment", "cell"
+"""The groups that decide nothing about keys: an experiment only sets some, and all cells have the same."""
+
+ALSO_A_NUMBER = "stack"
+"""The key that takes a number too, although there are keys below it."""
+
+OPEN = tuple(f"{CELL}.{kind}." for kind in DECLARED)
+"""Parts whose keys are the user's own: cell.learned.p=0."""
+
+NAMES = ("data.name", "model.name", "features.name")
+"""Keys that say which file was chosen. With another name the same run would have another folder."""
+
+
+def plain(override: str) -> str:
+    """An override without Hydra's + and ++, by which it would add a key: a key exists or is refused.
+
+    What is added to hydra.* is Hydra's business.
+    """
+    return re.sub(r"^\s*\+{1,2}(?!hydra[./])", "", override)
+
+
+def check_keys(config: DictConfig, choices: Mapping[str, str | None]) -> None:
+    """Refuse a configuration that has other keys than the files define.
+
+    Args:
+        config: as composed, without its part `hydra`.
+        choices: the choice of each group, as Hydra notes them: {"data": "robo", "hydra/launcher": "basic"}.
+
+    Raises:
+        UserError: names the first such key, and the nearest one that exists.
+    """
+    chosen = {group: name for group, name in choices.items() if not group.startswith("hydra/")}
+    simple = tuple((group, name) for group, name in chosen.items() if name is not None and not {"@", "/"} & set(group))
+    defined, groups = _defined(tuple(choice for choice in simple if choice[0] not in (EXPERIMENT, CELL)))
+    for group in (*chosen, *groups):
+        if group not in groups:
+            raise UserError(no_such_key(group, groups))
+        if group not in chosen:  # a list of names, or ~group
+            raise UserError(f"{group}= takes one name, not several and not none; python train.py --help lists them.")
+    found = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(found, dict)
+    _compare(found, defined, "", list(paths(defined)))
+
+
+def check_stack(config: DictConfig) -> None:
+    """Refuse a configuration in which `stack=` stands for runs that nobody has expanded it to.
+
+    Raises:
+        UserError: says where it works.
+    """
+    stack = config[ALSO_A_NUMBER]
+    if not OmegaConf.is_dict(stack) or any(stack.values()):
+        raise UserError(
+            f"{ALSO_A_NUMBER}={stack} stands for many runs: give it on the command line or in an experiment's params, "
+            "without hydra.mode=RUN."
+        )
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The one of some names that is most like a mistyped one."""
+    return difflib.get_close_matches(name, list(names), n=1, cutoff=0)[0]
+
+
+def no_such_key(key: str, known: Iterable[str]) -> str:
+    """The message that names an unknown key and the nearest known one, of the same part if that is known."""
+    known = list(known)
+    beside = [each for each in known if each.rpartition(".")[0] == key.rpartition(".")[0]]
+    return (
+        f"there is no key {key!r}, did you mean {nearest(key, beside or known)!r}? python train.py --help lists them."
+    )
+
+
+def paths(tree: Mapping[Any, Any], above: str = "") -> Iterator[str]:
+    """The keys of a tree with their parents, such as "stack" and "stack.seeds"."""
+    for key, value in tree.items():
+        yield f"{above}{key}"
+        if isinstance(value, Mapping):
+            yield from paths(value, f"{above}{key}.")
+
+
+def _compare(found: Mapping[Any, Any], defined: Mapping[Any, Any], above: str, known: Sequence[str]) -> None:
+    """Refuse the first key in which a part of a configuration differs from what the files define.
+
+    Args:
+        found, defined: the part below `above`, such as "preprocess.", and what it should be.
+        known: every key that the files define.
+    """
+    for key in (*found, *defined):
+        path = f"{above}{key}"
+        if key not in defined and above in OPEN:
+            continue
+        if key not in defined:
+            raise UserError(no_such_key(path, known))
+        if key not in found:
+            raise UserError(f"~{path}: every run needs {path!r}, give it a value instead.")
+        below, there = defined[key], found[key]
+        if isinstance(below, Mapping) and isinstance(there, Mapping):
+            _compare(there, below, f"{path}.", known)
+        elif isinstance(there, Mapping):
+            raise UserError(
+                no_such_key(f"{path}.{next(iter(there))}", known) if there else f"{path}={{}}: give a value."
+            )
+        elif isinstance(below, Mapping) and path != ALSO_A_NUMBER:
+            shown = "null" if there is None else there
+            names = ", ".join(f"{path}.{each}" for each in below or ["NAME"])
+            raise UserError(f"{path}={shown}: set the keys below it, {names}.")
+        elif isinstance(below, bool) and not isinstance(there, bool):  # 1 would be another folder for the same run
+            raise UserError(f"{path}={there}: give true or false.")
+        elif path in NAMES and there != below:
+            group = path.partition(".")[0]
+            raise UserError(f"{path}={there}: it is the name of a file, choose another file with {group}=.")
+
+
+def _defined(choices: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The configuration of these choices alone, and its groups; kept, because Hydra needs a tenth of a second."""
+    return _composed(str(GlobalHydra.instance().config_loader().get_search_path()), choices)
+
+
+@functools.cache
+def _composed(search_path: str, choices: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    loader = GlobalHydra.instance().config_loader()
+    config = loader.load_configuration(PRIMARY, [f"{group}={name}" for group, name in choices], RunMode.RUN)
+    groups = tuple(group for group in config.hydra.runtime.choices if not group.startswith("hydra/"))
+    defined = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(defined, dict)
+    return {str(key): part for key, part in defined.items() if key != "hydra"}, groups

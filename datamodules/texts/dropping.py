@@ -1,0 +1,28 @@
+"""Which documents of a corpus are dropped before it is split: on request, short ones and duplicates."""
+
+from dataclasses import replace
+
+from datamodules.texts.corpora import Corpus
+from datamodules.texts.preprocess import DROP, PreprocessSettings, TokenizedTexts
+
+
+def drop_documents(corpus: Corpus, words: TokenizedTexts, settings: PreprocessSettings) -> Corpus:
+    """The corpus without documents of fewer than `min_words` words and, with `duplicates`, without repeated ones.
+
+    Table 2 of the paper has fewer documents after pre-processing than before, and the text does not say which go. Words
+    are counted before rare ones are dropped, because each training part has its own rare words.
+
+    Args:
+        corpus: all documents.
+        words: theirs, pre-processed.
+        settings: `min_words` and `duplicates`. Of documents with the same words in the same order the first one stays,
+            whatever their labels.
+    """
+    kept, seen = [], set()
+    for row, (start, end) in enumerate(zip(words.offsets[:-1], words.offsets[1:], strict=True)):
+        document = words.ids[start:end].tobytes()
+        repeated = settings.duplicates == DROP and document in seen
+        seen.add(document)
+        if end - start >= settings.min_words and not repeated:
+            kept.append(row)
+    return replace(corpus, texts=[corpus.texts[row] for row in kept], labels=[corpus.labels[row] for row in kept])

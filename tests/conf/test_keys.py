@@ -1,0 +1,205 @@
+"""No key is swallowed: each is refused in one line, or it is a key that the files define and its value counts."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Command
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from conf.compose import composed
+from conf.keys import paths, plain
+from conf.mistakes import is_mistake, message
+from training.run.record import Record
+from training.studies.grid import Grid
+
+SMALL = ("data=robo", "model.embedding=4", "model.hidden=4", "epochs=1")
+
+REFUSED = [
+    ("+foo=2", "'foo', did you mean 'fold'"),
+    ("++foo=2", "'foo', did you mean 'fold'"),
+    ("+a.b.c=1", "'a.b.c', did you mean"),
+    ("+cell.output='o*o'", "'cell.output', did you mean 'cell."),
+    ("cell={output: 'o*o'}", "'cell.output', did you mean 'cell."),
+    ("cell.learnd.p=0", "'cell.learnd.p', did you mean 'cell.learned'"),
+    ("cell.learned=null", "cell.learned=null: set the keys below it, cell.learned.NAME"),
+    ("cell.zoneout.p=0", "'cell.zoneout.p', did you mean 'cell.zoneout'"),
+    ("+data.foo=x", "'data.foo', did you mean 'data."),
+    ("++data={foo: 1}", "'data.foo', did you mean 'data."),
+    ("+data.corpus.membr=x", "'data.corpus.membr', did you mean 'data.corpus.member'"),
+    ("+data.instead=x", "'data.instead' here, data=ag has it"),
+    ("++model.heads=8", "'model.heads' here, model=transformer has it"),
+    ("+model.hidden.x=3", "'model.hidden.x', did you mean 'model.hidden'"),
+    ("+clip.foo=1", "'clip.foo', did you mean 'clip'"),
+    ("clip={foo: 1}", "'clip.foo', did you mean 'clip'"),
+    ("clip={}", "clip={}"),
+    ("+stack.nets=2", "'stack.nets', did you mean 'stack.seeds'"),
+    ("+stack={nets: 2}", "'stack.nets', did you mean 'stack.seeds'"),
+    ("preprocess=null", "preprocess=null: set the keys below it, preprocess."),
+    ("preprocess=${stack}", "preprocess=${stack}: set the keys below it"),
+    ("preprocess={stm: true}", "'preprocess.stm', did you mean 'preprocess.stem'"),
+    ("data.corpus=null", "data.corpus=null: set the keys below it, data.corpus._target_"),
+    ("~lr", "~lr: every run needs 'lr'"),
+    ("~preprocess.stem", "~preprocess.stem: every run needs"),
+    ("~stopping", "'stopping' here, a feature set has it"),
+    ("~data", "data= takes one name"),
+    ("~data=robo", "data= takes one name"),
+    ("~cell", "cell= takes one name"),
+    ("~features", "features= takes one name"),
+    ("data=[robo,hate]", "data= takes one name"),
+    ("cell=[C1,H2]", "cell= takes one name"),
+    ("data=null", "data=null: data= takes a name"),
+    ("model=null", "model=null: model= takes a name"),
+    ("cell=null", "cell=null: cell= takes a name"),
+    ("features=null", "features=null: features= takes a name"),
+    ("data=hte", "no data=hte, did you mean 'hate'? The names are ag crowd"),
+    ("experiment=table99", "no experiment=table99, did you mean 'table"),
+    ("+data@foo=robo", "'data@foo', did you mean"),
+    ("+cell@model=C1", "'cell@model', did you mean"),
+    ("+experiment/parts=cells", "'experiment/parts', did you mean"),
+    ("preprocess.stem=1", "preprocess.stem=1: give true or false"),
+    ("model.name=mine", "model.name=mine: it is the name of a file"),
+    ("data={name: hate}", "data.name=hate: it is the name of a file"),
+]
+
+
+def answer(*overrides: str) -> str:
+    """The line that a command with these overrides ends with; empty if they make a configuration."""
+    try:
+        composed(*overrides)
+    except Exception as error:
+        if not is_mistake(error):
+            raise
+        return message(error)
+    return ""
+
+
+@pytest.mark.parametrize(("override", "says"), REFUSED)
+def test_what_no_file_defines_is_refused_in_one_line(override: str, says: str) -> None:
+    line = answer(override)
+    assert says in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("overrides", "same"),
+    [
+        (["++seed=3"], ["seed=3"]),
+        (["+seed=3"], ["seed=3"]),
+        (["+cell=C1"], ["cell=C1"]),
+        (["cell={current: 'c*o'}"], ["cell=C1"]),
+        (["+preprocess={stem: true}"], ["preprocess.stem=true"]),
+        (["model=transformer", "++model.heads=8"], ["model=transformer", "model.heads=8"]),
+        (["model=transformer", "model.bilstm=false"], ["model.bilstm=false", "model=transformer"]),
+        (["data=ag", "+data.instead=mine.csv"], ["data=ag", "data.instead=mine.csv"]),
+        (["model=bert", "+model.checkpoint=mine"], ["model=bert", "model.checkpoint=mine"]),
+        (["+experiment=study_small"], []),
+        (["++hydra.launcher.anything=1"], []),
+    ],
+)
+def test_a_known_key_means_the_same_however_it_is_written(overrides: list[str], same: list[str]) -> None:
+    assert Record.of(composed(*overrides)) == Record.of(composed(*same))
+
+
+def test_a_source_of_sentiment_has_the_keys_of_its_file() -> None:
+    given = ["features=btc_sent", "sentiment=csv", "sentiment.file=mine.csv", "++sentiment.column=mood"]
+    assert composed(*given).sentiment.column == "mood"
+    assert "'sentiment.by' here, sentiment=vader has it" in answer(*given, "+sentiment.by=vader")
+
+
+def mistyped(key: str) -> st.SearchStrategy[str]:
+    """Neighbours of a key: a letter left out, put in or doubled, a part put before or behind."""
+    letters = st.sampled_from("abcdefghijklmnopqrstuvwxyz_.")
+    places = st.integers(0, len(key))
+    return st.one_of(
+        places.map(lambda k: key[:k] + key[k + 1 :]),
+        places.map(lambda k: key[: k + 1] + key[k:]),
+        st.tuples(places, letters).map(lambda pair: key[: pair[0]] + pair[1] + key[pair[0] :]),
+        st.sampled_from([f"{key}.{key}", f"model.{key}", f"data.{key}", f"{key}_", key.upper()]),
+    )
+
+
+KNOWN = [key for key in paths(OmegaConf.to_container(composed(), resolve=False)) if not key.endswith("name")]
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=150)
+@given(
+    key=st.one_of(st.sampled_from(KNOWN).flatmap(mistyped), st.sampled_from(KNOWN)),
+    sign=st.sampled_from(["", "+", "++", "~"]),
+    value=st.sampled_from(["=1", "=null", "={a: 1}", "={stem: true}", "=[1]"]),
+)
+def test_a_key_is_refused_or_its_value_is_in_the_configuration(key: str, sign: str, value: str) -> None:
+    override = f"{sign}{key}" if sign == "~" else f"{sign}{key}{value}"
+    if answer(override):
+        return
+    config = OmegaConf.to_container(composed(override), resolve=False)
+    assert sign != "~"
+    assert list(paths(config)) == list(paths(OmegaConf.to_container(composed(), resolve=False))) or key == "stack"
+    wanted = OverridesParser.create().parse_override(plain(override)).value()
+    there = OmegaConf.select(OmegaConf.create(config), key)
+    assert there == wanted or (isinstance(wanted, dict) and wanted.items() <= there.items()), override
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["+foo=2"], "'foo', did you mean 'fold'"),
+        (["-m", "+foo=1,2"], "'foo', did you mean 'fold'"),
+        (["-m", "cell=baseline,C1", "+cell.output=o"], "'cell.output', did you mean"),
+        (["-m", "seed=0,1", "~lr"], "~lr: every run needs"),
+        (["-m", "+hydra.sweeper.params.foo=1"], "'foo', did you mean 'fold'"),
+        (["+hydra.sweeper.params.seed=3"], "add -m"),
+        (["experiment=study_small", "hydra.mode=RUN"], "leave out hydra.mode=RUN"),
+        (["stack=2", "hydra.mode=RUN"], "stack=2 stands for many runs"),
+        (["stack.seeds=2", "hydra.mode=RUN"], "stands for many runs"),
+        (["~data"], "data= takes one name"),
+        (["data=null"], "data=null: data= takes a name"),
+    ],
+)
+def test_the_command_line_refuses_it_before_any_run(
+    refused: Callable[..., str], tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    assert says in refused(*arguments, *SMALL)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("foo: 2\n", "'foo', did you mean 'fold'"),
+        ("cell: {output: o}\n", "'cell.output', did you mean"),
+        ("clip: {foo: 1}\n", "'clip.foo', did you mean"),
+        ("preprocess: null\n", "preprocess=null: set the keys below it"),
+        ("stack: 20\n", "stack=20 stands for many runs"),
+        ("hydra: {sweeper: {params: {foo: 1}}}\n", "'foo', did you mean 'fold'"),
+        ("hydra: {sweeper: {params: {+foo: 1}}}\n", "'foo', did you mean 'fold'"),
+        ("hydra: {sweeper: {one_of: [{foo: 1}]}}\n", "'foo', did you mean 'fold'"),
+        ("hydra: {sweeper: {one_of: [{stack: 2}]}}\n", "stack=2 stands for many runs"),
+        ("defaults: [{override /model: null}]\n", "every run needs 'model'"),
+        ("defaults: [{override /data: null}]\n", "every run needs 'data'"),
+    ],
+)
+def test_an_experiment_brings_no_unknown_key(refused: Callable[..., str], tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment" / "own.yaml").write_text(f"# @package _global_\n{text}")
+    small = [override for override in SMALL if not override.startswith("data" if "data" in text else "model")]
+    assert says in refused("--config-dir=mine", "-m", "experiment=own", *small)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_experiment_may_name_the_size_of_its_stacks() -> None:
+    grid = Grid.read({"stack": 5, "seed": "0,1"}, [], ["++seed=0,1,2"], OverridesParser.create(), n_folds=10)
+    assert grid.stack == 5
+    assert [dict(run) for run in grid.runs()] == [{"seed": f"seed={k}"} for k in range(3)]
+
+
+@pytest.mark.slow
+def test_a_sign_before_a_key_changes_no_run(train_here: Command, tmp_path: Path) -> None:
+    assert train_here(*SMALL, "++stack.seeds=2", "+cell.current='c*o'").returncode == 0
+    assert len(list(tmp_path.rglob("finished"))) == 2
+    again = train_here("-m", *SMALL, "cell=C1", "++seed=0,1")
+    assert again.stdout == "All 2 runs are finished; nothing to do.\n"
