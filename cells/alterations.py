@@ -1,4 +1,4 @@
-"""The alterations of the paper's Table 1 and the variants of the cell as data, and the ways to name one or to write another.
+"""The alterations of Table 1 and the variants of the cell as data, and the ways to name one or to write another.
 
 An alteration replaces some of the cell's equations, which stand in `cells.equations`. Those of Table 1 replace equation
 7, which the paper adds behind the other six:

@@ -328,7 +328,9 @@ class LSTMCell(_Altered, nn.LSTMCell):
         super().__init__(*args, **kwargs)
         cell = cell_module(alteration)
         if cell.masks:
-            raise CellError(f"{cell.name} has a mask that stays the same over a sequence: an LSTMCell sees one step, use LSTM.")
+            raise CellError(
+                f"{cell.name} has a mask that stays the same over a sequence: an LSTMCell sees one step, use LSTM."
+            )
         self._take(cell, [""])
         self._flat_learned = []
         self.recurrence = Step(cell)

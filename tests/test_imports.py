@@ -19,7 +19,7 @@ ROOMS = [
         "cells.observe",
         "cells.stack",
         "cells.lstm",
-        "cells.alteration_module",
+        "cells.cell_module",
         "cells.backends",
     ),
     *("cells.llvm", "cells.torchscript", "cells", "cells.language", "cells.errors"),

@@ -9,8 +9,8 @@ from conftest import PROJECT
 from torch import nn
 
 from cells import CURRENT, HIDDEN, LSTM, Alteration, FormulaError, resolve
-from cells.alterations import NAMED, VARIANTS
-from cells.equations import CellError, CellEquations, parsed
+from cells.alterations import VARIANTS
+from cells.equations import CellEquations, CellError, parsed
 from cells.language import parser
 from cells.language.tree import Call, Expression, Number, Variable
 

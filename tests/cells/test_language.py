@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cells.alterations import CURRENT, HIDDEN
-from cells.language.canonical import canonical_text
 from cells.language import parser
-from cells.language.functions import DEFINITIONS, FUNCTIONS, KNOWN, REDUCTIONS
+from cells.language.canonical import canonical_text
+from cells.language.functions import DEFINITIONS, FUNCTIONS, REDUCTIONS
 from cells.language.parser import MAX_DEPTH, MAX_TOKENS, FormulaError
 from cells.language.program import expanded, program
 from cells.language.reverse import gradients
