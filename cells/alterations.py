@@ -77,8 +77,8 @@ PROBABILITIES = ("zoneout", "recurrent_dropout")
 DECLARED = {"learned": "learn", "noise": "noise", "masks": "mask"}
 """The kinds of declared names, and the word that stands before such a name in the text of an alteration."""
 
-RESERVED = ("zoneout_c", "zoneout_h", "shown", "weight_ih", "weight_hh", "weight_hr", "bias_ih", "bias_hh")
-"""Names that zoneout, recurrent dropout and torch's parameters have."""
+RESERVED = ("zoneout_c", "zoneout_h", "shown", "weight", "bias")
+"""Names that zoneout, recurrent dropout and torch's parameters have, the last two of which begin so."""
 
 Spec = Union[str, "Alteration", "nn.Module", None]
 
@@ -308,10 +308,10 @@ def _check_declared(declared: Mapping[str, Mapping[str, float]]) -> None:
     seen: set[str] = set()
     for group, values in declared.items():
         for name, value in values.items():
-            taken = {*NAMES, *EQUATIONS, *KNOWN, *RESERVED, *seen}
+            taken = {*NAMES, *EQUATIONS, *KNOWN, *RESERVED, *seen, *DECLARED, *PROBABILITIES}
             if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)) or name.startswith("d_") or keyword.iskeyword(name):
                 raise CellError(f"{DECLARED[group]} {name}: choose a name such as p, in small letters.")
-            if name in taken:
+            if name in taken or name.startswith(("weight_", "bias_")):
                 raise CellError(f"{DECLARED[group]} {name}: the name {name} is taken, choose another one.")
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise CellError(f"{DECLARED[group]} {name} = {value}: give a number.")
