@@ -50,7 +50,9 @@ HIDDEN = {
 }
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    # K. Greff et al., "LSTM: A Search Space Odyssey", 2015 (arXiv:1503.04069), section 4 and its names
+    # K. Greff et al., "LSTM: A Search Space Odyssey", 2015 (arXiv:1503.04069), section 4 and its names. Their baseline
+    # has peepholes, ours none. Their "full gate recurrence" is not here: it multiplies all previous gates by matrices,
+    # and equations are elementwise.
     "NIG": {"i": "1"},  # no input gate
     "NFG": {"f": "1"},  # no forget gate
     "NOG": {"o": "1"},  # no output gate

@@ -1,8 +1,11 @@
 """Cells of every kind against a loop in NumPy that reads their equations for itself, and their gradients."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from conftest import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_cell import FUNCTIONS, PAPER, Drawn, NumpyCell, numpy_lstm
@@ -141,6 +144,26 @@ def test_every_cell_is_what_numpy_computes(spec: str, name: str) -> None:
         return
     with backend(name):
         assert_equals_numpy(lstm, EVERY[spec])
+
+
+@pytest.mark.parametrize("name", ["llvm", "torchscript"])
+def test_peepholes_are_tensorflows(name: str) -> None:
+    """Outputs, final state and all gradients; the fixture's script says how they were made."""
+    numbers = json.loads((PROJECT / "tests" / "fixtures" / "tensorflow" / "peephole_lstm.json").read_text())
+    given = {key: torch.tensor(numbers[key], dtype=torch.float64) for key in ("x", "h_0", "c_0", "d_output", "output")}
+    lstm = LSTM(2, 4, alteration="PEEPHOLES", dtype=torch.float64)
+    weights = {key: torch.tensor(value, dtype=torch.float64) for key, value in numbers["weights"].items()}
+    lstm.load_state_dict({**weights, "bias_hh_l0": torch.zeros(16, dtype=torch.float64)})
+    with backend(name):
+        output, (_, c_n) = lstm(given["x"], (given["h_0"][None], given["c_0"][None]))
+        ((output * given["d_output"]).sum() + c_n.sum()).backward()
+    torch.testing.assert_close(output, given["output"], rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(c_n[0].tolist(), numbers["c_n"], rtol=1e-12, atol=1e-14)
+    for key, value in numbers["gradients"].items():
+        torch.testing.assert_close(lstm.get_parameter(key).grad.tolist(), value, rtol=1e-11, atol=1e-13)
+    x, h, c = (given[key].numpy() for key in ("x", "h_0", "c_0"))
+    found = numpy_lstm(lstm, OF_GREFF["PEEPHOLES"], x, [5, 5, 5], h[None], c[None], [{}])
+    np.testing.assert_allclose(found[0], given["output"], rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.slow
