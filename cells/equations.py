@@ -18,8 +18,8 @@ from cells.language.reverse import gradients
 from cells.language.tree import Call, Expression, Number, Variable, names_in, nodes, rebuilt
 
 EQUATIONS = {
-    "i": "sigmoid(a_i)",  # equation 1, the input gate
-    "f": "sigmoid(a_f)",  # equation 2, the forget gate
+    "i": "sigmoid(a_i)",  # equation 2, the input gate
+    "f": "sigmoid(a_f)",  # equation 1, the forget gate
     "g": "tanh(a_g)",  # equation 4, the candidate
     "o": "sigmoid(a_o)",  # equation 3, the output gate
     "c": "f * c_prev + i * g",  # equation 5
