@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from cells import LSTM
+from cells.alterations import NAMED
 from cells.errors import UserError
 from cells.language.functions import DEFINITIONS, FUNCTIONS
 from inference.classify import SavedClassifier
@@ -138,7 +139,7 @@ class Everything(nn.Module):
         super().__init__()
         noisy = "zoneout = 0.1; recurrent_dropout = 0.2; recurrent = q * h_prev; learn q = 0.7"
         defined = f"current = 0.1 * ({DEFINED})"
-        specs = ["C8", "H4", "PEEPHOLES", "CIFG+C1", noisy, defined, ALL_FUNCTIONS, Learned()]
+        specs = [*NAMED, "CIFG+C1", noisy, defined, ALL_FUNCTIONS, Learned()]
         self.embedding = nn.Embedding(WORDS + 1, 3)
         self.baseline = LSTM(3, 4, batch_first=True)
         self.altered = nn.ModuleList(LSTM(3, 4, batch_first=True, alteration=spec) for spec in specs)
