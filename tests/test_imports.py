@@ -19,6 +19,8 @@ ROOMS = [
         "cells.observe",
         "cells.stack",
         "cells.lstm",
+        "cells.lstm_cell",
+        "cells.altered",
         "cells.cell_module",
         "cells.backends",
     ),
