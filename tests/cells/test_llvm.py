@@ -47,7 +47,7 @@ CELLS = [
     "hidden = h + q * h_prev; recurrent = p * sqrt(1 + square(h_prev)); learn p = 0; learn q = 0; zoneout = 0.1",
     "hidden = a_o; recurrent = 0.5",  # W_hh gets a gradient, h_prev none
 ]
-ALTERATIONS = ["baseline", *NAMED, "C1+H2", "CIFG+NOAF+C4+H1", BOTH, *CELLS]
+ALTERATIONS = ["baseline", *NAMED, "C1+H2", "CIFG+C4+H2", BOTH, *CELLS]
 States = tuple[Tensor, Tensor] | None
 
 
@@ -73,7 +73,8 @@ def everything(module: LSTM, x: Tensor, lengths: Tensor | None, states: States) 
     generator = torch.Generator().manual_seed(3)
     loss = sum((torch.randn(r.shape, generator=generator).to(r) * r).sum() for r in (output, h, c))
     inputs = [tensor for tensor in (x, *(states or ()), *module.parameters()) if tensor.requires_grad]
-    return [output, h, c, *torch.autograd.grad(loss, inputs, allow_unused=True, materialize_grads=True)]
+    loss = loss + sum(0.0 * tensor.sum() for tensor in inputs)  # some cells' results depend on none of them
+    return [output, h, c, *torch.autograd.grad(loss, inputs)]
 
 
 def lstm(*sizes: int, alteration: object, **options: object) -> LSTM:
