@@ -41,7 +41,7 @@ CELLS = [
     "i = sigmoid(a_i + p * h_prev); f = 1 - i; learn p = 0",
     "i = silu(a_i); g = gelu(a_g); f = sigmoid(a_f) * sigmoid(a_i)",  # backward needs pre-activations
     "c = max(f, 1 - i) * c_prev + i * g**3; h = o * clamp(c, -0.5, 0.5)",
-    "current = z * c_prev + (1 - z) * c * m; noise z = 0.3; mask m = 0.6",
+    "current = z * c_prev + (1 - z) * c * m; hidden = h * n; noise z = 0.3; mask m = 0.6; mask n = 0.6",
     "C4; zoneout = 0.3; recurrent_dropout = 0.25",
     "recurrent = m * tanh(h_prev) + p; learn p = 0; mask m = 0.7",  # p has a gradient at step 0 too
     "hidden = h + q * h_prev; recurrent = p * sqrt(1 + square(h_prev)); learn p = 0; learn q = 0; zoneout = 0.1",
@@ -175,9 +175,12 @@ def test_any_cell_on_any_shape(alteration, sizes, layers, bidirectional, bias, w
 
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (30, 1, 2, 33), (3, 40, 1, 8), (2, 300, 3, 16), (60, 5, 3, 7)])
-def test_shapes_at_the_edges_of_slices_and_chunks(sizes: tuple[int, ...], threads: Callable[[int], None]) -> None:
+@pytest.mark.parametrize("alteration", ["C4", f"{CELLS[5]}; o = sigmoid(a_o + p * c); learn p = 0"])
+def test_shapes_at_the_edges_of_slices_and_chunks(
+    sizes: tuple[int, ...], alteration: str, threads: Callable[[int], None]
+) -> None:
     steps, rows, inputs, size = sizes
-    module = LSTM(inputs, size, bidirectional=True, alteration="C4", dtype=torch.float64)
+    module = lstm(inputs, size, bidirectional=True, alteration=alteration, dtype=torch.float64)
     lengths = torch.randint(0, steps + 1, (rows,))
     lengths[0] = steps
     x, states = batch(module, steps, rows)
