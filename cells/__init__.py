@@ -11,11 +11,12 @@ from cells.language.parser import FormulaError
 
 if TYPE_CHECKING:
     from cells.backends import backend
-    from cells.lstm import LSTM, LSTMCell
+    from cells.lstm import LSTM
+    from cells.lstm_cell import LSTMCell
 
 __all__ = ["CURRENT", "HIDDEN", "LSTM", "Alteration", "FormulaError", "LSTMCell", "backend", "resolve"]
 
-_NEED_TORCH = {"LSTM": "cells.lstm", "LSTMCell": "cells.lstm", "backend": "cells.backends"}
+_NEED_TORCH = {"LSTM": "cells.lstm", "LSTMCell": "cells.lstm_cell", "backend": "cells.backends"}
 """Imported when first used, so that the table can be read without waiting for torch."""
 
 

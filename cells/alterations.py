@@ -1,4 +1,4 @@
-"""The alterations of the paper's Table 1 and the variants of the cell as data, and the ways to name one or to write another.
+"""The alterations of Table 1 and the variants of the cell as data, and the ways to name one or to write another.
 
 An alteration replaces some of the cell's equations, which stand in `cells.equations`. Those of Table 1 replace equation
 7, which the paper adds behind the other six:
@@ -11,16 +11,14 @@ sigma_g is the sigmoid and its sigma_c the tanh.
 """
 
 import functools
-import keyword
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Union
 
-from cells.equations import EQUATIONS, NAMES, CellEquations, CellError, parsed
+from cells.declared import DECLARED, PROBABILITIES, check_declared
+from cells.equations import EQUATIONS, CellEquations, CellError, parsed
 from cells.language.canonical import canonical_text
-from cells.language.functions import KNOWN
 from cells.language.tree import Expression, Number, Variable, names_in
 
 if TYPE_CHECKING:
@@ -50,7 +48,9 @@ HIDDEN = {
 }
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    # K. Greff et al., "LSTM: A Search Space Odyssey", 2015 (arXiv:1503.04069), section 4 and its names
+    # K. Greff et al., "LSTM: A Search Space Odyssey", 2015 (arXiv:1503.04069), section 4 and its names. Their baseline
+    # has peepholes, ours none. Their "full gate recurrence" is not here: it multiplies all previous gates by matrices,
+    # and equations are elementwise.
     "NIG": {"i": "1"},  # no input gate
     "NFG": {"f": "1"},  # no forget gate
     "NOG": {"o": "1"},  # no output gate
@@ -72,13 +72,6 @@ NAMED: dict[str, dict[str, Any]] = {
     **VARIANTS,
 }
 """Every alteration with a name: the arguments of `Alteration`."""
-
-PROBABILITIES = ("zoneout", "recurrent_dropout")
-DECLARED = {"learned": "learn", "noise": "noise", "masks": "mask"}
-"""The kinds of declared names, and the word that stands before such a name in the text of an alteration."""
-
-RESERVED = ("zoneout_c", "zoneout_h", "shown", "weight_ih", "weight_hh", "weight_hr", "bias_ih", "bias_hh")
-"""Names that zoneout, recurrent dropout and torch's parameters have."""
 
 Spec = Union[str, "Alteration", "nn.Module", None]
 
@@ -134,7 +127,7 @@ class Alteration:
         if unknown := equations.keys() - EQUATIONS.keys():
             raise CellError(f"there is no equation {unknown.pop()!r}, the equations are {' '.join(EQUATIONS)}.")
         declared = {"learned": learned or {}, "noise": noise or {}, "masks": masks or {}}
-        _check_declared(declared)
+        check_declared(declared)
         names = [name for group in declared.values() for name in group]
         given = {"current": current, "hidden": hidden, **equations}
         for equation in EQUATIONS:
@@ -301,20 +294,3 @@ def _canonical_arguments() -> dict[str, dict[str, Any]]:
     """NAMED, as `Alteration.texts` spells it."""
     texts = {name: Alteration(**arguments).texts() for name, arguments in NAMED.items()}
     return {name: {key: value for key, value in own.items() if value is not None} for name, own in texts.items()}
-
-
-def _check_declared(declared: Mapping[str, Mapping[str, float]]) -> None:
-    """Raise CellError for a declared name that is taken or cannot be one, or for a value that makes no sense."""
-    seen: set[str] = set()
-    for group, values in declared.items():
-        for name, value in values.items():
-            taken = {*NAMES, *EQUATIONS, *KNOWN, *RESERVED, *seen}
-            if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)) or name.startswith("d_") or keyword.iskeyword(name):
-                raise CellError(f"{DECLARED[group]} {name}: choose a name such as p, in small letters.")
-            if name in taken:
-                raise CellError(f"{DECLARED[group]} {name}: the name {name} is taken, choose another one.")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise CellError(f"{DECLARED[group]} {name} = {value}: give a number.")
-            if group != "learned" and not 0 <= value <= 1:
-                raise CellError(f"{DECLARED[group]} {name} = {value}: give a probability, from 0 to 1.")
-            seen.add(name)

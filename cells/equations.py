@@ -1,10 +1,11 @@
 """The cell as data: equations 1 to 7 of the paper, each once, and what follows from them.
 
-    a_i a_f a_g a_o     the pre-activations W_ih x + W_hh h_prev + b, which stand in the brackets of equations 1-4
-    c_prev h_prev       the states that the previous step handed on (`current` and `hidden` of that step)
-    i f g o c h         this step's values, in the paper's words the gates, its c~, "Current" and "Hidden" state
+a_i a_f a_g a_o     the pre-activations W_ih x + W_hh h_prev + b, which stand in the brackets of equations 1-4
+c_prev h_prev       the states that the previous step handed on (`current` and `hidden` of that step)
+i f g o c h         this step's values, in the paper's words the gates, its c~, "Current" and "Hidden" state
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +18,8 @@ from cells.language.reverse import gradients
 from cells.language.tree import Call, Expression, Number, Variable, names_in, nodes, rebuilt
 
 EQUATIONS = {
-    "i": "sigmoid(a_i)",  # equation 1, the input gate
-    "f": "sigmoid(a_f)",  # equation 2, the forget gate
+    "i": "sigmoid(a_i)",  # equation 2, the input gate
+    "f": "sigmoid(a_f)",  # equation 1, the forget gate
     "g": "tanh(a_g)",  # equation 4, the candidate
     "o": "sigmoid(a_o)",  # equation 3, the output gate
     "c": "f * c_prev + i * g",  # equation 5
@@ -200,7 +201,9 @@ def parsed(equation: str, text: str, declared: Iterable[str] = ()) -> Expression
     try:
         return parse(text, {name: Variable(name) for name in (*names, *declared)})
     except FormulaError as error:
-        raise type(error)(f"{equation} = ... : {error}" if equation not in ("current", "hidden") else str(error)) from None
+        raise type(error)(
+            f"{equation} = ... : {error}" if equation not in ("current", "hidden") else str(error)
+        ) from None
 
 
 def _read(formula: Expression) -> set[str]:
@@ -217,6 +220,8 @@ def _circle(reads: Mapping[str, set[str]]) -> str:
     if len(circle) == 2:
         name = circle[0]
         hint = {"c": "; 'current = ...' alters the c that is handed on", "h": "; 'hidden = ...' alters the output"}
-        return f"the equation of {name} reads {name} itself{hint.get(name, f', write a_{name} for its pre-activation')}."
-    steps = ", ".join(f"{one} reads {other}" for one, other in zip(circle, circle[1:], strict=False))
+        return (
+            f"the equation of {name} reads {name} itself{hint.get(name, f', write a_{name} for its pre-activation')}."
+        )
+    steps = ", ".join(f"{one} reads {other}" for one, other in itertools.pairwise(circle))
     return f"the equations go in a circle ({steps}): let one of them read {' or '.join(PREVIOUS)} instead."

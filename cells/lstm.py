@@ -1,7 +1,6 @@
-"""`LSTM` and `LSTMCell`: torch's modules, with one more argument, `alteration`."""
+"""`LSTM`: torch's module with one more argument, `alteration`."""
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,104 +9,16 @@ from torch.nn.utils.rnn import PackedSequence
 
 from cells import backends
 from cells.alterations import Spec
+from cells.altered import Altered, for_this_call
 from cells.cell_module import cell_module
 from cells.equations import CellError
 from cells.language.tree import Variable, names_in
 from cells.obstacle import Obstacle
 from cells.recurrence import Step, Unroll, Weights
 from cells.torchscript.equation_cell import EquationCell
-from cells.torchscript.user_module import UserModule
 
 
-def _for_this_call(weight: Tensor) -> Tensor:
-    """The weight, detached where gradients are off.
-
-    Compiled code that has run with gradients saves every weight for backward, which inference_mode forbids. A trace,
-    however, must come out the same whether gradients are on or off.
-    """
-    return weight if torch.is_grad_enabled() or torch.jit.is_tracing() else weight.detach()
-
-
-class _Altered(nn.Module):
-    """The part that both modules share: they differ from torch's by their recurrence."""
-
-    if TYPE_CHECKING:  # for TorchScript, annotations of a class are declarations of its own
-        hidden_size: int
-        alteration: str
-        recurrence: Any
-        _coefficients: int
-
-    @property
-    @torch.jit.unused
-    def path(self) -> str:
-        """The name of the backend that runs the next call, see `cells.backends`."""
-        return self._choice()[0].name
-
-    @property
-    @torch.jit.unused
-    def obstacles(self) -> dict[str, Obstacle]:
-        """Why each backend tried earlier cannot run the next call, by name."""
-        return self._choice()[1]
-
-    @property
-    @torch.jit.unused
-    def loop(self) -> str:
-        """How the backend runs the loop over time: "compiled", or "eager" where Python goes step by step."""
-        return self._choice()[0].loop(self.recurrence)
-
-    @torch.jit.unused
-    def _choice(self) -> tuple[backends.Backend, dict[str, Obstacle]]:
-        """The backend of the next call, and the obstacles of those tried earlier: judged from the module alone."""
-        return backends.choose(self.recurrence, [], [])
-
-    def _take(self, cell: EquationCell | UserModule, suffixes: list[str]) -> None:
-        """Add the cell's learned coefficients, for each suffix, and the probabilities of its noise.
-
-        Raises:
-            CellError: a coefficient has the name of an attribute.
-        """
-        self.alteration = cell.name
-        self._noise = [probability for _, probability in cell.noise]
-        self._masks = [probability for _, probability in cell.masks]
-        self._coefficients = len(cell.learned)
-        self._initial = {name + suffix: value for suffix in suffixes for name, value in cell.learned}
-        like = next(self.parameters())
-        for name, value in self._initial.items():
-            if hasattr(self, name):
-                raise CellError(f"learn {name}: {self._get_name()} has an attribute of this name, choose another one.")
-            self.register_parameter(name, nn.Parameter(like.new_full([self.hidden_size], value)))
-
-    def _draw(self, probabilities: list[float], shape: list[int], like: Tensor) -> Tensor | None:
-        """A tensor [number of probabilities, *shape] of zeros and ones; None in evaluation and where there are none."""
-        if len(probabilities) == 0 or not self.training:
-            return None
-        drawn = [
-            torch.empty(shape, dtype=like.dtype, device=like.device).bernoulli_(probability)
-            for probability in probabilities
-        ]
-        return torch.stack(drawn)
-
-    def reset_parameters(self) -> None:
-        """U(-1/sqrt(H), 1/sqrt(H)) as in torch for torch's weights, their initial values for learned coefficients.
-
-        The parameters of a user's module are left as they are.
-        """
-        bound = 1 / math.sqrt(self.hidden_size)
-        initial: dict[str, float] = vars(self).get("_initial", {})  # torch's constructor calls this method before
-        for name, weight in self.named_parameters(recurse=False):
-            if name in initial:
-                nn.init.constant_(weight, initial[name])
-            else:
-                nn.init.uniform_(weight, -bound, bound)
-
-    def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, alteration={self.alteration}"
-
-    def __repr__(self) -> str:
-        return f"{self._get_name()}({self.extra_repr()})"  # one line as torch's, whatever is inside
-
-
-class LSTM(_Altered, nn.LSTM):
+class LSTM(Altered, nn.LSTM):
     """`torch.nn.LSTM` with an altered cell: same arguments, weights, states and results.
 
     Scripted by torch.jit.script it takes padded batches (with or without lengths) and no PackedSequence. The state_dict
@@ -269,7 +180,7 @@ class LSTM(_Altered, nn.LSTM):
         result: list[Weights] = []
         for k in range(layer * directions, (layer + 1) * directions):
             flat = self._flat_weights[k * count : (k + 1) * count]
-            own = [_for_this_call(weight) for weight in flat]  # type: ignore[arg-type]
+            own = [for_this_call(weight) for weight in flat]  # type: ignore[arg-type]
             bias_ih: Tensor | None = None
             bias_hh: Tensor | None = None
             hr: Tensor | None = None
@@ -281,7 +192,7 @@ class LSTM(_Altered, nn.LSTM):
             if self._coefficients > 0:
                 first = every * count + k * self._coefficients
                 flat = self._flat_weights[first : first + self._coefficients]
-                learned = torch.stack([_for_this_call(weight) for weight in flat])  # type: ignore[arg-type]
+                learned = torch.stack([for_this_call(weight) for weight in flat])  # type: ignore[arg-type]
             result.append(Weights(own[0], own[1], bias_ih, bias_hh, hr, learned, None, None))
         return result
 
@@ -316,64 +227,3 @@ def pack(lengths: Tensor, steps: int, batch: int) -> tuple[Tensor, Tensor, list[
     real = step < lengths  # [T, B]
     sizes: list[int] = real.sum(1).tolist()
     return order, (step * batch + order)[real], sizes
-
-
-class LSTMCell(_Altered, nn.LSTMCell):
-    """`torch.nn.LSTMCell` (same arguments, weights, states and results), altered: see `LSTM`."""
-
-    _noise: list[float]
-    _flat_learned: list[Tensor]
-
-    def __init__(self, *args: Any, alteration: Spec = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        cell = cell_module(alteration)
-        if cell.masks:
-            raise CellError(f"{cell.name} has a mask that stays the same over a sequence: an LSTMCell sees one step, use LSTM.")
-        self._take(cell, [""])
-        self._flat_learned = []
-        self.recurrence = Step(cell)
-
-    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        """input [B, I] or [I], hx two of [B, H] or [H] -> h, c of the next step, shaped alike."""
-        if input.dim() not in (1, 2):
-            raise ValueError(f"LSTMCell: Expected input to be 1D or 2D, got {input.dim()}D instead")
-        if input.size(-1) != self.input_size:
-            raise RuntimeError(f"input has inconsistent input_size: got {input.size(-1)} expected {self.input_size}")
-        shape = [input.size(0), self.hidden_size] if input.dim() == 2 else [self.hidden_size]
-        if hx is None:
-            zeros = torch.zeros(shape, dtype=input.dtype, device=input.device)
-            hx = (zeros, zeros)
-        for index, state in enumerate(hx):
-            if state.dim() not in (1, 2):
-                raise ValueError(f"LSTMCell: Expected hx[{index}] to be 1D or 2D, got {state.dim()}D instead")
-            if list(state.shape) != shape:
-                raise RuntimeError(f"LSTMCell: Expected hx[{index}] of shape {shape}, got {list(state.shape)}")
-        h, c = hx
-        weight_ih, weight_hh = _for_this_call(self.weight_ih), _for_this_call(self.weight_hh)
-        learned = self._learned()
-        recurrent = self.recurrence.recurrent(h, learned, None)
-        gates = F.linear(input, weight_ih, self.bias_ih) + F.linear(recurrent, weight_hh, self.bias_hh)
-        c, h = self._step(gates, c, h, learned, self._draw(self._noise, shape, input))
-        return h, c
-
-    def __prepare_scriptable__(self) -> "LSTMCell":
-        """The module for torch.jit.script, which finds no parameters by computed names."""
-        self._flat_learned = [self.get_parameter(name) for name in self._initial]
-        return self
-
-    def _learned(self) -> Tensor | None:
-        """The learned coefficients [P, H], in the order of `CellEquations.learned`."""
-        if self._coefficients == 0:
-            return None
-        flat = self._flat_learned
-        if not torch.jit.is_scripting():
-            flat = [getattr(self, name) for name in self._initial]
-        return torch.stack([_for_this_call(weight) for weight in flat])
-
-    def _step(
-        self, gates: Tensor, c: Tensor, h: Tensor, learned: Tensor | None, noise: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """As `Step.forward`, which runs itself where there is only TorchScript."""
-        if not torch.jit.is_scripting():
-            return backends.step(self.recurrence, gates, c, h, learned, noise, None)
-        return self.recurrence(gates, c, h, learned, noise, None)

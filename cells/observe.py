@@ -13,7 +13,7 @@ def observe(lstm: LSTM, input: Tensor | PackedSequence, lengths: Tensor | None =
     """Run the module once; the states and gates of its cells, one entry per layer and direction in h_n's order.
 
     Each entry has c and h as handed to the next step (altered; h before a projection) and the gates i f g o
-    after their sigmoid or tanh, all [N, H], where N counts the real steps of all rows, which lie as in a
+    as their equations give them, all [N, H], where N counts the real steps of all rows, which lie as in a
     PackedSequence. The module stays in its mode, so dropout between the layers acts if it is training.
     """
     if not isinstance(lstm, LSTM):

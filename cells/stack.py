@@ -31,7 +31,7 @@ class StackedLSTM(nn.Module):
         lstms: the K modules, whose weights are copied.
 
     Attributes:
-        generators: of each model's noise; None is torch's own. Each model draws the numbers that it would draw alone.
+        generators: of each model's noise, torch's own if empty. Each model draws the numbers that it would draw alone.
 
     Raises:
         ValueError: they differ in sizes or alteration, or have what no net of this project has: several layers, a
@@ -50,10 +50,9 @@ class StackedLSTM(nn.Module):
             raise ValueError("the alteration of an LSTM of a stack must be given by equations")
         self.bidirectional = first.bidirectional
         self.alteration = first.alteration
-        self.models = len(lstms)
         self.hidden_size = first.hidden_size
         self.recurrence = StackedUnroll(Step(cell))
-        self.generators: Sequence[torch.Generator | None] = [None] * self.models
+        self.generators: Sequence[torch.Generator | None] = ()
         for name, weight in first.named_parameters():
             together = torch.stack([lstm.get_parameter(name).detach() for lstm in lstms])
             self.register_parameter(name, nn.Parameter(together, weight.requires_grad))
@@ -84,6 +83,11 @@ class StackedLSTM(nn.Module):
         """Why each backend tried earlier cannot run the next call, by name."""
         return backends.choose(self.recurrence, [], self._weights())[1]
 
+    @property
+    def _cell(self) -> EquationCell:
+        cell: EquationCell = self.recurrence.step.cell
+        return cell
+
     def _weights(self) -> list[Weights]:
         """The weights of each direction, without noise."""
         suffixes = ("_l0", "_l0_reverse") if self.bidirectional else ("_l0",)
@@ -91,9 +95,9 @@ class StackedLSTM(nn.Module):
         result = []
         for suffix in suffixes:
             own = [self.get_parameter(name + suffix) for name in names]
-            coefficients = [self.get_parameter(name + suffix) for name, _ in self.recurrence.step.cell.learned]
+            coefficients: list[Tensor] = [self.get_parameter(name + suffix) for name, _ in self._cell.learned]
             learned = torch.stack(coefficients, 1) if coefficients else None
-            result.append(Weights(*own, None, learned, None, None))
+            result.append(Weights._make([*own, None, learned, None, None]))
         return result
 
     def _rows(self, rows: Tensor, layout: Packed) -> Tensor:
@@ -103,11 +107,11 @@ class StackedLSTM(nn.Module):
 
     def _with_noise(self, own: Weights, rows: Tensor, layout: Packed) -> Weights:
         """The weights of one direction with the noise of a call: for each model as `LSTM` draws it."""
-        cell = self.recurrence.step.cell
+        cell, models = self._cell, rows.size(0)
         batch = max((sizes[0] for sizes in layout.sizes if sizes), default=0)
-        noise = rows.new_zeros(self.models, len(cell.noise), rows.size(1), self.hidden_size)
-        masks = rows.new_zeros(self.models, len(cell.masks), batch, self.hidden_size)
-        for k, (sizes, generator) in enumerate(zip(layout.sizes, self.generators, strict=True)):
+        noise = rows.new_zeros(models, len(cell.noise), rows.size(1), self.hidden_size)
+        masks = rows.new_zeros(models, len(cell.masks), batch, self.hidden_size)
+        for k, (sizes, generator) in enumerate(zip(layout.sizes, self.generators or [None] * models, strict=True)):
             for values, (_, probability) in zip(noise[k], cell.noise, strict=True):
                 values[: sum(sizes)].bernoulli_(probability, generator=generator)
             for values, (_, probability) in zip(masks[k], cell.masks, strict=True):

@@ -4,7 +4,7 @@ from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import OmegaConf
 
-from cells.alterations import DECLARED
+from cells.declared import DECLARED
 from conf.compose import CELLS, keys_named
 
 GROUP = "cell"

@@ -9,7 +9,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from cells.alterations import DECLARED, NAMED, Alteration, resolve
+from cells.alterations import NAMED, Alteration, resolve
+from cells.declared import DECLARED
 from cells.equations import EQUATIONS
 from cells.errors import UserError
 from conf.keys import PRIMARY, check_keys, nearest, plain

@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from cells.alterations import DECLARED
+from cells.declared import DECLARED
 from cells.errors import UserError
 
 PRIMARY = "config"

@@ -108,7 +108,8 @@ class ScanLSTM(nn.Module):
         self.sizes = lstm.hidden_size, lstm.proj_size or lstm.hidden_size
         for name, weight in lstm.named_parameters(recurse=False):
             self.register_parameter(name, weight)
-        self.step = _traced(lstm)
+        self.learned = [name for name, _ in lstm.recurrence.step.cell.learned]
+        self.step, self.recurrent = _traced(lstm)
 
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None, lengths: Tensor | None = None
@@ -145,10 +146,14 @@ class ScanLSTM(nn.Module):
         gates = F.linear(x, weights[f"weight_ih_{name}"])
         if f"bias_ih_{name}" in weights:
             gates = gates + weights[f"bias_ih_{name}"] + weights[f"bias_hh_{name}"]
+        learned = x.new_zeros(0, self.sizes[0])
+        if self.learned:
+            learned = torch.stack([weights[f"{own}_{name}"] for own in self.learned])
 
         def step(states: tuple[Tensor, Tensor], now: tuple[Tensor, Tensor]) -> tuple[tuple[Tensor, Tensor], Tensor]:
             (c, h), (gates, ended) = states, now
-            next_c, next_h = self.step(torch.addmm(gates, h, weight_hh.t()), c)
+            gates = torch.addmm(gates, self.recurrent(h, learned), weight_hh.t())
+            next_c, next_h = self.step(gates, c, h, learned)
             if weight_hr is not None:
                 next_h = next_h @ weight_hr.t()
             return (torch.where(ended, c, next_c), torch.where(ended, h, next_h)), torch.where(ended, 0.0, next_h)
@@ -157,11 +162,25 @@ class ScanLSTM(nn.Module):
         return output, states
 
 
-def _traced(lstm: LSTM) -> nn.Module:
-    """The LSTM's Step as a graph of torch's own operators, because torch.export does not look into TorchScript."""
-    c = lstm.get_parameter("weight_hh_l0").new_zeros(2, lstm.hidden_size)
+def _traced(lstm: LSTM) -> tuple[nn.Module, nn.Module]:
+    """The LSTM's Step, and what it multiplies W_hh by, as graphs of torch's own operators.
+
+    For torch.export, which does not look into TorchScript. Both take the learned coefficients [P, H] last.
+    """
+    weight_hh, step = lstm.get_parameter("weight_hh_l0"), lstm.recurrence.step
+    c, h = weight_hh.new_zeros(2, lstm.hidden_size), weight_hh.new_zeros(2, weight_hh.size(1))
+    learned = weight_hh.new_zeros(len(step.cell.learned), lstm.hidden_size)
+
+    def whole(gates: Tensor, c: Tensor, h: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
+        result: tuple[Tensor, Tensor] = step(gates, c, h, learned, None, None)
+        return result
+
+    def recurrent(h: Tensor, learned: Tensor) -> Tensor:
+        result: Tensor = step.recurrent(h, learned, None)
+        return result
+
     with torch.no_grad():
-        return make_fx(lstm.recurrence.step)(torch.cat([c, c, c, c], 1), c)
+        return make_fx(whole)(torch.cat([c, c, c, c], 1), c, h, learned), make_fx(recurrent)(h, learned)
 
 
 def _for_inference(net: nn.Module) -> nn.Module:

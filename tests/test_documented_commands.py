@@ -98,6 +98,8 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     ),
     # docs/cells.md
     "python train.py data=robo \"cell.current='c * relu(o)'\" \"cell.hidden='h * sigmoid(c)'\"": Runs(TINY),
+    "python train.py data=robo cell=CIFG+C1": Runs(TINY),
+    "python train.py data=robo \"cell.o='sigmoid(a_o + p * c)'\" cell.learned.p=0 cell.zoneout=0.1": Runs(TINY),
     # docs/data-sets.md
     "python train.py data=ag data.instead=text/ag/train_partial.csv": Runs(SETS),
     "python train.py data=mlma data.corpus.member=en_dataset_with_stop_words.csv": Runs(SETS),

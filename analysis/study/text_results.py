@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.study import results
 from analysis.study.results import configuration
-from cells.alterations import CURRENT, HIDDEN
+from cells.alterations import NAMED
 from cells.errors import UserError
 
 GROUP = ["data", "model", "settings"]
@@ -85,8 +85,8 @@ def refuse_duplicates(rows: pd.DataFrame) -> None:
 
 
 def in_cell_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows sorted by their cell: the baseline, the cells of Table 1, then others in the order in which they come."""
-    order = {cell: place for place, cell in enumerate(["baseline", *CURRENT, *HIDDEN])}
+    """Rows sorted by their cell: the baseline, the named cells, then others in the order in which they come."""
+    order = {cell: place for place, cell in enumerate(["baseline", *NAMED])}
     places = rows["cell"].map(lambda cell: order.get(cell, len(order)))
     return rows.iloc[places.argsort(kind="stable")].reset_index(drop=True)
 

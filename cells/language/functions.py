@@ -50,7 +50,9 @@ FUNCTIONS = {
     "silu": Function(("sigmoid(x) * (1 + x * (1 - sigmoid(x)))",)),
     "sign": Function(("0",)),
     "step": Function(("0",)),  # 1 where x > 0, else 0: at 0 it is 0, as torch's derivative of relu
-    "max": Function(("0.5 + 0.5 * sign(x - y)", "0.5 - 0.5 * sign(x - y)")),  # where both are equal, half each, as torch
+    "max": Function(
+        ("0.5 + 0.5 * sign(x - y)", "0.5 - 0.5 * sign(x - y)")
+    ),  # where both are equal, half each, as torch
     "min": Function(("0.5 - 0.5 * sign(x - y)", "0.5 + 0.5 * sign(x - y)")),
 }
 

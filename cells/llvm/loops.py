@@ -44,7 +44,7 @@ class Loops:
         self.kernels, self.plan, self.keep_for_backward = kernels, plan, keep_for_backward
         self.directions, _, self.hidden = c.shape
         self.rows, self.c, self.h = (dense(tensor) for tensor in (rows, c, h))
-        self.weights = of_directions([None if weight is None else dense(weight) for weight in weights])
+        self.weights = [_dense_weights(own) for own in of_directions(weights)]
         self.numbers = {"inputs": rows.size(1), "hidden": self.hidden, "stride": self.directions * self.hidden}
         self.numbers["kept"] = int(keep_for_backward)
         noise, masks = self.weights[0].noise, self.weights[0].masks
@@ -162,7 +162,7 @@ class Loops:
 
     def _of_a_step(self, task: Task) -> Gradient:
         """A buffer for r or dr of a task's rows at a step, where the cell needs one."""
-        return None if self.kernels.cell.multiplies_h else self.rows.new_empty(task.high - task.low, self.hidden)
+        return None if self.kernels.multiplies_h else self.rows.new_empty(task.high - task.low, self.hidden)
 
     def _bias(self, own: Weights) -> Tensor:
         if own.bias_ih is None or own.bias_hh is None:
@@ -178,6 +178,13 @@ class Loops:
             "d_bias": self.rows.new_zeros(width),
             "d_learned": None if learned is None else torch.zeros_like(learned),
         }
+
+
+def _dense_weights(own: Weights) -> Weights:
+    """The weights with `dense` matrices; nobody reads the biases but torch."""
+    ih, hh, bias_ih, bias_hh, hr, *declared = own
+    declared = [None if tensor is None else dense(tensor) for tensor in declared]
+    return Weights(dense(ih), dense(hh), bias_ih, bias_hh, hr, *declared)
 
 
 SUMS = ("d_w_ih", "d_w_hh", "d_bias", "d_learned")

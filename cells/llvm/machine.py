@@ -26,13 +26,13 @@ class Kernels(NamedTuple):
     """The kernels of a cell.
 
     Attributes:
-        cell: the cell.
+        multiplies_h: whether W_hh is multiplied by h' itself, so that a task needs no buffers for r.
         forward: the address of the loop for a team of threads.
         backward: likewise; None where the cell has none.
         engine: the objects that own the machine code.
     """
 
-    cell: Cell
+    multiplies_h: bool
     forward: int
     backward: int | None
     engine: object
@@ -81,7 +81,7 @@ def compiled(cell: Cell, dtype: torch.dtype) -> Kernels:
         _team(module, name)
     engine, kept = _machine_code(module)
     addresses = {name: engine.get_function_address(f"{name}_team") for name in names}
-    return Kernels(cell, addresses["forward"], addresses.get("backward"), kept)
+    return Kernels(cell.multiplies_h, addresses["forward"], addresses.get("backward"), kept)
 
 
 def _machine_code(module: ir.Module) -> tuple[llvm.ExecutionEngine, object]:

@@ -61,7 +61,7 @@ def lacking(complete: Path, tmp_path_factory: pytest.TempPathFactory) -> Tables:
     fail(hate / "H2" / "seed2_fold1", "the loss is NaN in epoch 3; lower lr")
     for run in (robo / "C2").iterdir():
         fail(run, "the loss is nan")
-    write_run(runs / "interrupted", [0.5] * 5, "c = c * relu(o)", finished=False, model="bert", settings="z")
+    write_run(runs / "interrupted", [0.5] * 5, "c * relu(o)", finished=False, model="bert", settings="z")
     return by_name(runs)
 
 
@@ -243,7 +243,7 @@ def test_no_two_tables_have_one_name(several_list: list[Table], several_tables: 
 def test_a_formula_of_ones_own_is_in_the_tables(tmp_path: Path) -> None:
     for seed in (0, 1):
         write_run(tmp_path / f"a{seed}", [0.5 + seed / 10] * 5, seed=seed)
-        write_run(tmp_path / f"b{seed}", [0.6 + seed / 10] * 5, "c = c * relu(o)", seed=seed)
+        write_run(tmp_path / f"b{seed}", [0.6 + seed / 10] * 5, "c * relu(o)", seed=seed)
     found = of_alterations(tmp_path)
     assert found["table08_hate_bilstm"].numbers["cell"].iloc[-1] == "c = c * relu(o)"
     assert found["averages_bilstm"].numbers["cell"].tolist() == ["c = c * relu(o)"]
@@ -253,7 +253,8 @@ def test_a_formula_of_ones_own_is_in_the_tables(tmp_path: Path) -> None:
 def test_an_alteration_added_to_table_1_is_no_row_of_the_papers_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(alterations.CURRENT, "C13", "c * relu(o)")
+    monkeypatch.setitem(alterations.NAMED, "C13", {"current": "c * relu(o)"})
+    monkeypatch.setattr(alterations, "_canonical_arguments", alterations._canonical_arguments.__wrapped__)
     write_study(tmp_path, ["hate"], ["baseline", "C1", "C13"], 2, 1, {})
     found = of_alterations(tmp_path)
     assert "C13" not in set(found["table10_bilstm"].numbers["cell"])

@@ -51,7 +51,7 @@ def test_failed_and_interrupted_runs_have_their_error(runs: Path) -> None:
     failed = run_of(runs, "H2", 2, 1)
     (failed / "finished").unlink()
     (failed / "failed").write_text("the loss is NaN in epoch 3; lower lr\n\nTraceback\n")
-    write_run(runs / "interrupted", [0.5] * 5, "c = c * relu(o)", finished=False, model="bert", settings="z")
+    write_run(runs / "interrupted", [0.5] * 5, "c * relu(o)", finished=False, model="bert", settings="z")
     found = results.without_result(runs).set_index("model")[["data", "cell", "seed", "fold", "error"]]
     assert found.loc["bilstm"].tolist() == ["hate", "H2", 2, 1, "the loss is NaN in epoch 3; lower lr"]
     assert found.loc["bert"].tolist() == ["hate", "c = c * relu(o)", 0, 0, "unfinished"]

@@ -9,13 +9,25 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cells.alterations import CURRENT, HIDDEN
-from cells.language.canonical import canonical_text
 from cells.language import parser
-from cells.language.functions import DEFINITIONS, FUNCTIONS, KNOWN, REDUCTIONS
+from cells.language.canonical import canonical_text
+from cells.language.functions import DEFINITIONS, FUNCTIONS, REDUCTIONS
 from cells.language.parser import MAX_DEPTH, MAX_TOKENS, FormulaError
 from cells.language.program import expanded, program
 from cells.language.reverse import gradients
-from cells.language.tree import Binary, Call, Expression, Guarded, Number, Power, Variable, nodes, parts, with_parts
+from cells.language.tree import (
+    Binary,
+    Call,
+    Expression,
+    Guarded,
+    Number,
+    Power,
+    Variable,
+    names_in,
+    nodes,
+    parts,
+    with_parts,
+)
 from cells.llvm import printer as llvm_printer
 from cells.torchscript import printer
 
@@ -220,6 +232,14 @@ def test_a_gradient_of_zero_counts_against_a_pole() -> None:
     for name, formula in [*own, *assignments]:
         values[name] = evaluate(formula, values)
     assert evaluate(found["c"], values).tolist() == [0.0, math.inf]
+
+
+def test_a_shared_part_inside_a_shared_part_has_a_name_of_its_own() -> None:
+    inner, outer = parse("square(c)"), parse("tanh(square(c))")
+    made = program([], {"one": outer * inner, "other": outer + inner})
+    names = [name for name, _ in made.assignments]
+    assert len(names) == len(set(names)) == 2
+    assert names_in(made.results["one"]) == set(names)
 
 
 def test_common_parts_are_computed_once_and_unneeded_ones_are_left_out() -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from cells import CURRENT, HIDDEN, LSTM, Alteration, LSTMCell
 from cells.obstacle import ObstacleKind
@@ -158,22 +157,6 @@ def test_a_constant_formula() -> None:
     assert torch.all(output == 0.5)
     assert torch.all(h_n == 0.5)
     assert torch.all(c_n == 0)
-
-
-@pytest.mark.parametrize("name", ["baseline", *TABLE_1])
-def test_gradients(name: str) -> None:
-    torch.manual_seed(0)
-    lstm = LSTM(2, 2, bidirectional=True, dtype=torch.float64, alteration=name)
-    weights = dict(lstm.named_parameters())
-    x, h, c = torch.randn(3, 2, 2), torch.randn(2, 2, 2), torch.randn(2, 2, 2)
-    inputs = [tensor.detach().double().requires_grad_() for tensor in (x, h, c, *weights.values())]
-
-    def function(x: Tensor, h: Tensor, c: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
-        parameters = dict(zip(weights, values, strict=True))
-        output, states = functional_call(lstm, parameters, (x, (h, c)), {"lengths": torch.tensor([3, 2])})
-        return output, *states
-
-    assert torch.autograd.gradcheck(function, inputs, fast_mode=True)
 
 
 def test_second_derivatives() -> None:

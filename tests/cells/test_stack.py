@@ -133,7 +133,7 @@ NOISY = "C1; zoneout = 0.2; recurrent_dropout = 0.4; mask m = 0.7; o = sigmoid(a
 
 @pytest.mark.parametrize("path", ["llvm", "torchscript"])
 def test_each_model_of_a_stack_draws_the_noise_that_it_would_draw_alone(path: str) -> None:
-    """Lengths include rows and a model without a step; two calls, so that the second goes on where the first stopped."""
+    """Some rows and one model have no steps. The second of two calls goes on where the first one stopped."""
     alone = lstms(NOISY, True, torch.float64)
     together = StackedLSTM(alone)
     together.generators = [torch.Generator().manual_seed(seed) for seed in (5, 6, 7)]

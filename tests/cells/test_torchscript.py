@@ -8,10 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cells import CURRENT, HIDDEN, LSTM, LSTMCell
+from cells import LSTM, LSTMCell, resolve
+from cells.alterations import NAMED
 
 LENGTHS = torch.tensor([2, 5, 0])
-ALTERATIONS = ["baseline", *CURRENT, *HIDDEN, "current = c * relu(o) - 0.5; hidden = 1"]
+MASKED = "current = c * m; zoneout = 0.3; mask m = 0.5; recurrent_dropout = 0.2"  # for whole sequences only
+ALTERATIONS = [
+    *("baseline", *NAMED, "current = c * relu(o) - 0.5; hidden = 1"),
+    "C1; o = sigmoid(a_o + p * c); learn p = 0.5; zoneout = 0.3",
+    "i = max(softmax(a_i), z); h = o * layer_norm(c)**2 + clamp(h_prev, -0.1, 0.1); noise z = 0.4",
+    "recurrent = p * h_prev; hidden = q; learn p = 0.5; learn q = 1",
+]
 
 
 class Learned(nn.Module):
@@ -29,7 +36,7 @@ class Everything(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         specs = [*ALTERATIONS, Learned()]
-        self.lstms = nn.ModuleList(LSTM(3, 4, alteration=spec) for spec in specs)
+        self.lstms = nn.ModuleList(LSTM(3, 4, alteration=spec) for spec in (*specs, MASKED))
         self.cells = nn.ModuleList(LSTMCell(3, 4, alteration=spec) for spec in specs)
         self.projected = LSTM(3, 4, batch_first=True, bias=False, proj_size=2, alteration="C1")
         self.deep = LSTM(3, 4, 2, bidirectional=True, alteration="C4+H2")
@@ -59,11 +66,14 @@ else:
     sys.exit(f"this process can import {cells.__file__}")
 import torch
 module = torch.jit.load(f"{folder}/module.pt")
-x, lengths, expected = torch.load(f"{folder}/expected.pt")
-results = module(x, lengths)
-assert len(results) == len(expected)
-for result, want in zip(results, expected):
-    torch.testing.assert_close(result, want)
+x, lengths, in_training, in_evaluation = torch.load(f"{folder}/expected.pt")
+for training, expected in ((True, in_training), (False, in_evaluation)):
+    module.train(training)
+    torch.manual_seed(1)
+    results = module(x, lengths)
+    assert len(results) == len(expected)
+    for result, want in zip(results, expected):
+        torch.testing.assert_close(result, want)
 sum(result.sum() for result in results).backward()
 assert all(parameter.grad is not None for parameter in module.parameters())
 module.double()
@@ -80,15 +90,21 @@ def test_saved_and_run_in_a_process_that_has_only_torch(tmp_path: Path) -> None:
     module = Everything()
     x = torch.randn(5, 3, 3)
     torch.jit.script(module).save(str(tmp_path / "module.pt"))
-    torch.save((x, LENGTHS, module(x, LENGTHS)), tmp_path / "expected.pt")
+    expected = []
+    for training in (True, False):  # in training the noise is that of the seed
+        module.train(training)
+        torch.manual_seed(1)
+        expected.append(module(x, LENGTHS))
+    assert not torch.allclose(expected[0][-13], expected[1][-13])
+    torch.save((x, LENGTHS, *expected), tmp_path / "expected.pt")
     site_packages = Path(torch.__file__).parent.parent
     command = [sys.executable, "-I", "-S", "-c", ELSEWHERE, str(site_packages), str(tmp_path)]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == [*ALTERATIONS, "Learned"]
+    assert run.stdout.splitlines() == [*(resolve(spec).name for spec in ALTERATIONS), "Learned", resolve(MASKED).name]
 
 
-@pytest.mark.parametrize("alteration", ["C1", Learned()])
+@pytest.mark.parametrize("alteration", ["C1", "PEEPHOLES", MASKED, Learned()])
 def test_a_scripted_module_trains_and_equals_the_module(alteration: object) -> None:
     lstm = LSTM(3, 4, 2, bidirectional=True, alteration=alteration)
     scripted = torch.jit.script(lstm)
@@ -96,6 +112,7 @@ def test_a_scripted_module_trains_and_equals_the_module(alteration: object) -> N
     for _ in range(3):
         gradients = []
         for module in (lstm, scripted):
+            torch.manual_seed(2)
             output, (h, c) = module(x, None, LENGTHS)
             gradients.append(torch.autograd.grad(output.sum() + (h * c).sum(), list(lstm.parameters())))
         for one, other in zip(*gradients, strict=True):
@@ -132,7 +149,7 @@ class Scaled(nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # that sizes become constants
-@pytest.mark.parametrize("alteration", ["baseline", "C4+H2", Scaled(), Learned()])
+@pytest.mark.parametrize("alteration", ["baseline", "C4+H2", "PEEPHOLES", Scaled(), Learned()])
 def test_a_traced_module_trains_and_equals_the_module(alteration: object) -> None:
     lstm = LSTM(3, 4, 2, bidirectional=True, alteration=alteration)
     cell = LSTMCell(3, 4, alteration=alteration)

@@ -15,8 +15,9 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from cells import LSTM
+from cells.alterations import NAMED
 from cells.errors import UserError
-from cells.language.functions import FUNCTIONS
+from cells.language.functions import DEFINITIONS, FUNCTIONS
 from inference.classify import SavedClassifier
 from inference.export import export, main
 from inference.formats import FACTS, to_onnx, to_torchscript
@@ -68,7 +69,7 @@ for tokens, lengths, expected in torch.load(f"{folder}/expected.pt"):
 
 @pytest.mark.processes
 def test_torchscript_gives_the_same_logits_in_a_process_that_has_only_torch(tmp_path: Path) -> None:
-    net = classifier("c = c * relu(o); h = h * sigmoid(c)")
+    net = classifier("current = c * relu(o); o = sigmoid(a_o + p * c); learn p = 0.5; zoneout = 0.2")
     to_torchscript(net, tmp_path / "net.pt", {})
     assert net.training
     net.eval()
@@ -122,8 +123,13 @@ class Learned(nn.Module):
 
 
 # log, log1p and sqrt where they are defined, the others over both signs
-CALLS = [f"{name}({'o' if name in ('log', 'log1p', 'sqrt') else 'c'})" for name in FUNCTIONS]
-ALL_FUNCTIONS = f"c = 0.1 * ({' + '.join(CALLS[::2])}) - i; h = 0.1 * ({' - '.join(CALLS[1::2])}) / (2 + f * g)"
+FIRST = {name: "o" if name in ("log", "log1p", "sqrt") else "c" for name in FUNCTIONS}
+CALLS = [f"{name}({', '.join([FIRST[name], 'h'][: len(of.slopes)])})" for name, of in FUNCTIONS.items()]
+DEFINED = " + ".join("clamp(h, -0.1, 0.2)" if name == "clamp" else f"{name}(2 * h)" for name in DEFINITIONS)
+ALL_FUNCTIONS = (
+    f"current = 0.1 * ({' + '.join(CALLS[::2])}) - i; hidden = 0.1 * ({' - '.join(CALLS[1::2])}) / (2 + f * g);"
+    f"h = o * layer_norm(c) + softmax(a_o)**2"
+)
 
 
 class Everything(nn.Module):
@@ -131,7 +137,9 @@ class Everything(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        specs = ["C8", "H4", ALL_FUNCTIONS, Learned()]
+        noisy = "zoneout = 0.1; recurrent_dropout = 0.2; recurrent = q * h_prev; learn q = 0.7"
+        defined = f"current = 0.1 * ({DEFINED})"
+        specs = [*NAMED, "CIFG+C1", noisy, defined, ALL_FUNCTIONS, Learned()]
         self.embedding = nn.Embedding(WORDS + 1, 3)
         self.baseline = LSTM(3, 4, batch_first=True)
         self.altered = nn.ModuleList(LSTM(3, 4, batch_first=True, alteration=spec) for spec in specs)

@@ -39,14 +39,15 @@ def _bytes_per_step(net: nn.Module) -> int:
     """The memory for one step of one sample.
 
     Each LSTM keeps its input (I numbers), the tensor that it came from (I more), and 4 H gates, c and h for each of D
-    directions; and as much again for their gradients.
+    directions; and as much again for their gradients. Its noise has none.
     """
     total = 0
     for part in net.modules():
         if isinstance(part, LSTM):
             directions = 2 if part.bidirectional else 1
             item = part.get_parameter("weight_ih_l0").element_size()
-            total += 2 * item * (2 * part.input_size + 6 * directions * part.hidden_size)
+            noise = directions * part.hidden_size * len(part.recurrence.step.cell.noise)
+            total += item * (2 * (2 * part.input_size + 6 * directions * part.hidden_size) + noise)
     return total
 
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.functional.classification import multilabel_accuracy, multilabel_f1_score
 
-from models.decision import decide
 from cells.stack import StackedLSTM
+from models.decision import decide
 from models.dropout import StackedSpatialDropout
 from training.run.tasks.classification import Classification
 from training.run.tasks.epoch_mean import EpochMean

@@ -107,10 +107,11 @@ def test_the_last_net_of_a_stack_goes_on_alone(tmp_path: Path, monkeypatch: pyte
         [*TEXT, "monitor=accuracy", "lr=0.05", "patience=4"],
         [*TEXT, "recipe=paper", "epochs=3"],
         [*TEXT, "cell=H2", "loss=softmax", "patience=null", "test_epoch=last", "epochs=3"],
-        [*MARKET, "model=cnn_lstm", "cell=C4"],
+        [*TEXT, "cell=PEEPHOLES", "cell.zoneout=0.1", "cell.recurrent_dropout=0.2"],
+        [*MARKET, "model=cnn_lstm", "cell=C4", "cell.zoneout=0.1"],
         [*MARKET, "protocol=walk_forward", "n_folds=4"],
     ],
-    ids=["text", "clipped", "fixed", "placebo", "accuracy", "recipe", "softmax", "market", "walk_forward"],
+    ids=["text", "clipped", "fixed", "placebo", "accuracy", "recipe", "softmax", "noise", "market", "walk_forward"],
 )
 def test_a_stack_gives_what_its_runs_give_alone(tmp_path: Path, overrides: list[str]) -> None:
     runs = RUNS

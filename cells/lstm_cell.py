@@ -1,0 +1,77 @@
+"""`LSTMCell`: torch's module with one more argument, `alteration`."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cells import backends
+from cells.alterations import Spec
+from cells.altered import Altered, for_this_call
+from cells.cell_module import cell_module
+from cells.equations import CellError
+from cells.recurrence import Step
+
+
+class LSTMCell(Altered, nn.LSTMCell):
+    """`torch.nn.LSTMCell` (same arguments, weights, states and results), altered: see `cells.LSTM`."""
+
+    _noise: list[float]
+    _flat_learned: list[Tensor]
+
+    def __init__(self, *args: Any, alteration: Spec = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cell = cell_module(alteration)
+        if cell.masks:
+            raise CellError(
+                f"{cell.name} has a mask that stays the same over a sequence: an LSTMCell sees one step, use LSTM."
+            )
+        self._take(cell, [""])
+        self._flat_learned = []
+        self.recurrence = Step(cell)
+
+    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """input [B, I] or [I], hx two of [B, H] or [H] -> h, c of the next step, shaped alike."""
+        if input.dim() not in (1, 2):
+            raise ValueError(f"LSTMCell: Expected input to be 1D or 2D, got {input.dim()}D instead")
+        if input.size(-1) != self.input_size:
+            raise RuntimeError(f"input has inconsistent input_size: got {input.size(-1)} expected {self.input_size}")
+        shape = [input.size(0), self.hidden_size] if input.dim() == 2 else [self.hidden_size]
+        if hx is None:
+            zeros = torch.zeros(shape, dtype=input.dtype, device=input.device)
+            hx = (zeros, zeros)
+        for index, state in enumerate(hx):
+            if state.dim() not in (1, 2):
+                raise ValueError(f"LSTMCell: Expected hx[{index}] to be 1D or 2D, got {state.dim()}D instead")
+            if list(state.shape) != shape:
+                raise RuntimeError(f"LSTMCell: Expected hx[{index}] of shape {shape}, got {list(state.shape)}")
+        h, c = hx
+        weight_ih, weight_hh = for_this_call(self.weight_ih), for_this_call(self.weight_hh)
+        learned = self._learned()
+        recurrent = self.recurrence.recurrent(h, learned, None)
+        gates = F.linear(input, weight_ih, self.bias_ih) + F.linear(recurrent, weight_hh, self.bias_hh)
+        c, h = self._step(gates, c, h, learned, self._draw(self._noise, shape, input))
+        return h, c
+
+    def __prepare_scriptable__(self) -> "LSTMCell":
+        """The module for torch.jit.script, which finds no parameters by computed names."""
+        self._flat_learned = [self.get_parameter(name) for name in self._initial]
+        return self
+
+    def _learned(self) -> Tensor | None:
+        """The learned coefficients [P, H], in the order of `CellEquations.learned`."""
+        if self._coefficients == 0:
+            return None
+        flat = self._flat_learned
+        if not torch.jit.is_scripting():
+            flat = [getattr(self, name) for name in self._initial]
+        return torch.stack([for_this_call(weight) for weight in flat])
+
+    def _step(
+        self, gates: Tensor, c: Tensor, h: Tensor, learned: Tensor | None, noise: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """As `Step.forward`, which runs itself where there is only TorchScript."""
+        if not torch.jit.is_scripting():
+            return backends.step(self.recurrence, gates, c, h, learned, noise, None)
+        return self.recurrence(gates, c, h, learned, noise, None)
