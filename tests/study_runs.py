@@ -47,13 +47,14 @@ def write_run(
         finished: False: interrupted before the run was marked as finished.
         seconds: of training.
         epoch: the tested one, from 0.
-        run: data, model, seed, fold, epochs, patience, where they are not the usual ones; settings, if metrics.csv
-            is to have another fingerprint than that of config.yaml.
+        run: data, model, seed, fold, epochs, patience, where they are not the usual ones; split_seed, if all seeds
+            share that partition; settings, if metrics.csv is to have another fingerprint than that of config.yaml.
     """
     run = {"data": "hate", "model": "bilstm", "seed": 0, "fold": 0, "epochs": 4, "patience": 5, **run}
     settings = {"settings": run.pop("settings")} if "settings" in run else {}
     groups = {group: {"name": run.pop(group)} for group in ("data", "model")}
-    record = record_of(cell, **groups, n_folds=10, split_seed=0, **run)
+    split = {} if "split_seed" in run else {"split": "by_seed"}  # as in a record, which has one of the two
+    record = record_of(cell, **groups, n_folds=10, **split, **run)
     measured = dict(zip(MEASURED, (seconds, 1000, epoch), strict=False))
     rows = [
         {**record.columns, **settings, **measured, "split": split, **dict(zip(SCORES, values, strict=True))}
@@ -90,7 +91,7 @@ def write_study(
         write_run(path, scores, cell, seconds=seconds, **about)
 
 
-FACTS = {"data": "hate", "model": "bilstm", "settings": "a1", "recipe": "", "n_folds": 10, "split_seed": 0}
+FACTS = {"data": "hate", "model": "bilstm", "settings": "a1", "recipe": "", "n_folds": 10, "partition": "by_seed"}
 
 
 def results(scores: dict[str, list[float]], **facts: object) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from analysis.statistics.averages import averages, relative_to_mean_baseline
 from analysis.statistics.improvements import improvements, model_improvements, with_mean_cell
 from analysis.statistics.power import Effect, runs_needed
 from analysis.statistics.significance import ALPHA
+from conf.kinds import BY_SEED
 
 
 def verdicts(results: pd.DataFrame) -> pd.DataFrame:
@@ -34,7 +35,8 @@ def verdicts(results: pd.DataFrame) -> pd.DataFrame:
         Columns recipe, where, claim; of: the other model's recipe, else empty; sets and data: on how many data sets,
         and on which; n: pairs of runs, the fewest on any of them; claimed, improvement, low, high in percent;
         alteration: for a claim about all of them the one that decides, else empty; verdict; needed: the pairs on each
-        data set that would decide, NaN if no number would or the verdict is out; because: why it is not decidable.
+        data set that would decide (the folds, where all seeds share one partition), NaN if no number would or the
+        verdict is out; because: why it is not decidable.
     """
     rows = []
     improved = improvements(results)
@@ -80,7 +82,7 @@ def _judged(claim: Claim, rows: pd.DataFrame) -> dict[str, object]:
     effect = Effect(mean, low, high, scaled["sd"].tolist(), scaled["ratio"].tolist())
     row = {key: chosen[key] for key in ("sets", "data", "improvement", "low", "high")} | {"n": int(scaled["n"].min())}
     row["alteration"] = chosen["cell"] if claim.subject == EVERY else ""
-    decided = _decided(claim, effect)
+    decided = _decided(claim, effect, _folds(scaled))
     lacking = len(alterations()) - int((means["sets"] == len(claim.sets)).sum())
     if claim.subject == EVERY and decided["verdict"] == REPRODUCED and lacking:
         because = f"{lacking} of the paper's alterations missing"
@@ -100,8 +102,20 @@ def _decisive(claim: Claim, means: pd.DataFrame) -> pd.Series:
     return means.iloc[int(means["high"].fillna(means["improvement"]).argmax())]
 
 
-def _decided(claim: Claim, effect: Effect) -> dict[str, object]:
-    """Columns verdict, needed and because."""
+def _folds(rows: pd.DataFrame) -> int | None:
+    """The number of splits that there can be if all seeds share one partition; None: as many as seeds and folds."""
+    fixed = rows[rows["partition"] != BY_SEED]
+    return None if fixed.empty else int(fixed["n_folds"].min())
+
+
+def _decided(claim: Claim, effect: Effect, folds: int | None = None) -> dict[str, object]:
+    """Columns verdict, needed and because.
+
+    Args:
+        claim: the claim.
+        effect: what was measured.
+        folds: from `_folds`.
+    """
     row: dict[str, object] = {"verdict": NOT_DECIDABLE, "needed": np.nan}
     number = claim.number
     if claim.bound == "above":  # the same as below, with the other sign
@@ -112,12 +126,15 @@ def _decided(claim: Claim, effect: Effect) -> dict[str, object]:
         return {**row, "verdict": verdict, "because": ""}
     first = f"{missing} of {len(claim.sets)} data sets missing; " if missing else ""
     if not np.isfinite(effect.sd).all():
-        return {**row, "because": f"{first}one pair of runs has no interval"}
+        one = "one pair of runs" if folds is None else "one fold of one partition"
+        return {**row, "because": f"{first}{one} has no interval"}
     whole = effect._replace(sd=_filled(effect.sd, missing), ratio=_filled(effect.ratio, missing))
     needed = runs_needed(whole, effect.mean - number if claim.bound else number)
-    if needed is None:
-        return {**row, "because": f"{first}no number of runs on these folds decides"}
-    return {**row, "needed": needed, "because": f"{first}{needed} pairs of runs on each would decide"}
+    if needed is None or (folds is not None and needed > folds):
+        these = "documents" if folds is None else "folds"
+        return {**row, "because": f"{first}no number of runs on these {these} decides"}
+    what = "pairs of runs" if folds is None else "folds"
+    return {**row, "needed": needed, "because": f"{first}{needed} {what} on each would decide"}
 
 
 def _filled(values: Sequence[float], missing: int) -> list[float]:

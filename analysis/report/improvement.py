@@ -23,7 +23,8 @@ NO_RESULT = "no run has a result"
 
 NOTES = (
     "Percent above the baseline's mean score, paired by seed and fold; lines are 95 % intervals by the corrected "
-    "resampled t-test. Each panel has its own scale. A mark without a line is a single pair of runs.",
+    "t-test for repeated cross-validation. Each panel has its own scale. A mark without a line is a single "
+    "pair of runs or a single fold.",
 )
 
 

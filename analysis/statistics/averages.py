@@ -11,7 +11,7 @@ def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.Data
 
     The variance is that of a mean of independent means, and the degrees of freedom are Welch's and Satterthwaite's:
 
-        se^2 = sum se_k^2 / K^2,  df = (sum se_k^2)^2 / sum(se_k^4 / (n_k - 1))
+        se^2 = sum se_k^2 / K^2,  df = (sum se_k^2)^2 / sum(se_k^4 / (n_k - 1)),  n_k splits
 
     Args:
         improved: from `improvements.improvements`.
@@ -19,11 +19,11 @@ def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.Data
 
     Returns:
         A row for each model, recipe, metric and cell: sets (how many), data (their names, "hate, mlma"), improvement,
-        se, df, low, high, p; the last five are NaN if a data set has one pair only. p_holm is over the alterations.
+        se, df, low, high, p; the last five are NaN if a data set has one split only. p_holm is over the alterations.
     """
     used = improved[~improved["data"].isin(leave_out)].dropna(subset="improvement")
     variance = used["se"] ** 2
-    used = used.assign(variance=variance, share=variance**2 / (used["n"] - 1).replace(0, np.nan))
+    used = used.assign(variance=variance, share=variance**2 / (used["splits"] - 1).replace(0, np.nan))
     groups = used.groupby(["model", "recipe", "metric", "cell"], sort=False)
     summed = groups[["variance", "share"]].agg(_sum)
     table = groups.agg(sets=("data", "size"), data=("data", ", ".join), improvement=("improvement", "mean"))

@@ -11,7 +11,7 @@ ALPHA = 0.05
 
 
 class TTest(NamedTuple):
-    """For each mean its standard error, 95% interval and two-sided p; NaN where there are too few runs to tell."""
+    """For each mean its standard error, 95% interval and two-sided p; NaN where there are too few splits to tell."""
 
     se: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -20,16 +20,18 @@ class TTest(NamedTuple):
 
 
 def corrected_t_test(mean: ArrayLike, sd: ArrayLike, n: ArrayLike, ratio: ArrayLike) -> TTest:
-    """The corrected resampled t-test of Nadeau and Bengio (2003):
+    """The corrected t-test of Nadeau and Bengio (2003) for resampled data, which is also that of Bouckaert and Frank
+    (2004) for cross-validation that is repeated r times with k folds, each time with another partition, n = k r:
 
         t = mean / sqrt((1 / n + ratio) sd^2),  n - 1 degrees of freedom
 
-    The differences of n runs are not independent, as their training parts overlap: if they were, their mean's variance
-    would be sd^2 / n alone. The second term does not shrink with n.
+    The differences of n splits are not independent, as their training parts overlap: if they were, their mean's
+    variance would be sd^2 / n alone. The second term does not shrink with n. It is right if the differences of two
+    splits correlate by n_test / (n_test + n_train).
 
     Args:
         mean, sd: mean and standard deviation of the n differences; sd with n - 1 in the denominator.
-        n: pairs of runs; fewer than two give NaN.
+        n: different splits of the documents into training and test part; fewer than two give NaN.
         ratio: documents in a test part for each one in a training part, n_test / n_train.
     """
     mean, sd, n, ratio = (np.asarray(values, float) for values in (mean, sd, n, ratio))

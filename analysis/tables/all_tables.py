@@ -29,8 +29,8 @@ HOW_JUDGED = (
     "if all of it lies beyond the number; not reproduced if all of it falls short of the number; else not decidable.",
     'A bound ("reduces", "no alteration"): reproduced if the whole interval lies below it, not reproduced if none '
     "does.",
-    "Pairs of runs that would decide: with 80 % power, by the variance seen here. On the same folds more runs lower "
-    "the standard error to a floor only, so that sometimes no number decides. n: the fewest pairs on any data set.",
+    "Pairs of runs that would decide: with 80 % power, by the variance seen here. On the same documents more runs "
+    "lower the standard error to a floor only, so that sometimes no number decides. n: the fewest pairs on any set.",
 )
 
 
@@ -93,7 +93,7 @@ def text_tables(results: pd.DataFrame, without_result: pd.DataFrame) -> Iterator
 
 
 def _design(groups: pd.DataFrame) -> Table:
-    shown = groups.drop(columns=["n_folds", "split_seed"]).replace({"recipe": {"": "-"}})
+    shown = groups.drop(columns=["n_folds", "partition"]).replace({"recipe": {"": "-"}})
     return Table("design", "What was run", groups, shown)
 
 

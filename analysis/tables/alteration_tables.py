@@ -11,6 +11,7 @@ from analysis.statistics.significance import ALPHA
 from analysis.study.text_results import GROUP, in_cell_order
 from analysis.tables.formatting import estimate, file_name, number, with_recipe
 from analysis.tables.table import Table
+from conf.kinds import BY_SEED
 
 TITLES = {
     "accuracy": "Accuracy",
@@ -32,7 +33,8 @@ AVERAGE_TABLES = {
 
 HOW = (
     "Paper / ours. Ours: relative improvement in percent over the baseline's runs of the same seed and fold, "
-    "[95 % interval] by the corrected resampled t-test; * p < 5 % after Holm's correction over the alterations."
+    "[95 % interval] by the corrected t-test for repeated cross-validation; * p < 5 % after Holm's correction over the "
+    "alterations."
 )
 HOW_SURE = ["low", "high", "p", "p_holm", "wins", "ties", "losses"]
 
@@ -167,10 +169,14 @@ def _shown_score(row: pd.Series, score: str) -> str:
 def _about(group: pd.DataFrame) -> Iterable[str]:
     """How many runs there are, and what so few cannot tell."""
     seeds, folds, n_folds = group["seeds"].max(), group["folds"].max(), group["n_folds"].iloc[0]
-    yield f"{seeds} seeds x {folds} of {n_folds} folds; n_test / n_train = 1/{n_folds - 2}."
+    by_seed = group["partition"].iloc[0] == BY_SEED
+    which = "each seed has its own partition" if by_seed else "one partition for all seeds"
+    yield f"{seeds} seeds x {folds} of {n_folds} folds, {which}; n_test / n_train = 1/{n_folds - 2}."
     if seeds * folds == 1:
         yield "One seed and one fold: a single pair of runs, which says nothing about chance; there are no intervals."
-    elif folds == 1:
-        yield "One fold only: every run was tested on the same documents."
+    elif folds == 1 and not by_seed:
+        yield "One fold only: every run was tested on the same documents, so there are no intervals."
     elif seeds == 1:
         yield "One seed only: chance in training and chance in the documents cannot be told apart."
+    if not by_seed and folds > 1:
+        yield "The test is over the folds' means: with another seed the same documents say nothing about others."

@@ -88,7 +88,10 @@ def tables_above_lstm_cs(results: pd.DataFrame) -> Iterator[Table]:
             "text", ["data", "model", "recipe", "n"], "metric", "first", sort=False, fill_value="-"
         )
         title = f"Not in the paper: the other models, in percent above {with_recipe(LSTM_CS, recipe)} with C1"
-        notes = ["Runs of the same folds, seed and fold; [95 % interval] by the corrected resampled t-test.", MACHINE]
+        notes = [
+            "Runs of the same folds, seed and fold; [95 % interval] by the corrected t-test for cross-validation.",
+            MACHINE,
+        ]
         notes += encoders(results)
         shown = wide.rename(columns=TITLES).reset_index().replace({"recipe": {"": "-"}})
         yield Table(file_name("models", LSTM_CS, recipe), title, numbers, shown, notes)

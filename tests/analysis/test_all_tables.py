@@ -109,7 +109,7 @@ def test_table_8_has_the_papers_numbers_beside_ours(complete: Path, tables: Tabl
     assert shown.loc["C1", "Macro-F1"].endswith("] *")
     assert shown.loc["C6", "Macro-F1"] == "+0.580 / -"  # not run
     assert shown["Macro-F1 won/tied/lost"][["baseline", "C1", "C6"]].tolist() == ["-", "6/0/0", "-"]
-    assert "3 seeds x 2 of 10 folds; n_test / n_train = 1/8." in found.notes
+    assert "3 seeds x 2 of 10 folds, each seed has its own partition; n_test / n_train = 1/8." in found.notes
 
 
 def test_robo_is_called_a_stand_in_whose_table_the_paper_contradicts(tables: Tables) -> None:
@@ -119,14 +119,22 @@ def test_robo_is_called_a_stand_in_whose_table_the_paper_contradicts(tables: Tab
 
 
 @pytest.mark.parametrize(
-    ("seeds", "folds", "says"),
-    [(1, 1, "a single pair of runs"), (2, 1, "One fold only"), (1, 2, "One seed only")],
+    ("seeds", "folds", "partition", "says", "interval"),
+    [
+        (1, 1, {}, "a single pair of runs", False),
+        (2, 1, {}, "each seed has its own partition", True),
+        (1, 2, {}, "One seed only", True),
+        (2, 1, {"split_seed": 0}, "One fold only", False),
+        (2, 2, {"split_seed": 0}, "over the folds' means", True),
+    ],
 )
-def test_a_note_says_what_few_runs_cannot_tell(tmp_path: Path, seeds: int, folds: int, says: str) -> None:
-    write_study(tmp_path, ["hate"], ["baseline", "C1"], seeds, folds, {})
+def test_a_note_says_what_few_runs_cannot_tell(
+    tmp_path: Path, seeds: int, folds: int, partition: dict[str, int], says: str, interval: bool
+) -> None:
+    write_study(tmp_path, ["hate"], ["baseline", "C1"], seeds, folds, {}, **partition)
     found = of_alterations(tmp_path)["table08_hate_bilstm"]
     assert any(says in note for note in found.notes)
-    assert ("[" in found.shown.set_index("cell").loc["C1", "Macro-F1"]) == (seeds * folds > 1)
+    assert ("[" in found.shown.set_index("cell").loc["C1", "Macro-F1"]) == interval
 
 
 def test_each_recipe_has_its_table(tmp_path: Path) -> None:

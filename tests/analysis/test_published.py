@@ -138,7 +138,7 @@ def runs_that_scored_as_tables_12_and_15() -> pd.DataFrame:
     """One run of LSTM-CS for each number, as `text_results.read` reads runs."""
     rows = cell_paper.model_scores().query("model == 'bilstm'")
     wide = rows.pivot_table("score", ["model", "cell", "data"], "metric").div(100).reset_index()
-    return wide.assign(settings=wide["data"], recipe="", n_folds=10, split_seed=0, seed=0, fold=0)
+    return wide.assign(settings=wide["data"], recipe="", n_folds=10, partition="by_seed", seed=0, fold=0)
 
 
 def test_tables_3_to_8_and_11_are_computed_from_tables_12_and_15() -> None:

@@ -86,7 +86,17 @@ def test_more_noise_than_any_number_of_runs_can_average_out(tmp_path: Path) -> N
     row = judged(study(tmp_path, {}, noise=0.05, seeds=2), C1_BY_0643)
     assert row["verdict"] == NOT_DECIDABLE
     assert pd.isna(row["needed"])
+    assert row["because"] == "no number of runs on these documents decides"
+
+
+def test_seeds_on_one_partition_are_no_more_documents(tmp_path: Path) -> None:
+    row = judged(study(tmp_path / "one", {"C1": 0.00643}, seeds=9, folds=1, split_seed=0), C1_BY_0643)
+    assert (row["verdict"], row["because"]) == (NOT_DECIDABLE, "one fold of one partition has no interval")
+    row = judged(study(tmp_path / "few", {"C1": 0.0032}, noise=0.03, folds=3, split_seed=0), C1_BY_0643)
     assert row["because"] == "no number of runs on these folds decides"
+    row = judged(study(tmp_path / "more", {"C1": 0.0032}, noise=0.01, seeds=2, folds=3, split_seed=0), C1_BY_0643)
+    assert row["because"] == f"{row['needed']:.0f} folds on each would decide"
+    assert row["needed"] > 3
 
 
 def test_one_pair_of_runs_decides_nothing(tmp_path: Path) -> None:
@@ -146,7 +156,16 @@ def test_a_claim_about_every_alteration_is_refuted_by_one(tmp_path: Path) -> Non
 
 def improved(cell: str, data: str, mean: float, se: float) -> dict[str, object]:
     """A row of `improvements`."""
-    about = {"model": LSTM_CS, "recipe": "", "of": "", "metric": "epoch_seconds", "n": 10, "ratio": 1 / 8}
+    about = {
+        "model": LSTM_CS,
+        "recipe": "",
+        "of": "",
+        "metric": "epoch_seconds",
+        "n": 10,
+        "splits": 10,
+        "partition": "by_seed",
+        "ratio": 1 / 8,
+    }
     return {**about, "cell": cell, "data": data, "improvement": mean, "se": se, "sd": se / (1 / 10 + 1 / 8) ** 0.5}
 
 
