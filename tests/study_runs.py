@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cells import resolve
+from conf.compose import PLACEBO
 from training.run.record import MEASURED, METRICS, TEXT_SCORES, Record
 
 SCORES = TEXT_SCORES[:-1]
@@ -18,7 +19,8 @@ SCORES = TEXT_SCORES[:-1]
 
 def record_of(cell: str, **values: object) -> Record:
     """The record of a run with this cell."""
-    return Record({"cell": resolve(cell).texts(), **values})
+    texts = {**resolve(None).texts(), PLACEBO: True} if cell == PLACEBO else resolve(cell).texts()
+    return Record({"cell": texts, **values})
 
 
 def write_record(folder: Path, record: Record, finished: bool = True) -> None:

@@ -7,7 +7,8 @@ import pandas as pd
 
 from analysis.published.cell_paper import LSTM_CS, PRINTED_SCORES
 from analysis.statistics.significance import corrected_t_test, holm, ratio_of_test_to_train
-from analysis.study.text_results import FACTS, GROUP, PLACEBO
+from analysis.study.text_results import FACTS, GROUP
+from conf.compose import PLACEBO
 from conf.kinds import BY_SEED
 
 COMPARED_METRICS = [*PRINTED_SCORES, "top1", "seconds", "epoch_seconds"]
@@ -102,7 +103,8 @@ def _over_splits(both: pd.DataFrame) -> pd.DataFrame:
     """
     own = both["seed"].where(both["partition"] == BY_SEED, -1)
     each = both.assign(own=own).groupby([*COMPARISON, "own", "fold"], sort=False)["improvement"].mean()
-    return each.groupby(COMPARISON, sort=False).agg(splits="size", sd="std")
+    splits = each.groupby(COMPARISON, sort=False)
+    return pd.DataFrame({"splits": splits.size(), "sd": splits.std()})
 
 
 def model_improvements(results: pd.DataFrame, recipe: str, cell: str = "C1") -> pd.DataFrame:

@@ -34,18 +34,20 @@ def recipes(configurations: Mapping[str, Mapping[str, object]], named: Named | N
     if not configurations:
         return {}
     named = named or {}
-    flat = pd.DataFrame.from_dict({key: _flat(config) for key, config in configurations.items()}, orient="index")
+    leaves = {key: _flat(config) for key, config in configurations.items()}
+    flat = pd.DataFrame.from_dict(leaves, orient="index")
     described = pd.Series("", index=flat.index)
     if named:
-        labels = pd.Series({key: _named(row.dropna().to_dict(), named) for key, row in flat.iterrows()})
+        labels = pd.Series({key: _named(values, named) for key, values in leaves.items()}, dtype=str)
         differ = labels.groupby(flat["model.name"]).transform("nunique") > 1
-        described += (", " + labels).where(differ | (labels == PAPER), "")
+        described += labels.radd(", ").where(differ | (labels == PAPER), "")
     first = {key for values in named.values() for key in values}
     for key in sorted({str(name) for name in flat} - {"data.name", "model.name", "split_seed"} - first):
-        described += _differing(flat, key, ["model.name", "data.name"] if key.startswith("data.") else ["model.name"])
+        among = ["model.name", "data.name"] if key.startswith("data.") else ["model.name"]
+        described += _differing(flat, key, among, _usual().get(key, "-") if named else "-")
     if "split_seed" in flat:
         fixed = flat[flat["split_seed"].notna()]
-        described = described.add(_differing(fixed, "split_seed", ["model.name"]), fill_value="")
+        described += _differing(fixed, "split_seed", ["model.name"]).reindex(flat.index, fill_value="")
     return {str(key): described[key].removeprefix(", ") for key in flat.index}
 
 
@@ -56,22 +58,29 @@ def recipes_of_texts() -> Named:
     """
     files = {name: CONF / "recipe" / f"{name}.yaml" for name in (BEST, PAPER)}
     given = {name: _flat(_loaded(path)) for name, path in files.items()}
-    usual = _flat(_loaded(CONF / "config.yaml"))
     keys = list(dict.fromkeys(key for values in given.values() for key in values))
-    return {name: {key: values.get(key, usual[key]) for key in keys} for name, values in given.items()}
+    return {name: {key: values.get(key, _usual()[key]) for key in keys} for name, values in given.items()}
 
 
 def _named(values: Mapping[str, str], named: Named) -> str:
     meant = {**named[BEST], **MEANT_BY_ABSENT, **values}
-    differing = {name: [f"{key}={meant[key]}" for key in recipe if meant[key] != recipe[key]] for name, recipe in named.items()}
+    differing = {
+        name: [f"{key}={meant[key]}" for key in recipe if meant[key] != recipe[key]] for name, recipe in named.items()
+    }
     return next((name for name in (BEST, PAPER) if not differing[name]), ", ".join(differing[BEST]))
 
 
-def _differing(flat: pd.DataFrame, key: str, among: list[str]) -> pd.Series:
-    """ ", lr=0.002" for each group whose value differs from that of another, else ""."""
-    values = flat[key].fillna("-")
+def _differing(flat: pd.DataFrame, key: str, among: list[str], absent: str = "-") -> pd.Series:
+    """The text ", lr=0.002" for each group whose value differs from that of another, empty for others."""
+    values = flat[key].fillna(absent)
     differs = values.groupby([flat[name] for name in among]).transform("nunique") > 1
     return (f", {key}=" + values).where(differs, "")
+
+
+@cache
+def _usual() -> Mapping[str, str]:
+    """The values of conf/config.yaml: what a key means that a record leaves out since it is at its value of old."""
+    return _flat(_loaded(CONF / "config.yaml"))
 
 
 def _loaded(path: Path) -> Mapping[str, object]:

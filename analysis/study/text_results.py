@@ -9,6 +9,7 @@ from analysis.study.partitions import one_group_by_seed, partition_of
 from analysis.study.recipes import recipes, recipes_of_texts
 from cells.alterations import CURRENT, HIDDEN
 from cells.errors import UserError
+from conf.compose import PLACEBO
 
 GROUP = ["data", "model", "settings"]
 """The columns that runs of one group share: they differ in cell, seed and fold only. `settings` is a fingerprint of
@@ -22,9 +23,6 @@ FACTS = ["recipe", "n_folds", "partition"]
 
 CONFIGURED = ["n_folds", "epochs", "patience"]
 """The keys that are taken from a group's configuration."""
-
-PLACEBO = "placebo"
-"""The name of the cell that is the baseline with other initial weights and dropout: no alteration, and no better."""
 
 
 def read(runs: Path, part: str = "test") -> pd.DataFrame:
