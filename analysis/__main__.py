@@ -7,7 +7,7 @@ from pathlib import Path
 from analysis import report
 from analysis.status import follow, status
 from analysis.summary import summary
-from analysis.tables import all_tables, market_tables
+from analysis.tables import all_tables, market_tables, placebo_table
 from conf.mistakes import one_line_errors
 
 Command = Callable[[argparse.Namespace], str]
@@ -39,6 +39,11 @@ def _parser() -> argparse.ArgumentParser:
         "market",
         "Tables 1-3 of the Bitcoin paper beside the runs, and walk-forward runs",
         lambda given: market_tables.as_text(given.runs),
+    )
+    add(
+        "placebo",
+        "how often the test calls the placebo, which differs by chance alone, better or worse",
+        lambda given: placebo_table.as_text(given.runs),
     )
     command = add(
         "tables",

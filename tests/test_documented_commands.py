@@ -132,6 +132,10 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     # docs/studies.md
     "python train.py experiment=table05_mlma": Composes(HOURS),
     "python train.py experiment=table05_mlma seed=0,1 fold=0 cell=baseline,C1": Composes(HOURS),
+    "python train.py -m cell=baseline,placebo data=robo seed=0,1,2 fold=0,1,2": Runs(
+        TINY, {"seed=0,1,2": "seed=0,1", "fold=0,1,2": "fold=0,1"}
+    ),
+    "python -m analysis placebo runs": Runs(),
     # docs/trained-nets.md
     'python predict.py runs/robo/bilstm/C1 "bring me the red cup"': Runs(replaced={"runs/robo/bilstm/C1": RUN["RUN"]}),
     "python predict.py RUN --file texts.txt --json": Runs(replaced=RUN),

@@ -126,7 +126,11 @@ def _row(axis: Axis, y: float, row: pd.Series, paper: float | None) -> Iterator[
 
 
 def _legend(rows: pd.DataFrame, beside_the_paper: bool) -> Markup:
-    meanings = {"circle": "current state altered", "square": "hidden state altered", "triangle": "other alterations"}
+    meanings = {
+        "circle": "current state altered",
+        "square": "hidden state altered",
+        "triangle": "none of the paper's 17",
+    }
     styles = dict.fromkeys(style(str(cell)) for cell in in_cell_order(rows)["cell"])
     entries = [(mark(shape, 12, 7, colour, False), meanings[shape]) for shape, colour in styles]
     shape, colour = next(iter(styles))

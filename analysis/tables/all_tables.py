@@ -18,6 +18,7 @@ from analysis.tables.alteration_tables import TITLES, average_tables, tables_3_t
 from analysis.tables.formatting import estimates, file_name, number, with_recipe
 from analysis.tables.market_tables import market_tables
 from analysis.tables.missing_runs import missing_runs
+from analysis.tables.placebo_table import placebo_table
 from analysis.tables.table import Table, markdown, write
 from cells.errors import UserError
 
@@ -86,6 +87,7 @@ def text_tables(results: pd.DataFrame, without_result: pd.DataFrame) -> Iterator
     yield model_tables.table_of_all_models(results)
     yield from sorted(by_set, key=lambda table: (not table.name.startswith("table"), table.name))
     yield from average_tables(improved)
+    yield from placebo_table(results)
     yield from model_tables.tables_12_and_15(results)
     yield from model_tables.tables_above_lstm_cs(results)
     yield from model_tables.cost_tables(results, improved)

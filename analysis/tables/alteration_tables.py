@@ -11,6 +11,7 @@ from analysis.statistics.significance import ALPHA
 from analysis.study.text_results import GROUP, in_cell_order
 from analysis.tables.formatting import estimate, file_name, number, with_recipe
 from analysis.tables.table import Table
+from conf.compose import PLACEBO
 from conf.kinds import BY_SEED
 
 TITLES = {
@@ -61,7 +62,16 @@ def tables_3_to_9(results: pd.DataFrame, improved: pd.DataFrame, without_result:
             f"{f'Table {table}' if table else 'Not in the paper'}: {data}, {with_recipe(str(model), recipe)}",
             numbers,
             _shown(numbers, "n"),
-            [HOW, *_about(group), *_why_none(none), *cell_paper.notes(table, [str(data)])],
+            [HOW, *_about(group), *_placebo(group), *_why_none(none), *cell_paper.notes(table, [str(data)])],
+        )
+
+
+def _placebo(group: pd.DataFrame) -> Iterator[str]:
+    """One sentence about the placebo, if there is one."""
+    if PLACEBO in set(group["cell"]):
+        yield (
+            f"{PLACEBO}: the baseline with other initial weights and dropout; whatever it differs by is chance. It is "
+            "no alteration, and not among those of Holm's correction."
         )
 
 
@@ -81,21 +91,21 @@ def average_tables(improved: pd.DataFrame) -> Iterator[Table]:
         rest = group
         if model == LSTM_CS:
             for table, (cells, title) in AVERAGE_TABLES.items():
-                yield from _average_table(group[group["cell"].isin(cells)], f"table{table}", title, table)
-            rest = group[~group["cell"].isin(cell_paper.alterations())]
+                yield from _average_table(group[group["cell"].isin([*cells, PLACEBO])], f"table{table}", title, table)
+            rest = group[~group["cell"].isin([*cell_paper.alterations(), PLACEBO])]
         yield from _average_table(rest, "averages", "Not in the paper: average improvement")
 
 
 def _average_table(ours: pd.DataFrame, name: str, title: str, table: int | None = None) -> Iterator[Table]:
     """One table, or none where there are no rows."""
-    if ours.empty:
+    if set(ours["cell"]) <= {PLACEBO}:
         return
     paper = cell_paper.average_improvements()
     paper = paper[paper["cell"].isin(AVERAGE_TABLES[table][0])] if table else paper.iloc[:0]
     model, recipe = (str(ours[key].iloc[0]) for key in ("model", "recipe"))
     numbers = _beside(ours, paper, ["sets", "data"])
     sets = " or ".join(dict.fromkeys(ours["data"]))
-    notes = [HOW, f"Means over data sets: {sets}; ROBO is left out.", *cell_paper.notes(table)]
+    notes = [HOW, f"Means over data sets: {sets}; ROBO is left out.", *_placebo(ours), *cell_paper.notes(table)]
     yield Table(
         file_name(name, model, recipe),
         f"{title}, {with_recipe(model, recipe)}",

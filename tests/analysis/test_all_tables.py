@@ -205,6 +205,43 @@ def test_ranks_of_the_cells(tables: Tables) -> None:
     assert any(note.startswith("Macro-F1: Friedman chi2 = ") and "hate, robo" in note for note in found.notes)
 
 
+# The placebo
+
+
+@pytest.fixture(scope="module")
+def with_placebo(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """All tables of a study with the placebo, which is 10 % better by an error in the program that made it."""
+    runs = tmp_path_factory.mktemp("placebo")
+    write_study(runs, ["hate", "mlma"], (*CELLS, "placebo"), 3, 2, {"placebo": 0.1})
+    return by_name(runs)
+
+
+def test_the_placebo_stands_among_the_alterations(with_placebo: Tables) -> None:
+    for name in ("table08_hate_bilstm", "table10_bilstm", "table11_bilstm", "table16_bilstm"):
+        found = with_placebo[name]
+        assert found.shown["cell"].iloc[-1] == "placebo", name
+        assert found.shown.set_index("cell").loc["placebo", "Macro-F1"].endswith("] *"), name
+        assert any("whatever it differs by is chance" in note for note in found.notes), name
+    for name in ("models", "table12", "table15", "overhead"):
+        assert "placebo" in set(with_placebo[name].shown["cell"]), name
+    assert "averages_bilstm" not in with_placebo
+
+
+def test_the_placebo_is_none_of_the_alterations(with_placebo: Tables) -> None:
+    assert "placebo" not in set(with_placebo["ranks_bilstm"].numbers["cell"])
+    verdicts = with_placebo["verdicts"].numbers.set_index("claim")
+    assert (
+        verdicts.loc["in six of seven data sets an alteration improves F1 and accuracy", "verdict"] == "not decidable"
+    )
+    assert "placebo" not in set(verdicts["alteration"])
+
+
+def test_the_tests_false_alarms_are_a_table(with_placebo: Tables) -> None:
+    shown = with_placebo["placebo"].shown.set_index(["score", "tests over"])
+    assert shown.loc[("Macro-F1", "all seeds"), "significant"].startswith("2: 100 % [16, 100] / ")
+    assert shown.loc[("Macro-F1", "one seed"), "tests"] == "6"
+
+
 # Models
 
 

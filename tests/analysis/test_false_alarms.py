@@ -6,6 +6,18 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from analysis.statistics.false_alarms import (
+    ALL_SEEDS,
+    ONE_SEED,
+    Layout,
+    simulated_rates,
+)
+from analysis.statistics.false_alarms import (
+    STUDIES as SIMULATED,
+)
+from analysis.statistics.false_alarms import (
+    false_alarms as of_placebo,
+)
 from analysis.statistics.improvements import improvements
 from analysis.statistics.significance import corrected_t_test
 from conf.kinds import BY_SEED
@@ -93,3 +105,67 @@ def test_differences_that_correlate_as_the_correction_assumes_give_exactly_its_l
     assert (tested.p < 0.05).mean() == pytest.approx(0.05, abs=0.005)
     student = corrected_t_test(differences.mean(1), differences.std(1, ddof=1), n, 0)
     assert (student.p < 0.05).mean() > 0.5
+
+
+# The placebo
+
+
+def placebo_runs(shared: float = 0.0, better: float = 0.0, seeds: int = 40, partition: str = BY_SEED) -> pd.DataFrame:
+    """One study of the baseline and its placebo: scores of 0.5 with chance of training, part of which is the seed's."""
+    random = np.random.default_rng(1)
+    index = pd.MultiIndex.from_product(
+        [["baseline", "placebo"], range(seeds), range(FOLDS)], names=["cell", "seed", "fold"]
+    )
+    own = random.standard_normal((2, seeds, FOLDS))
+    of_seed = random.standard_normal((2, seeds, 1))
+    scores = 0.5 + 0.01 * (np.sqrt(shared) * of_seed + np.sqrt(1 - shared) * own)
+    scores[1] += better
+    rows = pd.DataFrame(dict.fromkeys(("accuracy", "macro_f1", "micro_f1", "weighted_f1"), scores.ravel()), index=index)
+    return rows.reset_index().assign(
+        data="hate", model="bilstm", settings="a1", recipe="", n_folds=FOLDS, partition=partition
+    )
+
+
+def of_accuracy(runs: pd.DataFrame) -> pd.DataFrame:
+    return of_placebo(runs).query("metric == 'accuracy'").set_index("over")
+
+
+def test_the_placebo_is_called_as_often_as_the_simulation_says() -> None:
+    found = of_accuracy(placebo_runs())
+    assert found["tests"].to_dict() == {ONE_SEED: 40, ALL_SEEDS: 1}
+    one = found.loc[ONE_SEED]
+    assert one["rate"] == one["significant"] / 40
+    assert one["low"] <= one["simulated"] <= one["high"]
+    assert one["simulated_student"] == pytest.approx(0.05, abs=0.015)
+    assert one["simulated"] < 0.02
+    assert found.loc[ALL_SEEDS, "simulated"] < 0.001
+
+
+def test_what_the_seed_shares_is_in_the_simulation() -> None:
+    one = of_accuracy(placebo_runs(shared=0.5)).loc[ONE_SEED]
+    assert one["simulated_student"] > 0.4
+    assert one["low"] <= one["simulated"] <= one["high"]
+    assert one["simulated"] > 0.1
+
+
+def test_a_placebo_that_is_better_is_called() -> None:
+    found = of_accuracy(placebo_runs(better=0.05))
+    assert found["rate"].tolist() == [1, 1]
+    assert found.loc[ALL_SEEDS, "high"] == 1
+    assert (found["simulated"] < 0.02).all()
+
+
+def test_independent_differences_without_overlap_have_the_level_of_the_test() -> None:
+    corrected, student = simulated_rates(Layout(10, 10, 0.0, True), 0.0)
+    assert corrected == student == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / SIMULATED))
+
+
+def test_one_partition_is_tested_over_its_folds() -> None:
+    found = of_accuracy(placebo_runs(partition="fixed 0"))
+    assert found.loc[ALL_SEEDS, "simulated_student"] == pytest.approx(0.05, abs=0.015)
+
+
+def test_without_a_placebo_there_are_no_false_alarms() -> None:
+    runs = placebo_runs()
+    assert of_placebo(runs[runs["cell"] == "baseline"]).empty
+    assert of_placebo(runs[(runs["seed"] == 0) & (runs["fold"] == 0)]).empty
