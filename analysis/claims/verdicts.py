@@ -5,21 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.claims.claims import (
-    CLAIMS,
-    COUNTING_CLAIMS,
-    EVERY,
-    MEAN_CURRENT,
-    Claim,
-    CountingClaim,
-    claims_of_tables,
-)
-from analysis.claims.rules import NOT_DECIDABLE, NOT_REPRODUCED, REPRODUCED, verdict_on_bound, verdict_on_number
+from analysis.claims.claims import CLAIMS, CONTRASTS, COUNTING_CLAIMS, EVERY, MEANS, Claim, claims_of_tables
+from analysis.claims.counting import judge_count, nothing
+from analysis.claims.rules import NOT_DECIDABLE, REPRODUCED, verdict_on_bound, verdict_on_number
 from analysis.published.cell_paper import LSTM_CS, SIMPLE, alterations
 from analysis.statistics.averages import averages, relative_to_mean_baseline
 from analysis.statistics.improvements import improvements, model_improvements, with_mean_cell
 from analysis.statistics.power import Effect, runs_needed
-from analysis.statistics.significance import ALPHA
 from conf.kinds import BY_SEED
 
 
@@ -46,14 +38,24 @@ def verdicts(results: pd.DataFrame) -> pd.DataFrame:
     for recipe in of_lstm_cs or [""]:  # a claim is judged, however little was run
         runs = results[(results["model"] == LSTM_CS) & (results["recipe"] == recipe)]
         own = improved[(improved["model"] == LSTM_CS) & (improved["recipe"] == recipe)].assign(of="")
-        mean = improvements(with_mean_cell(runs, alterations("C"), MEAN_CURRENT)).assign(of="")
-        parts = (own, mean, model_improvements(results, recipe), simple)
+        parts = (own, of_means_and_contrasts(runs).assign(of=""), model_improvements(results, recipe), simple)
         every = pd.concat([part for part in parts if len(part)] or [own])
         found = [row for claim in CLAIMS for row in judge(claim, every)]
         found += [row for claim in COUNTING_CLAIMS for row in judge_count(claim, every)]
         found += [row for claim in claims_of_tables(set(own["data"])) for row in judge(claim, every)]
         rows += [{"recipe": recipe, **row} for row in found]
     return pd.DataFrame(rows)
+
+
+def of_means_and_contrasts(runs: pd.DataFrame) -> pd.DataFrame:
+    """`improvements` of the subjects in MEANS over the baseline, and of those in CONTRASTS over each other."""
+    means = [with_mean_cell(runs, cells, name) for name, cells in MEANS.items()]
+    every = pd.concat([runs, *(mean[mean["cell"] != "baseline"] for mean in means)], ignore_index=True)
+    found = [improvements(mean) for mean in means]
+    for name, (better, worse) in CONTRASTS.items():
+        two = every[every["cell"].isin([better, worse])]
+        found.append(improvements(two.assign(cell=two["cell"].replace({better: name})), worse))
+    return pd.concat([rows for rows in found if len(rows)] or found[:1], ignore_index=True)
 
 
 def judge(claim: Claim, improved: pd.DataFrame) -> list[dict[str, object]]:
@@ -69,7 +71,7 @@ def judge(claim: Claim, improved: pd.DataFrame) -> list[dict[str, object]]:
     row = {"where": claim.where, "claim": claim.text, "claimed": claim.number}
     if about.empty:
         model = "" if claim.model == LSTM_CS else f" with {claim.model}"
-        return [{**row, "of": "", **_nothing(f"no pairs of runs of {claim.subject}{model}")}]
+        return [{**row, "of": "", **nothing(f"no pairs of runs of {claim.subject}{model}")}]
     return [{**row, "of": of, **_judged(claim, rows)} for of, rows in about.groupby("of", sort=False)]
 
 
@@ -140,44 +142,3 @@ def _decided(claim: Claim, effect: Effect, folds: int | None = None) -> dict[str
 def _filled(values: Sequence[float], missing: int) -> list[float]:
     """The values, and for each missing data set the root mean square of them."""
     return [*values, *[float(np.sqrt(np.mean(np.square(values))))] * missing]
-
-
-def judge_count(claim: CountingClaim, improved: pd.DataFrame) -> list[dict[str, object]]:
-    """The rows of one claim about a number of data sets, with the columns of `judge`.
-
-    A data set counts as improved if some subject is better in all metrics with p below 5% after Holm's correction, and
-    as not improved if no subject's interval reaches above 0 in all of them. Reproduced: enough are improved. Not
-    reproduced: so many are not that the rest cannot be enough. Not decidable otherwise.
-
-    Args:
-        claim: the claim to judge.
-        improved: as in `judge`.
-    """
-    about = improved[improved["metric"].isin(claim.metrics) & (improved["model"] == LSTM_CS)]
-    about = about[about["cell"].isin(claim.subjects) & about["data"].isin(claim.sets)]
-    row = {"where": claim.where, "claim": claim.text, "claimed": np.nan}
-    if about.empty:
-        return [{**row, "of": "", **_nothing(f"no pairs of runs of {', '.join(claim.subjects)}")}]
-    return [{**row, "of": of, **_counted(claim, rows)} for of, rows in about.groupby("of", sort=False)]
-
-
-def _counted(claim: CountingClaim, rows: pd.DataFrame) -> dict[str, object]:
-    wide = rows.set_index(["data", "cell", "metric"])
-    above = (wide["low"] > 0) & (wide["p_holm"] < ALPHA)
-    sure = above.unstack("metric", fill_value=False).all(axis=1).groupby("data").any()
-    possible = (~(wide["high"] <= 0)).unstack("metric", fill_value=True).all(axis=1).groupby("data").any()
-    yes, no, every = int(sure.sum()), int((~possible).sum()), len(claim.sets)
-    names = list(dict.fromkeys(rows["data"]))
-    row = _nothing("") | {"sets": len(names), "data": ", ".join(names), "n": int(rows["n"].min())}
-    if yes >= claim.least:
-        return row | {"verdict": REPRODUCED}
-    if no > every - claim.least:
-        return row | {"verdict": NOT_REPRODUCED}
-    missing = f", {every - len(names)} not run" if len(names) < every else ""
-    return row | {"because": f"{yes} of {every} improved, {no} not, {len(names) - yes - no} open{missing}"}
-
-
-def _nothing(because: str) -> dict[str, object]:
-    """The columns of a claim about which no runs tell anything."""
-    nothing = dict.fromkeys(("improvement", "low", "high", "needed"), np.nan)
-    return {"sets": 0, "data": "", "n": 0, "alteration": "", **nothing, "verdict": NOT_DECIDABLE, "because": because}

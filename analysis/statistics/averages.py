@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis.statistics.significance import holm, t_test
+from analysis.statistics.significance import holm_over_alterations, t_test
 
 
 def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -19,7 +19,8 @@ def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.Data
 
     Returns:
         A row for each model, recipe, metric and cell: sets (how many), data (their names, "hate, mlma"), improvement,
-        se, df, low, high, p; the last five are NaN if a data set has one split only. p_holm is over the alterations.
+        se, df, low, high, p; the last five are NaN if a data set has one split only. p_holm is over the
+        alterations, a placebo apart.
     """
     used = improved[~improved["data"].isin(leave_out)].dropna(subset="improvement")
     variance = used["se"] ** 2
@@ -32,7 +33,7 @@ def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.Data
     # where all se are 0 any degrees of freedom give the same interval, of no length
     tested = t_test(table["improvement"].to_numpy(), se.to_numpy(), table["df"].fillna(np.inf).to_numpy())
     table = table.assign(**tested._asdict()).reset_index()
-    return table.assign(p_holm=holm(table, ["model", "recipe", "metric"]))
+    return table.assign(p_holm=holm_over_alterations(table, ["model", "recipe", "metric"]))
 
 
 def _sum(column: pd.Series) -> float:

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.published.cell_paper import LSTM_CS, PRINTED_SCORES
-from analysis.statistics.significance import corrected_t_test, holm, ratio_of_test_to_train
+from analysis.statistics.significance import corrected_t_test, holm_over_alterations, ratio_of_test_to_train
 from analysis.study.text_results import FACTS, GROUP
-from conf.compose import PLACEBO
 from conf.kinds import BY_SEED
 
 COMPARED_METRICS = [*PRINTED_SCORES, "top1", "seconds", "epoch_seconds"]
@@ -88,8 +87,8 @@ def improvements(results: pd.DataFrame, baseline: str = "baseline") -> pd.DataFr
     table = table.join(_over_splits(both)).reset_index()
     table["ratio"] = ratio_of_test_to_train(table["n_folds"])
     tested = corrected_t_test(*(table[name].to_numpy(float) for name in ("improvement", "sd", "splits", "ratio")))
-    table = table.assign(**tested._asdict(), placebo=table["cell"] == PLACEBO)
-    return table.assign(p_holm=holm(table, [*GROUP, "metric", "placebo"])).drop(columns="placebo")
+    table = table.assign(**tested._asdict())
+    return table.assign(p_holm=holm_over_alterations(table, [*GROUP, "metric"]))
 
 
 def _over_splits(both: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from conf.compose import PLACEBO
+
 ALPHA = 0.05
 """The level of every test, and of the intervals: 1 - ALPHA = 95%."""
 
@@ -71,3 +73,8 @@ def holm(table: pd.DataFrame, family: list[str]) -> pd.Series:
     groups = rising.groupby(family, sort=False)["p"]
     adjusted = rising["p"] * (groups.transform("count") - groups.cumcount())
     return adjusted.groupby([rising[name] for name in family], sort=False).cummax().clip(upper=1).reindex(table.index)
+
+
+def holm_over_alterations(table: pd.DataFrame, family: list[str]) -> pd.Series:
+    """`holm` over the cells of each family; a placebo is no alteration, and makes none of them less significant."""
+    return holm(table.assign(placebo=table["cell"] == PLACEBO), [*family, "placebo"])
