@@ -44,7 +44,7 @@ def write_run(
 
     Args:
         folder: created.
-        scores: of the test part, in the order of SCORES.
+        scores: of the test part, in the order of SCORES; those of the validation part are a tenth.
         cell: of the run.
         finished: False: interrupted before the run was marked as finished.
         seconds: of training.
@@ -57,10 +57,11 @@ def write_run(
     groups = {group: {"name": run.pop(group)} for group in ("data", "model")}
     split = {} if "split_seed" in run else {"split": "by_seed"}  # as in a record, which has one of the two
     record = record_of(cell, **groups, n_folds=10, **split, **run)
+    scores = list(scores)
     measured = dict(zip(MEASURED, (seconds, 1000, epoch), strict=False))
     rows = [
         {**record.columns, **settings, **measured, "split": split, **dict(zip(SCORES, values, strict=True))}
-        for split, values in (("val", [0.001] * len(SCORES)), ("test", scores))
+        for split, values in (("val", [score / 10 for score in scores]), ("test", scores))
     ]
     folder.mkdir(parents=True)
     with open(folder / METRICS, "w", newline="", encoding="utf-8") as file:

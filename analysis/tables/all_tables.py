@@ -9,12 +9,13 @@ from analysis.claims.verdicts import verdicts
 from analysis.published.cell_paper import PRINTED_SCORES
 from analysis.statistics.improvements import improvements
 from analysis.statistics.ranks import ranks
+from analysis.statistics.selection import top_rows
 from analysis.study import text_results
 from analysis.study.design import design_of
 from analysis.study.results import kinds
 from analysis.study.text_results import in_cell_order
 from analysis.tables import model_tables
-from analysis.tables.alteration_tables import TITLES, average_tables, tables_3_to_9
+from analysis.tables.alteration_tables import LEFT_OUT, TITLES, average_tables, tables_3_to_9
 from analysis.tables.formatting import estimates, file_name, number, with_recipe
 from analysis.tables.market_tables import market_tables
 from analysis.tables.missing_runs import missing_runs
@@ -60,7 +61,8 @@ def all_tables(runs: Path) -> Iterator[Table]:
         yield _design(design.groups)
     yield missing_runs(runs, found, design, without_result)
     if results is not None:
-        yield from text_tables(results, without_result)
+        validation = text_results.read(runs, "val")
+        yield from text_tables(results, without_result, top_rows(results, validation, LEFT_OUT))
     if "features" in found:
         yield from market_tables(runs) if results is None else _market_beside_texts(runs)
 
@@ -74,21 +76,22 @@ def _market_beside_texts(runs: Path) -> list[Table]:
         return [Table(NO_MARKET, "Not made: tables of the market", rows, rows)]
 
 
-def text_tables(results: pd.DataFrame, without_result: pd.DataFrame) -> Iterator[Table]:
+def text_tables(results: pd.DataFrame, without_result: pd.DataFrame, top: pd.DataFrame) -> Iterator[Table]:
     """All tables of the cell paper.
 
     Args:
         results: from `text_results.read`.
         without_result: from `text_results.without_result`.
+        top: from `selection.top_rows`.
     """
     improved = improvements(results)
     by_set = tables_3_to_9(results, improved, without_result)
     yield _verdicts(results)
     yield model_tables.table_of_all_models(results)
     yield from sorted(by_set, key=lambda table: (not table.name.startswith("table"), table.name))
-    yield from average_tables(improved)
+    yield from average_tables(improved, results, top)
     yield from placebo_table(results)
-    yield from model_tables.tables_12_and_15(results)
+    yield from model_tables.tables_12_and_15(results, top)
     yield from model_tables.tables_above_lstm_cs(results)
     yield from model_tables.cost_tables(results, improved)
     yield from _ranks(results)

@@ -8,6 +8,7 @@ import pytest
 from study_runs import write_run, write_study
 
 from analysis.statistics.improvements import improvements
+from analysis.statistics.selection import top_rows
 from analysis.study import text_results
 from analysis.tables.all_tables import all_tables
 from analysis.tables.alteration_tables import average_tables, tables_3_to_9
@@ -27,7 +28,8 @@ def of_alterations(runs: Path) -> Tables:
     results = text_results.read(runs)
     improved = improvements(results)
     by_set = tables_3_to_9(results, improved, text_results.without_result(runs, results))
-    return {table.name: table for table in (*by_set, *average_tables(improved))}
+    top = top_rows(results, text_results.read(runs, "val"))
+    return {table.name: table for table in (*by_set, *average_tables(improved, results, top))}
 
 
 def fail(run: Path, error: str) -> None:
@@ -194,7 +196,7 @@ def test_averages_leave_robo_out(tables: Tables) -> None:
     assert average.loc["C1", "macro_f1_paper"] == 0.643
     assert average.loc["C1", "data"] == "hate"
     assert average.index.tolist() == [f"C{number}" for number in range(1, 13)]
-    assert tables["table16_bilstm"].numbers["cell"].tolist() == ["C1", "H2"]
+    assert tables["table16_bilstm"].numbers["cell"].tolist() == ["C1", "H2", "top current"]
     assert tables["table11_bilstm"].numbers.set_index("cell").loc["H2", "macro_f1_paper"] == 0.24
 
 
@@ -203,6 +205,35 @@ def test_ranks_of_the_cells(tables: Tables) -> None:
     assert found.numbers["cell"].tolist() == list(CELLS)
     assert found.numbers.set_index("cell").loc["C1", "macro_f1"] == 1
     assert any(note.startswith("Macro-F1: Friedman chi2 = ") and "hate, robo" in note for note in found.notes)
+
+
+# The best of one's own
+
+
+def test_the_best_three_of_each_state_are_marked(tmp_path: Path) -> None:
+    cells = ("C1", "C2", "C3", "C4", "H2")
+    gains = dict(zip(cells, (0.01, 0.04, 0.03, 0.02, -0.5), strict=True))
+    write_study(tmp_path, ["hate"], ("baseline", *cells, "placebo"), 2, 2, {**gains, "placebo": 0.9}, noise=0.0001)
+    found = of_alterations(tmp_path)["table08_hate_bilstm"]
+    assert found.numbers.set_index("cell")["best"].dropna().to_dict() == {"C2": 1, "C3": 2, "C4": 3, "H2": 1}
+    shown = found.shown.set_index("cell")["Combined (best three)"]
+    assert shown[["baseline", "C2"]].tolist() == [
+        "-",
+        f"{found.numbers.set_index('cell').loc['C2', 'combined']:+.2f} (1)",
+    ]
+    assert "(" not in shown["placebo"]
+    assert any("look better than they are" in note for note in found.notes)
+
+
+def test_the_top_alterations_of_ones_own_are_rows_of_tables_12_15_and_16(tables: Tables) -> None:
+    for name in ("table12", "table15"):
+        shown = tables[name].shown.set_index("cell")
+        assert shown.index.tolist() == ["baseline", "C1", "H2", "top current"]  # H2 is the only hidden-state one
+        assert shown.loc["top current", "hate"].startswith("- / ")
+        assert any("of 6 choices C1 in 6" in note for note in tables[name].notes)
+    rows = tables["table16_bilstm"].numbers.set_index("cell")
+    assert rows.loc["top current", "macro_f1"] == pytest.approx(rows.loc["C1", "macro_f1"])
+    assert rows.loc["top current", "macro_f1_p_holm"] == rows.loc["top current", "macro_f1_p"]
 
 
 # The placebo
@@ -219,7 +250,7 @@ def with_placebo(tmp_path_factory: pytest.TempPathFactory) -> Tables:
 def test_the_placebo_stands_among_the_alterations(with_placebo: Tables) -> None:
     for name in ("table08_hate_bilstm", "table10_bilstm", "table11_bilstm", "table16_bilstm"):
         found = with_placebo[name]
-        assert found.shown["cell"].iloc[-1] == "placebo", name
+        assert "placebo" in set(found.shown["cell"]), name
         assert found.shown.set_index("cell").loc["placebo", "Macro-F1"].endswith("] *"), name
         assert any("whatever it differs by is chance" in note for note in found.notes), name
     for name in ("models", "table12", "table15", "overhead"):
