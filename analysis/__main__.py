@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command = add(
         "tables",
-        "every table of both papers beside the runs, and a verdict on each claim",
+        "the papers' tables of results beside the runs, with intervals, and a verdict on each claim",
         lambda given: all_tables.write_all(given.runs, given.output),
     )
     command.add_argument("-o", "--output", type=Path, default=Path("tables"), help="folder for the files [tables]")

@@ -85,7 +85,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     # CONTRIBUTING.md
     "make quick": Parses("it runs tests"),
     "make check": Parses("it lints and type-checks"),
-    # docs/beside-the-paper.md
+    # docs/beside_the_papers.md
     "python train.py data=crowd patience=null test_epoch=last epochs=10": Runs(f"{SETS} epochs=1"),
     # docs/bitcoin.md
     "python train.py -m window=7,30,90 features=btc_sent data_dir=../shared/data": Runs(

@@ -1,4 +1,4 @@
-"""Every table of both papers for which there are runs: `python -m analysis tables RUNS -o FOLDER`."""
+"""The tables of results of both papers for which there are runs: `python -m analysis tables RUNS -o FOLDER`."""
 
 from collections.abc import Iterator
 from pathlib import Path

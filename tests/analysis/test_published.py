@@ -1,5 +1,6 @@
 """The papers' tables as facts: complete, as consistent as the paper, and with a note where it contradicts itself."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import PROJECT
@@ -314,6 +315,12 @@ def test_no_size_of_hate_gives_the_input_of_its_second_lstm() -> None:
     # of a bidirectional LSTM of h units over the 2 h outputs of another, with one or two biases for each gate
     weights = {2 * 4 * (2 * h * h + h * h + biases * h) for h in range(1, 1000) for biases in (1, 2)}
     assert claimed not in weights
+    embedding, hidden = np.meshgrid(np.arange(1, 401), np.arange(1, 401))
+    for words in (3235, 3236, 3237):
+        first = words * embedding + 8 * hidden * (embedding + hidden + 1)
+        whole = first + 8 * hidden * (3 * hidden + 1) + 3 * (4 * hidden + 1)
+        assert not (first == claimed).any()
+        assert not (whole == claimed).any()
     assert any("2^5 3^3 5 283" in note for note in cell_paper.notes(14))
 
 
