@@ -68,8 +68,20 @@ def tables_3_to_9(results: pd.DataFrame, improved: pd.DataFrame, without_result:
             f"{f'Table {table}' if table else 'Not in the paper'}: {data}, {with_recipe(str(model), recipe)}",
             numbers,
             _shown(numbers, "n"),
-            [HOW, COMBINED, *_about(group), *_placebo(group), *_why_none(none), *cell_paper.notes(table, [str(data)])],
+            [
+                HOW,
+                *_how_chosen(numbers),
+                *_about(group),
+                *_placebo(group),
+                *_why_none(none),
+                *cell_paper.notes(table, [str(data)]),
+            ],
         )
+
+
+def _how_chosen(numbers: pd.DataFrame) -> Iterator[str]:
+    if numbers["best"].notna().any():
+        yield COMBINED
 
 
 def _placebo(group: pd.DataFrame) -> Iterator[str]:
@@ -123,7 +135,14 @@ def _average_table(
     model, recipe = (str(ours[key].iloc[0]) for key in ("model", "recipe"))
     numbers = _beside(ours, paper, ["sets", "data"])
     sets = " or ".join(dict.fromkeys(ours["data"]))
-    notes = [HOW, f"Means over data sets: {sets}; ROBO is left out.", *_placebo(ours), *more, *cell_paper.notes(table)]
+    notes = [
+        HOW,
+        f"Means over data sets: {sets}; ROBO is left out.",
+        *_how_chosen(numbers),
+        *_placebo(ours),
+        *more,
+        *cell_paper.notes(table),
+    ]
     yield Table(
         file_name(name, model, recipe),
         f"{title}, {with_recipe(model, recipe)}",
