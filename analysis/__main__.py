@@ -7,7 +7,7 @@ from pathlib import Path
 from analysis import report
 from analysis.status import follow, status
 from analysis.summary import summary
-from analysis.tables import all_tables, market_tables
+from analysis.tables import all_tables, market_tables, placebo_table
 from conf.mistakes import one_line_errors
 
 Command = Callable[[argparse.Namespace], str]
@@ -40,9 +40,14 @@ def _parser() -> argparse.ArgumentParser:
         "Tables 1-3 of the Bitcoin paper beside the runs, and walk-forward runs",
         lambda given: market_tables.as_text(given.runs),
     )
+    add(
+        "placebo",
+        "how often the test calls the placebo, which differs by chance alone, better or worse",
+        lambda given: placebo_table.as_text(given.runs),
+    )
     command = add(
         "tables",
-        "every table of both papers beside the runs, and a verdict on each claim",
+        "the papers' tables of results beside the runs, with intervals, and a verdict on each claim",
         lambda given: all_tables.write_all(given.runs, given.output),
     )
     command.add_argument("-o", "--output", type=Path, default=Path("tables"), help="folder for the files [tables]")

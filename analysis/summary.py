@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from analysis.study.results import kinds, read, without_result
-from analysis.study.text_results import GROUP, refuse_duplicates
+from analysis.study.results import kinds
+from analysis.study.text_results import GROUP, read, refuse_duplicates, without_result
 
 CELL = [*GROUP, "cell"]
 """The columns that the fits of one row share: they differ in seed and fold only."""
@@ -18,7 +18,7 @@ def summary(runs: Path) -> str:
     Raises:
         UserError: there are no runs on texts, or one is there twice.
     """
-    without = without_result(runs).query("kind == 'data'")
+    without = without_result(runs)
     lines = [] if len(without) and "data" not in kinds(runs) else [_scores(runs)]
     for cell, rows in without.groupby("cell", sort=False):
         for (data, model, settings, error), fits in rows.groupby([*GROUP, "error"], sort=False):
@@ -27,8 +27,7 @@ def summary(runs: Path) -> str:
 
 
 def _scores(runs: Path) -> str:
-    results = read(runs)
-    test = results[results["split"] == "test"]
+    test = read(runs)
     refuse_duplicates(test)
     groups = test.groupby(CELL, sort=False)
     table = groups[SUMMARISED_SCORES].mean() * 100

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cells import resolve
+from conf.compose import PLACEBO
 from training.run.record import MEASURED, METRICS, TEXT_SCORES, Record
 
 SCORES = TEXT_SCORES[:-1]
@@ -18,7 +19,8 @@ SCORES = TEXT_SCORES[:-1]
 
 def record_of(cell: str, **values: object) -> Record:
     """The record of a run with this cell."""
-    return Record({"cell": resolve(cell).texts(), **values})
+    texts = {**resolve(None).texts(), PLACEBO: True} if cell == PLACEBO else resolve(cell).texts()
+    return Record({"cell": texts, **values})
 
 
 def write_record(folder: Path, record: Record, finished: bool = True) -> None:
@@ -42,22 +44,24 @@ def write_run(
 
     Args:
         folder: created.
-        scores: of the test part, in the order of SCORES.
+        scores: of the test part, in the order of SCORES; those of the validation part are a tenth.
         cell: of the run.
         finished: False: interrupted before the run was marked as finished.
         seconds: of training.
         epoch: the tested one, from 0.
-        run: data, model, seed, fold, epochs, patience, where they are not the usual ones; settings, if metrics.csv
-            is to have another fingerprint than that of config.yaml.
+        run: data, model, seed, fold, epochs, patience, where they are not the usual ones; split_seed, if all seeds
+            share that partition; settings, if metrics.csv is to have another fingerprint than that of config.yaml.
     """
     run = {"data": "hate", "model": "bilstm", "seed": 0, "fold": 0, "epochs": 4, "patience": 5, **run}
     settings = {"settings": run.pop("settings")} if "settings" in run else {}
     groups = {group: {"name": run.pop(group)} for group in ("data", "model")}
-    record = record_of(cell, **groups, n_folds=10, split_seed=0, **run)
+    split = {} if "split_seed" in run else {"split": "by_seed"}  # as in a record, which has one of the two
+    record = record_of(cell, **groups, n_folds=10, **split, **run)
+    scores = list(scores)
     measured = dict(zip(MEASURED, (seconds, 1000, epoch), strict=False))
     rows = [
         {**record.columns, **settings, **measured, "split": split, **dict(zip(SCORES, values, strict=True))}
-        for split, values in (("val", [0.001] * len(SCORES)), ("test", scores))
+        for split, values in (("val", [score / 10 for score in scores]), ("test", scores))
     ]
     folder.mkdir(parents=True)
     with open(folder / METRICS, "w", newline="", encoding="utf-8") as file:
@@ -90,7 +94,7 @@ def write_study(
         write_run(path, scores, cell, seconds=seconds, **about)
 
 
-FACTS = {"data": "hate", "model": "bilstm", "settings": "a1", "recipe": "", "n_folds": 10, "split_seed": 0}
+FACTS = {"data": "hate", "model": "bilstm", "settings": "a1", "recipe": "", "n_folds": 10, "partition": "by_seed"}
 
 
 def results(scores: dict[str, list[float]], **facts: object) -> pd.DataFrame:

@@ -85,7 +85,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     # CONTRIBUTING.md
     "make quick": Parses("it runs tests"),
     "make check": Parses("it lints and type-checks"),
-    # docs/beside-the-paper.md
+    # docs/beside_the_papers.md
     "python train.py data=crowd patience=null test_epoch=last epochs=10": Runs(f"{SETS} epochs=1"),
     # docs/bitcoin.md
     "python train.py -m window=7,30,90 features=btc_sent data_dir=../shared/data": Runs(
@@ -134,6 +134,10 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     # docs/studies.md
     "python train.py experiment=table05_mlma": Composes(HOURS),
     "python train.py experiment=table05_mlma seed=0,1 fold=0 cell=baseline,C1": Composes(HOURS),
+    "python train.py -m cell=baseline,placebo data=robo seed=0,1,2 fold=0,1,2": Runs(
+        TINY, {"seed=0,1,2": "seed=0,1", "fold=0,1,2": "fold=0,1"}
+    ),
+    "python -m analysis placebo runs": Runs(),
     # docs/trained-nets.md
     'python predict.py runs/robo/bilstm/C1 "bring me the red cup"': Runs(replaced={"runs/robo/bilstm/C1": RUN["RUN"]}),
     "python predict.py RUN --file texts.txt --json": Runs(replaced=RUN),

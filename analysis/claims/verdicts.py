@@ -5,21 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.claims.claims import (
-    CLAIMS,
-    COUNTING_CLAIMS,
-    EVERY,
-    MEAN_CURRENT,
-    Claim,
-    CountingClaim,
-    claims_of_tables,
-)
-from analysis.claims.rules import NOT_DECIDABLE, NOT_REPRODUCED, REPRODUCED, verdict_on_bound, verdict_on_number
+from analysis.claims.claims import CLAIMS, CONTRASTS, COUNTING_CLAIMS, EVERY, MEANS, Claim, claims_of_tables
+from analysis.claims.counting import judge_count, nothing
+from analysis.claims.rules import NOT_DECIDABLE, REPRODUCED, verdict_on_bound, verdict_on_number
 from analysis.published.cell_paper import LSTM_CS, SIMPLE, alterations
 from analysis.statistics.averages import averages, relative_to_mean_baseline
 from analysis.statistics.improvements import improvements, model_improvements, with_mean_cell
 from analysis.statistics.power import Effect, runs_needed
-from analysis.statistics.significance import ALPHA
+from conf.kinds import BY_SEED
 
 
 def verdicts(results: pd.DataFrame) -> pd.DataFrame:
@@ -34,7 +27,8 @@ def verdicts(results: pd.DataFrame) -> pd.DataFrame:
         Columns recipe, where, claim; of: the other model's recipe, else empty; sets and data: on how many data sets,
         and on which; n: pairs of runs, the fewest on any of them; claimed, improvement, low, high in percent;
         alteration: for a claim about all of them the one that decides, else empty; verdict; needed: the pairs on each
-        data set that would decide, NaN if no number would or the verdict is out; because: why it is not decidable.
+        data set that would decide (the folds, where all seeds share one partition), NaN if no number would or the
+        verdict is out; because: why it is not decidable.
     """
     rows = []
     improved = improvements(results)
@@ -44,14 +38,24 @@ def verdicts(results: pd.DataFrame) -> pd.DataFrame:
     for recipe in of_lstm_cs or [""]:  # a claim is judged, however little was run
         runs = results[(results["model"] == LSTM_CS) & (results["recipe"] == recipe)]
         own = improved[(improved["model"] == LSTM_CS) & (improved["recipe"] == recipe)].assign(of="")
-        mean = improvements(with_mean_cell(runs, alterations("C"), MEAN_CURRENT)).assign(of="")
-        parts = (own, mean, model_improvements(results, recipe), simple)
+        parts = (own, of_means_and_contrasts(runs).assign(of=""), model_improvements(results, recipe), simple)
         every = pd.concat([part for part in parts if len(part)] or [own])
         found = [row for claim in CLAIMS for row in judge(claim, every)]
         found += [row for claim in COUNTING_CLAIMS for row in judge_count(claim, every)]
         found += [row for claim in claims_of_tables(set(own["data"])) for row in judge(claim, every)]
         rows += [{"recipe": recipe, **row} for row in found]
     return pd.DataFrame(rows)
+
+
+def of_means_and_contrasts(runs: pd.DataFrame) -> pd.DataFrame:
+    """`improvements` of the subjects in MEANS over the baseline, and of those in CONTRASTS over each other."""
+    means = [with_mean_cell(runs, cells, name) for name, cells in MEANS.items()]
+    every = pd.concat([runs, *(mean[mean["cell"] != "baseline"] for mean in means)], ignore_index=True)
+    found = [improvements(mean) for mean in means]
+    for name, (better, worse) in CONTRASTS.items():
+        two = every[every["cell"].isin([better, worse])]
+        found.append(improvements(two.assign(cell=two["cell"].replace({better: name})), worse))
+    return pd.concat([rows for rows in found if len(rows)] or found[:1], ignore_index=True)
 
 
 def judge(claim: Claim, improved: pd.DataFrame) -> list[dict[str, object]]:
@@ -67,7 +71,7 @@ def judge(claim: Claim, improved: pd.DataFrame) -> list[dict[str, object]]:
     row = {"where": claim.where, "claim": claim.text, "claimed": claim.number}
     if about.empty:
         model = "" if claim.model == LSTM_CS else f" with {claim.model}"
-        return [{**row, "of": "", **_nothing(f"no pairs of runs of {claim.subject}{model}")}]
+        return [{**row, "of": "", **nothing(f"no pairs of runs of {claim.subject}{model}")}]
     return [{**row, "of": of, **_judged(claim, rows)} for of, rows in about.groupby("of", sort=False)]
 
 
@@ -80,7 +84,7 @@ def _judged(claim: Claim, rows: pd.DataFrame) -> dict[str, object]:
     effect = Effect(mean, low, high, scaled["sd"].tolist(), scaled["ratio"].tolist())
     row = {key: chosen[key] for key in ("sets", "data", "improvement", "low", "high")} | {"n": int(scaled["n"].min())}
     row["alteration"] = chosen["cell"] if claim.subject == EVERY else ""
-    decided = _decided(claim, effect)
+    decided = _decided(claim, effect, _folds(scaled))
     lacking = len(alterations()) - int((means["sets"] == len(claim.sets)).sum())
     if claim.subject == EVERY and decided["verdict"] == REPRODUCED and lacking:
         because = f"{lacking} of the paper's alterations missing"
@@ -100,8 +104,20 @@ def _decisive(claim: Claim, means: pd.DataFrame) -> pd.Series:
     return means.iloc[int(means["high"].fillna(means["improvement"]).argmax())]
 
 
-def _decided(claim: Claim, effect: Effect) -> dict[str, object]:
-    """Columns verdict, needed and because."""
+def _folds(rows: pd.DataFrame) -> int | None:
+    """The number of splits that there can be if all seeds share one partition; None: as many as seeds and folds."""
+    fixed = rows[rows["partition"] != BY_SEED]
+    return None if fixed.empty else int(fixed["n_folds"].min())
+
+
+def _decided(claim: Claim, effect: Effect, folds: int | None = None) -> dict[str, object]:
+    """Columns verdict, needed and because.
+
+    Args:
+        claim: the claim.
+        effect: what was measured.
+        folds: from `_folds`.
+    """
     row: dict[str, object] = {"verdict": NOT_DECIDABLE, "needed": np.nan}
     number = claim.number
     if claim.bound == "above":  # the same as below, with the other sign
@@ -112,55 +128,17 @@ def _decided(claim: Claim, effect: Effect) -> dict[str, object]:
         return {**row, "verdict": verdict, "because": ""}
     first = f"{missing} of {len(claim.sets)} data sets missing; " if missing else ""
     if not np.isfinite(effect.sd).all():
-        return {**row, "because": f"{first}one pair of runs has no interval"}
+        one = "one pair of runs" if folds is None else "one fold of one partition"
+        return {**row, "because": f"{first}{one} has no interval"}
     whole = effect._replace(sd=_filled(effect.sd, missing), ratio=_filled(effect.ratio, missing))
     needed = runs_needed(whole, effect.mean - number if claim.bound else number)
-    if needed is None:
-        return {**row, "because": f"{first}no number of runs on these folds decides"}
-    return {**row, "needed": needed, "because": f"{first}{needed} pairs of runs on each would decide"}
+    if needed is None or (folds is not None and needed > folds):
+        these = "documents" if folds is None else "folds"
+        return {**row, "because": f"{first}no number of runs on these {these} decides"}
+    what = "pairs of runs" if folds is None else "folds"
+    return {**row, "needed": needed, "because": f"{first}{needed} {what} on each would decide"}
 
 
 def _filled(values: Sequence[float], missing: int) -> list[float]:
     """The values, and for each missing data set the root mean square of them."""
     return [*values, *[float(np.sqrt(np.mean(np.square(values))))] * missing]
-
-
-def judge_count(claim: CountingClaim, improved: pd.DataFrame) -> list[dict[str, object]]:
-    """The rows of one claim about a number of data sets, with the columns of `judge`.
-
-    A data set counts as improved if some subject is better in all metrics with p below 5% after Holm's correction, and
-    as not improved if no subject's interval reaches above 0 in all of them. Reproduced: enough are improved. Not
-    reproduced: so many are not that the rest cannot be enough. Not decidable otherwise.
-
-    Args:
-        claim: the claim to judge.
-        improved: as in `judge`.
-    """
-    about = improved[improved["metric"].isin(claim.metrics) & (improved["model"] == LSTM_CS)]
-    about = about[about["cell"].isin(claim.subjects) & about["data"].isin(claim.sets)]
-    row = {"where": claim.where, "claim": claim.text, "claimed": np.nan}
-    if about.empty:
-        return [{**row, "of": "", **_nothing(f"no pairs of runs of {', '.join(claim.subjects)}")}]
-    return [{**row, "of": of, **_counted(claim, rows)} for of, rows in about.groupby("of", sort=False)]
-
-
-def _counted(claim: CountingClaim, rows: pd.DataFrame) -> dict[str, object]:
-    wide = rows.set_index(["data", "cell", "metric"])
-    above = (wide["low"] > 0) & (wide["p_holm"] < ALPHA)
-    sure = above.unstack("metric", fill_value=False).all(axis=1).groupby("data").any()
-    possible = (~(wide["high"] <= 0)).unstack("metric", fill_value=True).all(axis=1).groupby("data").any()
-    yes, no, every = int(sure.sum()), int((~possible).sum()), len(claim.sets)
-    names = list(dict.fromkeys(rows["data"]))
-    row = _nothing("") | {"sets": len(names), "data": ", ".join(names), "n": int(rows["n"].min())}
-    if yes >= claim.least:
-        return row | {"verdict": REPRODUCED}
-    if no > every - claim.least:
-        return row | {"verdict": NOT_REPRODUCED}
-    missing = f", {every - len(names)} not run" if len(names) < every else ""
-    return row | {"because": f"{yes} of {every} improved, {no} not, {len(names) - yes - no} open{missing}"}
-
-
-def _nothing(because: str) -> dict[str, object]:
-    """The columns of a claim about which no runs tell anything."""
-    nothing = dict.fromkeys(("improvement", "low", "high", "needed"), np.nan)
-    return {"sets": 0, "data": "", "n": 0, "alteration": "", **nothing, "verdict": NOT_DECIDABLE, "because": because}

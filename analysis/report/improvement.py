@@ -23,7 +23,8 @@ NO_RESULT = "no run has a result"
 
 NOTES = (
     "Percent above the baseline's mean score, paired by seed and fold; lines are 95 % intervals by the corrected "
-    "resampled t-test. Each panel has its own scale. A mark without a line is a single pair of runs.",
+    "t-test for repeated cross-validation. Each panel has its own scale. A mark without a line is a single "
+    "pair of runs or a single fold.",
 )
 
 
@@ -125,7 +126,11 @@ def _row(axis: Axis, y: float, row: pd.Series, paper: float | None) -> Iterator[
 
 
 def _legend(rows: pd.DataFrame, beside_the_paper: bool) -> Markup:
-    meanings = {"circle": "current state altered", "square": "hidden state altered", "triangle": "other alterations"}
+    meanings = {
+        "circle": "current state altered",
+        "square": "hidden state altered",
+        "triangle": "none of the paper's 17",
+    }
     styles = dict.fromkeys(style(str(cell)) for cell in in_cell_order(rows)["cell"])
     entries = [(mark(shape, 12, 7, colour, False), meanings[shape]) for shape, colour in styles]
     shape, colour = next(iter(styles))

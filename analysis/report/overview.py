@@ -9,6 +9,7 @@ from analysis.study.results import UNFINISHED
 from analysis.tables.formatting import count_range
 from analysis.tables.missing_runs import NOT_RUN
 from analysis.tables.table import Table
+from conf.compose import PLACEBO
 
 
 def about_texts(results: pd.DataFrame, groups: pd.DataFrame) -> str:
@@ -19,8 +20,10 @@ def about_texts(results: pd.DataFrame, groups: pd.DataFrame) -> str:
         groups: from `design.design_of`.
     """
     data, models = (_listed(results[key]) for key in ("data", "model"))
-    altered = results.loc[results["cell"] != "baseline", "cell"].nunique()
+    altered = len(set(results["cell"]) - {"baseline", PLACEBO})
     counts = f"{_count(altered, 'altered cell')} and the baseline" if altered else "the baseline only"
+    if PLACEBO in set(results["cell"]):
+        counts += f", and the {PLACEBO}"
     return (
         f"{_count(len(results), 'finished fit')} on {_count(results['data'].nunique(), 'text data set')} ({data}) with "
         f"{_count(results['model'].nunique(), 'model')} ({models}): {counts}; seeds {count_range(groups['seeds'])}, "

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis.statistics.significance import holm, t_test
+from analysis.statistics.significance import holm_over_alterations, t_test
 
 
 def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -11,7 +11,7 @@ def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.Data
 
     The variance is that of a mean of independent means, and the degrees of freedom are Welch's and Satterthwaite's:
 
-        se^2 = sum se_k^2 / K^2,  df = (sum se_k^2)^2 / sum(se_k^4 / (n_k - 1))
+        se^2 = sum se_k^2 / K^2,  df = (sum se_k^2)^2 / sum(se_k^4 / (n_k - 1)),  n_k splits
 
     Args:
         improved: from `improvements.improvements`.
@@ -19,11 +19,12 @@ def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.Data
 
     Returns:
         A row for each model, recipe, metric and cell: sets (how many), data (their names, "hate, mlma"), improvement,
-        se, df, low, high, p; the last five are NaN if a data set has one pair only. p_holm is over the alterations.
+        se, df, low, high, p; the last five are NaN if a data set has one split only. p_holm is over the
+        alterations, a placebo apart.
     """
     used = improved[~improved["data"].isin(leave_out)].dropna(subset="improvement")
     variance = used["se"] ** 2
-    used = used.assign(variance=variance, share=variance**2 / (used["n"] - 1).replace(0, np.nan))
+    used = used.assign(variance=variance, share=variance**2 / (used["splits"] - 1).replace(0, np.nan))
     groups = used.groupby(["model", "recipe", "metric", "cell"], sort=False)
     summed = groups[["variance", "share"]].agg(_sum)
     table = groups.agg(sets=("data", "size"), data=("data", ", ".join), improvement=("improvement", "mean"))
@@ -32,7 +33,7 @@ def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.Data
     # where all se are 0 any degrees of freedom give the same interval, of no length
     tested = t_test(table["improvement"].to_numpy(), se.to_numpy(), table["df"].fillna(np.inf).to_numpy())
     table = table.assign(**tested._asdict()).reset_index()
-    return table.assign(p_holm=holm(table, ["model", "recipe", "metric"]))
+    return table.assign(p_holm=holm_over_alterations(table, ["model", "recipe", "metric"]))
 
 
 def _sum(column: pd.Series) -> float:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.published.cell_paper import LSTM_CS, PRINTED_SCORES
-from analysis.statistics.significance import corrected_t_test, holm, ratio_of_test_to_train
+from analysis.statistics.significance import corrected_t_test, holm_over_alterations, ratio_of_test_to_train
 from analysis.study.text_results import FACTS, GROUP
+from conf.kinds import BY_SEED
 
 COMPARED_METRICS = [*PRINTED_SCORES, "top1", "seconds", "epoch_seconds"]
 """The columns of results that are compared."""
@@ -19,6 +20,9 @@ paper's text calls "F1 metrics"."""
 PAIR = [*GROUP, *FACTS, "seed", "fold"]
 """The columns in which the two runs of a pair agree."""
 
+COMPARISON = [*GROUP, *FACTS, "metric", "cell"]
+"""The columns that identify a comparison of a cell with the baseline."""
+
 
 def paired_scores(results: pd.DataFrame, baseline: str = "baseline") -> pd.DataFrame:
     """Each altered run beside the baseline's of the same data, model, settings, seed and fold, in each metric.
@@ -28,7 +32,7 @@ def paired_scores(results: pd.DataFrame, baseline: str = "baseline") -> pd.DataF
         baseline: the cell that the others are compared with.
 
     Returns:
-        Rows data, model, settings, recipe, n_folds, split_seed, seed, fold, metric, cell; score and base (as in
+        Rows data, model, settings, recipe, n_folds, partition, seed, fold, metric, cell; score and base (as in
         metrics.csv); and `improvement`, 100 (score - base) / B, with B the mean of `base` over the pairs of the same
         cell. So the mean improvement is that of the mean scores, which is how the paper's Tables 12 and 15 follow from
         its Tables 3-8; a baseline that scores 0 in one run does no harm; where it scores 0 in all of them there is no
@@ -52,13 +56,15 @@ def improvements(results: pd.DataFrame, baseline: str = "baseline") -> pd.DataFr
         baseline: the cell that the others are compared with.
 
     Returns:
-        A row for each data, model, settings (recipe, n_folds, split_seed), metric and cell, the baseline left out:
+        A row for each data, model, settings (recipe, n_folds, partition), metric and cell, the baseline left out:
 
-        - n: pairs of runs of the same seed and fold; seeds, folds: how many different ones
+        - n: pairs of runs of the same seed and fold; seeds, folds: how many different ones; splits: of the documents,
+          see `_over_splits`
         - baseline, score: mean scores over these pairs, as in metrics.csv (shares, seconds)
-        - improvement: mean relative improvement in percent, see `paired_scores`; sd: its standard deviation over pairs
-        - ratio: n_test / n_train; se, low, high, p: `corrected_t_test`, NaN with one pair
-        - p_holm: p adjusted by Holm (1979) over the alterations of this data, model, settings and metric
+        - improvement: mean relative improvement in percent, see `paired_scores`; sd: its standard deviation over splits
+        - ratio: n_test / n_train; se, low, high, p: `corrected_t_test`, NaN with one split
+        - p_holm: p adjusted by Holm (1979) over the alterations of this data, model, settings and metric; a placebo is
+          none of them, and a family of its own
         - wins, ties, losses: pairs in which the score is higher than, equal to, lower than the baseline's
 
         metric is one of COMPARED_METRICS (of seconds, more is worse), or F1, for which baseline and score are NaN.
@@ -66,7 +72,7 @@ def improvements(results: pd.DataFrame, baseline: str = "baseline") -> pd.DataFr
     both = paired_scores(results, baseline)
     sign = np.sign(both["improvement"])
     both = both.assign(wins=sign == 1, ties=sign == 0, losses=sign == -1)
-    groups = both.groupby([*GROUP, *FACTS, "metric", "cell"], sort=False)
+    groups = both.groupby(COMPARISON, sort=False)
     table = groups.agg(
         n=("seed", "size"),
         seeds=("seed", "nunique"),
@@ -74,15 +80,30 @@ def improvements(results: pd.DataFrame, baseline: str = "baseline") -> pd.DataFr
         baseline=("base", "mean"),
         score=("score", "mean"),
         improvement=("improvement", "mean"),
-        sd=("improvement", "std"),
         wins=("wins", "sum"),
         ties=("ties", "sum"),
         losses=("losses", "sum"),
-    ).reset_index()
+    )
+    table = table.join(_over_splits(both)).reset_index()
     table["ratio"] = ratio_of_test_to_train(table["n_folds"])
-    tested = corrected_t_test(*(table[name].to_numpy(float) for name in ("improvement", "sd", "n", "ratio")))
+    tested = corrected_t_test(*(table[name].to_numpy(float) for name in ("improvement", "sd", "splits", "ratio")))
     table = table.assign(**tested._asdict())
-    return table.assign(p_holm=holm(table, [*GROUP, "metric"]))
+    return table.assign(p_holm=holm_over_alterations(table, [*GROUP, "metric"]))
+
+
+def _over_splits(both: pd.DataFrame) -> pd.DataFrame:
+    """How many different splits of the documents each comparison has, and the standard deviation over them.
+
+    Where each seed has a partition of its own, every pair of runs has another split, and the test is that of repeated
+    cross-validation. Where all seeds share one partition, runs of a fold differ in chance of training only: the mean
+    over its seeds is the fold's one value, since the same documents tested again say nothing about others. A test over
+    pairs would call a third of all studies of three such folds significant although nothing differs, see the
+    simulation in tests/analysis/test_false_alarms.py.
+    """
+    own = both["seed"].where(both["partition"] == BY_SEED, -1)
+    each = both.assign(own=own).groupby([*COMPARISON, "own", "fold"], sort=False)["improvement"].mean()
+    splits = each.groupby(COMPARISON, sort=False)
+    return pd.DataFrame({"splits": splits.size(), "sd": splits.std()})
 
 
 def model_improvements(results: pd.DataFrame, recipe: str, cell: str = "C1") -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""How many pairs of runs would tell a mean improvement from a bound."""
+"""How many splits of the documents would tell a mean improvement from a bound."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,8 +19,8 @@ class Effect(NamedTuple):
     """A mean over data sets of mean improvements, in percent.
 
     Attributes:
-        mean, low, high: the mean, and its 95% interval (NaN with one pair of runs only).
-        sd: standard deviation over pairs of runs, for each data set.
+        mean, low, high: the mean, and its 95% interval (NaN with one split only).
+        sd: standard deviation over splits, for each data set.
         ratio: n_test / n_train, for each data set.
     """
 
@@ -32,10 +32,10 @@ class Effect(NamedTuple):
 
 
 def runs_needed(effect: Effect, distance: float) -> int | None:
-    """Pairs of runs on each data set with which a mean that lies `distance` from a bound is told from it.
+    """Splits of each data set with which a mean that lies `distance` from a bound is told from it.
 
     The least n for which the two-sided test at 5% has 80% power, from the variance observed here: the standard error
-    after n pairs is that of `significance.corrected_t_test` and `averages.averages`,
+    after n splits is that of `significance.corrected_t_test` and `averages.averages`,
 
         se(n)^2 = sum (1 / n + ratio_k) sd_k^2 / K^2,
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics.significance import ALPHA
+from conf.compose import PLACEBO
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,16 @@ class Ranks:
 def ranks(results: pd.DataFrame, metric: str = "macro_f1") -> dict[tuple[str, str], Ranks]:
     """Ranks of the cells of each model and recipe, by (model, recipe).
 
-    A cell's score on a data set is its mean over seeds and folds. A cell that was not run on one of the data sets is
-    left out; a model and recipe with fewer than two data sets, or with fewer than three cells left, has no ranks.
+    A cell's score on a data set is its mean over seeds and folds. The placebo has no rank. A cell that was not run on
+    one of the data sets is left out; a model and recipe with fewer than two data sets, or with fewer than three cells
+    left, has no ranks.
 
     Args:
         results: from `text_results.read`.
         metric: a score that is better when it is higher.
     """
     found = {}
-    for (model, recipe), runs in results.groupby(["model", "recipe"], sort=False):
+    for (model, recipe), runs in results[results["cell"] != PLACEBO].groupby(["model", "recipe"], sort=False):
         every = runs.pivot_table(metric, "data", "cell", sort=False)
         scores = every.dropna(axis="columns")
         if len(scores) >= 2 and scores.shape[1] >= 3:

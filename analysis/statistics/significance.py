@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from conf.compose import PLACEBO
+
 ALPHA = 0.05
 """The level of every test, and of the intervals: 1 - ALPHA = 95%."""
 
 
 class TTest(NamedTuple):
-    """For each mean its standard error, 95% interval and two-sided p; NaN where there are too few runs to tell."""
+    """For each mean its standard error, 95% interval and two-sided p; NaN where there are too few splits to tell."""
 
     se: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -20,16 +22,18 @@ class TTest(NamedTuple):
 
 
 def corrected_t_test(mean: ArrayLike, sd: ArrayLike, n: ArrayLike, ratio: ArrayLike) -> TTest:
-    """The corrected resampled t-test of Nadeau and Bengio (2003):
+    """The corrected t-test of Nadeau and Bengio (2003) for resampled data, which is also that of Bouckaert and Frank
+    (2004) for cross-validation that is repeated r times with k folds, each time with another partition, n = k r:
 
         t = mean / sqrt((1 / n + ratio) sd^2),  n - 1 degrees of freedom
 
-    The differences of n runs are not independent, as their training parts overlap: if they were, their mean's variance
-    would be sd^2 / n alone. The second term does not shrink with n.
+    The differences of n splits are not independent, as their training parts overlap: if they were, their mean's
+    variance would be sd^2 / n alone. The second term does not shrink with n. It is right if the differences of two
+    splits correlate by n_test / (n_test + n_train).
 
     Args:
         mean, sd: mean and standard deviation of the n differences; sd with n - 1 in the denominator.
-        n: pairs of runs; fewer than two give NaN.
+        n: different splits of the documents into training and test part; fewer than two give NaN.
         ratio: documents in a test part for each one in a training part, n_test / n_train.
     """
     mean, sd, n, ratio = (np.asarray(values, float) for values in (mean, sd, n, ratio))
@@ -69,3 +73,8 @@ def holm(table: pd.DataFrame, family: list[str]) -> pd.Series:
     groups = rising.groupby(family, sort=False)["p"]
     adjusted = rising["p"] * (groups.transform("count") - groups.cumcount())
     return adjusted.groupby([rising[name] for name in family], sort=False).cummax().clip(upper=1).reindex(table.index)
+
+
+def holm_over_alterations(table: pd.DataFrame, family: list[str]) -> pd.Series:
+    """`holm` over the cells of each family; a placebo is no alteration, and makes none of them less significant."""
+    return holm(table.assign(placebo=table["cell"] == PLACEBO), [*family, "placebo"])

@@ -14,7 +14,7 @@ class Design:
     """The runs that a study consists of.
 
     Attributes:
-        groups: a row for each data, model, settings: recipe, n_folds, split_seed; cells, seeds, folds, runs: how many.
+        groups: a row for each data, model, settings: recipe, n_folds, partition; cells, seeds, folds, runs: how many.
         missing: a row for each run that was not begun (data, model, settings, recipe, cell, seed, fold), although its
             cell (the baseline in any case), its seed and its fold each occur in runs of its model and recipe, be it on
             other data sets.

@@ -1,4 +1,4 @@
-"""Every table of both papers for which there are runs: `python -m analysis tables RUNS -o FOLDER`."""
+"""The tables of results of both papers for which there are runs: `python -m analysis tables RUNS -o FOLDER`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,15 +9,17 @@ from analysis.claims.verdicts import verdicts
 from analysis.published.cell_paper import PRINTED_SCORES
 from analysis.statistics.improvements import improvements
 from analysis.statistics.ranks import ranks
+from analysis.statistics.selection import top_rows
 from analysis.study import text_results
 from analysis.study.design import design_of
 from analysis.study.results import kinds
 from analysis.study.text_results import in_cell_order
 from analysis.tables import model_tables
-from analysis.tables.alteration_tables import TITLES, average_tables, tables_3_to_9
+from analysis.tables.alteration_tables import LEFT_OUT, TITLES, average_tables, tables_3_to_9
 from analysis.tables.formatting import estimates, file_name, number, with_recipe
 from analysis.tables.market_tables import market_tables
 from analysis.tables.missing_runs import missing_runs
+from analysis.tables.placebo_table import placebo_table
 from analysis.tables.table import Table, markdown, write
 from cells.errors import UserError
 
@@ -29,8 +31,8 @@ HOW_JUDGED = (
     "if all of it lies beyond the number; not reproduced if all of it falls short of the number; else not decidable.",
     'A bound ("reduces", "no alteration"): reproduced if the whole interval lies below it, not reproduced if none '
     "does.",
-    "Pairs of runs that would decide: with 80 % power, by the variance seen here. On the same folds more runs lower "
-    "the standard error to a floor only, so that sometimes no number decides. n: the fewest pairs on any data set.",
+    "Pairs of runs that would decide: with 80 % power, by the variance seen here. On the same documents more runs "
+    "lower the standard error to a floor only, so that sometimes no number decides. n: the fewest pairs on any set.",
 )
 
 
@@ -59,7 +61,8 @@ def all_tables(runs: Path) -> Iterator[Table]:
         yield _design(design.groups)
     yield missing_runs(runs, found, design, without_result)
     if results is not None:
-        yield from text_tables(results, without_result)
+        validation = text_results.read(runs, "val")
+        yield from text_tables(results, without_result, top_rows(results, validation, LEFT_OUT))
     if "features" in found:
         yield from market_tables(runs) if results is None else _market_beside_texts(runs)
 
@@ -73,27 +76,29 @@ def _market_beside_texts(runs: Path) -> list[Table]:
         return [Table(NO_MARKET, "Not made: tables of the market", rows, rows)]
 
 
-def text_tables(results: pd.DataFrame, without_result: pd.DataFrame) -> Iterator[Table]:
+def text_tables(results: pd.DataFrame, without_result: pd.DataFrame, top: pd.DataFrame) -> Iterator[Table]:
     """All tables of the cell paper.
 
     Args:
         results: from `text_results.read`.
         without_result: from `text_results.without_result`.
+        top: from `selection.top_rows`.
     """
     improved = improvements(results)
     by_set = tables_3_to_9(results, improved, without_result)
     yield _verdicts(results)
     yield model_tables.table_of_all_models(results)
     yield from sorted(by_set, key=lambda table: (not table.name.startswith("table"), table.name))
-    yield from average_tables(improved)
-    yield from model_tables.tables_12_and_15(results)
+    yield from average_tables(improved, results, top)
+    yield from placebo_table(results)
+    yield from model_tables.tables_12_and_15(results, top)
     yield from model_tables.tables_above_lstm_cs(results)
     yield from model_tables.cost_tables(results, improved)
     yield from _ranks(results)
 
 
 def _design(groups: pd.DataFrame) -> Table:
-    shown = groups.drop(columns=["n_folds", "split_seed"]).replace({"recipe": {"": "-"}})
+    shown = groups.drop(columns=["n_folds", "partition"]).replace({"recipe": {"": "-"}})
     return Table("design", "What was run", groups, shown)
 
 

@@ -1,16 +1,20 @@
 """Tables 3-11 and 16 of the cell paper, its alterations, beside finished runs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
 from analysis.published import cell_paper
 from analysis.published.cell_paper import LSTM_CS, PRINTED_SCORES
 from analysis.statistics.averages import averages
+from analysis.statistics.improvements import improvements
+from analysis.statistics.selection import times_chosen, with_best_three
 from analysis.statistics.significance import ALPHA
 from analysis.study.text_results import GROUP, in_cell_order
 from analysis.tables.formatting import estimate, file_name, number, with_recipe
 from analysis.tables.table import Table
+from conf.compose import PLACEBO
+from conf.kinds import BY_SEED
 
 TITLES = {
     "accuracy": "Accuracy",
@@ -32,7 +36,12 @@ AVERAGE_TABLES = {
 
 HOW = (
     "Paper / ours. Ours: relative improvement in percent over the baseline's runs of the same seed and fold, "
-    "[95 % interval] by the corrected resampled t-test; * p < 5 % after Holm's correction over the alterations."
+    "[95 % interval] by the corrected t-test for repeated cross-validation; * p < 5 % after Holm's correction over the "
+    "alterations."
+)
+COMBINED = (
+    "Combined: the mean of the four improvements; (1), (2), (3) are the best alterations of each state, which the "
+    "paper prints. They were chosen by the scores that they are shown with, and look better than they are."
 )
 HOW_SURE = ["low", "high", "p", "p_holm", "wins", "ties", "losses"]
 
@@ -59,7 +68,28 @@ def tables_3_to_9(results: pd.DataFrame, improved: pd.DataFrame, without_result:
             f"{f'Table {table}' if table else 'Not in the paper'}: {data}, {with_recipe(str(model), recipe)}",
             numbers,
             _shown(numbers, "n"),
-            [HOW, *_about(group), *_why_none(none), *cell_paper.notes(table, [str(data)])],
+            [
+                HOW,
+                *_how_chosen(numbers),
+                *_about(group),
+                *_placebo(group),
+                *_why_none(none),
+                *cell_paper.notes(table, [str(data)]),
+            ],
+        )
+
+
+def _how_chosen(numbers: pd.DataFrame) -> Iterator[str]:
+    if numbers["best"].notna().any():
+        yield COMBINED
+
+
+def _placebo(group: pd.DataFrame) -> Iterator[str]:
+    """One sentence about the placebo, if there is one."""
+    if PLACEBO in set(group["cell"]):
+        yield (
+            f"{PLACEBO}: the baseline with other initial weights and dropout; whatever it differs by is chance. It is "
+            "no alteration, and not among those of Holm's correction."
         )
 
 
@@ -69,31 +99,50 @@ def _why_none(without_result: pd.DataFrame) -> Iterator[str]:
         yield f"{cell}: {len(runs)} runs without a result ({'; '.join(dict.fromkeys(runs['error']))})."
 
 
-def average_tables(improved: pd.DataFrame) -> Iterator[Table]:
+def average_tables(improved: pd.DataFrame, results: pd.DataFrame, top: pd.DataFrame) -> Iterator[Table]:
     """Tables 10, 11 and 16: averages over the data sets; and those of cells or models that are not in the paper.
 
     Args:
         improved: from `improvements.improvements`.
+        results: from `text_results.read`.
+        top: from `selection.top_rows`.
     """
-    for (model, _), group in averages(improved, LEFT_OUT).groupby(["model", "recipe"], sort=False):
+    tops = averages(improvements(pd.concat([results[results["cell"] == "baseline"], top])), LEFT_OUT)
+    tops["p_holm"] = tops["p"]  # each is one test: what it is was not chosen by these scores
+    for (model, recipe), group in averages(improved, LEFT_OUT).groupby(["model", "recipe"], sort=False):
         rest = group
+        own = tops[(tops["model"] == model) & (tops["recipe"] == recipe)]
+        chosen = top[(top["model"] == model) & (top["recipe"] == recipe) & ~top["data"].isin(LEFT_OUT)]
         if model == LSTM_CS:
             for table, (cells, title) in AVERAGE_TABLES.items():
-                yield from _average_table(group[group["cell"].isin(cells)], f"table{table}", title, table)
-            rest = group[~group["cell"].isin(cell_paper.alterations())]
+                rows = group[group["cell"].isin([*cells, PLACEBO])]
+                if table == 16:
+                    rows = pd.concat([rows, own], ignore_index=True)
+                more = list(times_chosen(chosen)) if table == 16 else []
+                yield from _average_table(rows, f"table{table}", title, table, more)
+            rest = group[~group["cell"].isin([*cell_paper.alterations(), PLACEBO])]
         yield from _average_table(rest, "averages", "Not in the paper: average improvement")
 
 
-def _average_table(ours: pd.DataFrame, name: str, title: str, table: int | None = None) -> Iterator[Table]:
+def _average_table(
+    ours: pd.DataFrame, name: str, title: str, table: int | None = None, more: Sequence[str] = ()
+) -> Iterator[Table]:
     """One table, or none where there are no rows."""
-    if ours.empty:
+    if set(ours["cell"]) <= {PLACEBO}:
         return
     paper = cell_paper.average_improvements()
     paper = paper[paper["cell"].isin(AVERAGE_TABLES[table][0])] if table else paper.iloc[:0]
     model, recipe = (str(ours[key].iloc[0]) for key in ("model", "recipe"))
     numbers = _beside(ours, paper, ["sets", "data"])
     sets = " or ".join(dict.fromkeys(ours["data"]))
-    notes = [HOW, f"Means over data sets: {sets}; ROBO is left out.", *cell_paper.notes(table)]
+    notes = [
+        HOW,
+        f"Means over data sets: {sets}; ROBO is left out.",
+        *_how_chosen(numbers),
+        *_placebo(ours),
+        *more,
+        *cell_paper.notes(table),
+    ]
     yield Table(
         file_name(name, model, recipe),
         f"{title}, {with_recipe(model, recipe)}",
@@ -139,13 +188,19 @@ def _beside(improved: pd.DataFrame, paper: pd.DataFrame, about: list[str], more:
     scored = improved[improved["metric"].isin(PRINTED_SCORES)]
     facts = scored.groupby("cell")[about].min()
     cells = list(dict.fromkeys([*improved["cell"], *paper["cell"], *(cell for cell in more if cell != "baseline")]))
-    return in_cell_order(facts.reindex(cells).join(pd.DataFrame(columns)).rename_axis("cell").reset_index())
+    rows = in_cell_order(facts.reindex(cells).join(pd.DataFrame(columns)).rename_axis("cell").reset_index())
+    return with_best_three(rows)
 
 
 def _shown(numbers: pd.DataFrame, count: str) -> pd.DataFrame:
     shown = numbers[["cell"]].assign(**{count: [number(value, 0) for value in numbers[count]]})
     for score in PRINTED_SCORES:
         shown[TITLES[score]] = [_shown_score(row, score) for _, row in numbers.iterrows()]
+    if numbers["best"].notna().any():
+        shown["Combined (best three)"] = [
+            number(mean, 2, sign=True) + ("" if pd.isna(best) else f" ({best:.0f})")
+            for mean, best in zip(numbers["combined"], numbers["best"], strict=True)
+        ]
     if "macro_f1_wins" in numbers:
         counts = zip(*(numbers[f"macro_f1_{name}"] for name in ("wins", "ties", "losses")), strict=True)
         shown["Macro-F1 won/tied/lost"] = [
@@ -167,10 +222,14 @@ def _shown_score(row: pd.Series, score: str) -> str:
 def _about(group: pd.DataFrame) -> Iterable[str]:
     """How many runs there are, and what so few cannot tell."""
     seeds, folds, n_folds = group["seeds"].max(), group["folds"].max(), group["n_folds"].iloc[0]
-    yield f"{seeds} seeds x {folds} of {n_folds} folds; n_test / n_train = 1/{n_folds - 2}."
+    by_seed = group["partition"].iloc[0] == BY_SEED
+    which = "each seed has its own partition" if by_seed else "one partition for all seeds"
+    yield f"{seeds} seeds x {folds} of {n_folds} folds, {which}; n_test / n_train = 1/{n_folds - 2}."
     if seeds * folds == 1:
         yield "One seed and one fold: a single pair of runs, which says nothing about chance; there are no intervals."
-    elif folds == 1:
-        yield "One fold only: every run was tested on the same documents."
+    elif folds == 1 and not by_seed:
+        yield "One fold only: every run was tested on the same documents, so there are no intervals."
     elif seeds == 1:
         yield "One seed only: chance in training and chance in the documents cannot be told apart."
+    if not by_seed and folds > 1:
+        yield "The test is over the folds' means: with another seed the same documents say nothing about others."

@@ -8,8 +8,8 @@ import pandas as pd
 
 from analysis.study import results
 from analysis.study.design import Design, absent
+from analysis.study.recipes import recipes
 from analysis.study.results import configuration
-from analysis.study.text_results import recipes
 from analysis.tables.table import Table
 from conf.kinds import MARKET
 from training.run.record import Record

@@ -7,26 +7,31 @@ import pandas as pd
 from analysis.published import cell_paper
 from analysis.published.cell_paper import LSTM_CS, PRINTED_SCORES
 from analysis.statistics.improvements import model_improvements
+from analysis.statistics.selection import times_chosen
 from analysis.study.text_results import in_cell_order
 from analysis.tables.alteration_tables import TITLES
 from analysis.tables.formatting import count_range, estimates, file_name, number, with_recipe
 from analysis.tables.table import Table
+from conf.compose import PLACEBO
 
-TOP = ("baseline", "C1", "H2")
-"""The cells of Tables 12 and 15: no modification, the top current-state one, the top hidden-state one."""
+TOP = ("baseline", "C1", "H2", PLACEBO)
+"""The cells of Tables 12 and 15: no modification, the top current-state one, the top hidden-state one; and what chance
+does."""
 
 MACHINE = "Seconds are wall-clock time of the machine that trained the runs, with all else that ran there."
 UNALTERED = "Paper / ours, unaltered cells."
 
 
-def tables_12_and_15(results: pd.DataFrame) -> Iterator[Table]:
+def tables_12_and_15(results: pd.DataFrame, top: pd.DataFrame) -> Iterator[Table]:
     """Tables 12 and 15: accuracy and macro-F1 of each model and modification, in percent.
 
     Args:
         results: from `text_results.read`.
+        top: from `selection.top_rows`.
     """
     paper = cell_paper.model_scores()
-    groups = in_cell_order(results[results["cell"].isin(TOP)]).groupby(["model", "recipe", "cell", "data"], sort=False)
+    shown_cells = pd.concat([results[results["cell"].isin(TOP)], top], ignore_index=True)
+    groups = in_cell_order(shown_cells).groupby(["model", "recipe", "cell", "data"], sort=False)
     for table, metric in ((12, "accuracy"), (15, "macro_f1")):
         ours = groups[metric].agg(score="mean", sd="std", n="size").reset_index()
         ours[["score", "sd"]] *= 100
@@ -38,8 +43,18 @@ def tables_12_and_15(results: pd.DataFrame) -> Iterator[Table]:
         shown = _wide(both, [f"{number(theirs)} / {number(ours, 2)}" for theirs, ours in pairs])
         how = f"Paper / ours, percent; means over runs, {count_range(both['n'])} each."
         title = f"Table {table}: {TITLES[metric]} of each model and modification"
-        notes = [how, *encoders(results), *cell_paper.notes(table, set(both["data"]))]
+        notes = [how, *_chosen(top), *encoders(results), *cell_paper.notes(table, set(both["data"]))]
         yield Table(f"table{table}", title, both, shown, notes)
+
+
+def _chosen(top: pd.DataFrame) -> Iterator[str]:
+    """What the paper's two modifications are, and which alterations the rows "top" are."""
+    if top.empty:
+        return
+    yield "C1 and H2 are the paper's top modifications, chosen by these scores; top current and top hidden are yours."
+    for (model, recipe), rows in top.groupby(["model", "recipe"], sort=False):
+        for sentence in times_chosen(rows):
+            yield f"{with_recipe(str(model), str(recipe))}, {sentence}"
 
 
 def table_of_all_models(results: pd.DataFrame) -> Table:
@@ -88,7 +103,10 @@ def tables_above_lstm_cs(results: pd.DataFrame) -> Iterator[Table]:
             "text", ["data", "model", "recipe", "n"], "metric", "first", sort=False, fill_value="-"
         )
         title = f"Not in the paper: the other models, in percent above {with_recipe(LSTM_CS, recipe)} with C1"
-        notes = ["Runs of the same folds, seed and fold; [95 % interval] by the corrected resampled t-test.", MACHINE]
+        notes = [
+            "Runs of the same folds, seed and fold; [95 % interval] by the corrected t-test for cross-validation.",
+            MACHINE,
+        ]
         notes += encoders(results)
         shown = wide.rename(columns=TITLES).reset_index().replace({"recipe": {"": "-"}})
         yield Table(file_name("models", LSTM_CS, recipe), title, numbers, shown, notes)

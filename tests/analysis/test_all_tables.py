@@ -8,6 +8,7 @@ import pytest
 from study_runs import write_run, write_study
 
 from analysis.statistics.improvements import improvements
+from analysis.statistics.selection import top_rows
 from analysis.study import text_results
 from analysis.tables.all_tables import all_tables
 from analysis.tables.alteration_tables import average_tables, tables_3_to_9
@@ -27,7 +28,8 @@ def of_alterations(runs: Path) -> Tables:
     results = text_results.read(runs)
     improved = improvements(results)
     by_set = tables_3_to_9(results, improved, text_results.without_result(runs, results))
-    return {table.name: table for table in (*by_set, *average_tables(improved))}
+    top = top_rows(results, text_results.read(runs, "val"))
+    return {table.name: table for table in (*by_set, *average_tables(improved, results, top))}
 
 
 def fail(run: Path, error: str) -> None:
@@ -109,7 +111,7 @@ def test_table_8_has_the_papers_numbers_beside_ours(complete: Path, tables: Tabl
     assert shown.loc["C1", "Macro-F1"].endswith("] *")
     assert shown.loc["C6", "Macro-F1"] == "+0.580 / -"  # not run
     assert shown["Macro-F1 won/tied/lost"][["baseline", "C1", "C6"]].tolist() == ["-", "6/0/0", "-"]
-    assert "3 seeds x 2 of 10 folds; n_test / n_train = 1/8." in found.notes
+    assert "3 seeds x 2 of 10 folds, each seed has its own partition; n_test / n_train = 1/8." in found.notes
 
 
 def test_robo_is_called_a_stand_in_whose_table_the_paper_contradicts(tables: Tables) -> None:
@@ -119,14 +121,22 @@ def test_robo_is_called_a_stand_in_whose_table_the_paper_contradicts(tables: Tab
 
 
 @pytest.mark.parametrize(
-    ("seeds", "folds", "says"),
-    [(1, 1, "a single pair of runs"), (2, 1, "One fold only"), (1, 2, "One seed only")],
+    ("seeds", "folds", "partition", "says", "interval"),
+    [
+        (1, 1, {}, "a single pair of runs", False),
+        (2, 1, {}, "each seed has its own partition", True),
+        (1, 2, {}, "One seed only", True),
+        (2, 1, {"split_seed": 0}, "One fold only", False),
+        (2, 2, {"split_seed": 0}, "over the folds' means", True),
+    ],
 )
-def test_a_note_says_what_few_runs_cannot_tell(tmp_path: Path, seeds: int, folds: int, says: str) -> None:
-    write_study(tmp_path, ["hate"], ["baseline", "C1"], seeds, folds, {})
+def test_a_note_says_what_few_runs_cannot_tell(
+    tmp_path: Path, seeds: int, folds: int, partition: dict[str, int], says: str, interval: bool
+) -> None:
+    write_study(tmp_path, ["hate"], ["baseline", "C1"], seeds, folds, {}, **partition)
     found = of_alterations(tmp_path)["table08_hate_bilstm"]
     assert any(says in note for note in found.notes)
-    assert ("[" in found.shown.set_index("cell").loc["C1", "Macro-F1"]) == (seeds * folds > 1)
+    assert ("[" in found.shown.set_index("cell").loc["C1", "Macro-F1"]) == interval
 
 
 def test_each_recipe_has_its_table(tmp_path: Path) -> None:
@@ -186,7 +196,7 @@ def test_averages_leave_robo_out(tables: Tables) -> None:
     assert average.loc["C1", "macro_f1_paper"] == 0.643
     assert average.loc["C1", "data"] == "hate"
     assert average.index.tolist() == [f"C{number}" for number in range(1, 13)]
-    assert tables["table16_bilstm"].numbers["cell"].tolist() == ["C1", "H2"]
+    assert tables["table16_bilstm"].numbers["cell"].tolist() == ["C1", "H2", "top current"]
     assert tables["table11_bilstm"].numbers.set_index("cell").loc["H2", "macro_f1_paper"] == 0.24
 
 
@@ -195,6 +205,72 @@ def test_ranks_of_the_cells(tables: Tables) -> None:
     assert found.numbers["cell"].tolist() == list(CELLS)
     assert found.numbers.set_index("cell").loc["C1", "macro_f1"] == 1
     assert any(note.startswith("Macro-F1: Friedman chi2 = ") and "hate, robo" in note for note in found.notes)
+
+
+# The best of one's own
+
+
+def test_the_best_three_of_each_state_are_marked(tmp_path: Path) -> None:
+    cells = ("C1", "C2", "C3", "C4", "H2")
+    gains = dict(zip(cells, (0.01, 0.04, 0.03, 0.02, -0.5), strict=True))
+    write_study(tmp_path, ["hate"], ("baseline", *cells, "placebo"), 2, 2, {**gains, "placebo": 0.9}, noise=0.0001)
+    found = of_alterations(tmp_path)["table08_hate_bilstm"]
+    assert found.numbers.set_index("cell")["best"].dropna().to_dict() == {"C2": 1, "C3": 2, "C4": 3, "H2": 1}
+    shown = found.shown.set_index("cell")["Combined (best three)"]
+    assert shown[["baseline", "C2"]].tolist() == [
+        "-",
+        f"{found.numbers.set_index('cell').loc['C2', 'combined']:+.2f} (1)",
+    ]
+    assert "(" not in shown["placebo"]
+    assert any("look better than they are" in note for note in found.notes)
+
+
+def test_the_top_alterations_of_ones_own_are_rows_of_tables_12_15_and_16(tables: Tables) -> None:
+    for name in ("table12", "table15"):
+        shown = tables[name].shown.set_index("cell")
+        assert shown.index.tolist() == ["baseline", "C1", "H2", "top current"]  # H2 is the only hidden-state one
+        assert shown.loc["top current", "hate"].startswith("- / ")
+        assert any("of 6 choices C1 in 6" in note for note in tables[name].notes)
+    rows = tables["table16_bilstm"].numbers.set_index("cell")
+    assert rows.loc["top current", "macro_f1"] == pytest.approx(rows.loc["C1", "macro_f1"])
+    assert rows.loc["top current", "macro_f1_p_holm"] == rows.loc["top current", "macro_f1_p"]
+
+
+# The placebo
+
+
+@pytest.fixture(scope="module")
+def with_placebo(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """All tables of a study with the placebo, which is 10 % better by an error in the program that made it."""
+    runs = tmp_path_factory.mktemp("placebo")
+    write_study(runs, ["hate", "mlma"], (*CELLS, "placebo"), 3, 2, {"placebo": 0.1})
+    return by_name(runs)
+
+
+def test_the_placebo_stands_among_the_alterations(with_placebo: Tables) -> None:
+    for name in ("table08_hate_bilstm", "table10_bilstm", "table11_bilstm", "table16_bilstm"):
+        found = with_placebo[name]
+        assert "placebo" in set(found.shown["cell"]), name
+        assert found.shown.set_index("cell").loc["placebo", "Macro-F1"].endswith("] *"), name
+        assert any("whatever it differs by is chance" in note for note in found.notes), name
+    for name in ("models", "table12", "table15", "overhead"):
+        assert "placebo" in set(with_placebo[name].shown["cell"]), name
+    assert "averages_bilstm" not in with_placebo
+
+
+def test_the_placebo_is_none_of_the_alterations(with_placebo: Tables) -> None:
+    assert "placebo" not in set(with_placebo["ranks_bilstm"].numbers["cell"])
+    verdicts = with_placebo["verdicts"].numbers.set_index("claim")
+    assert (
+        verdicts.loc["in six of seven data sets an alteration improves F1 and accuracy", "verdict"] == "not decidable"
+    )
+    assert "placebo" not in set(verdicts["alteration"])
+
+
+def test_the_tests_false_alarms_are_a_table(with_placebo: Tables) -> None:
+    shown = with_placebo["placebo"].shown.set_index(["score", "tests over"])
+    assert shown.loc[("Macro-F1", "all seeds"), "significant"].startswith("2: 100 % [16, 100] / ")
+    assert shown.loc[("Macro-F1", "one seed"), "tests"] == "6"
 
 
 # Models

@@ -20,7 +20,7 @@ def test_average_over_data_sets_by_hand() -> None:
             "recipe": "",
             "metric": "macro_f1",
             "cell": "C1",
-            "n": [10, 5, 5],
+            "splits": [10, 5, 5],
             "improvement": [1.0, 3.0, 99.0],
             "se": [0.3, 0.4, 9.0],
         }
@@ -31,7 +31,7 @@ def test_average_over_data_sets_by_hand() -> None:
     assert row["se"] == pytest.approx(0.25)  # sqrt(0.09 + 0.16) / 2
     assert row["df"] == pytest.approx(0.25**2 / (0.09**2 / 9 + 0.16**2 / 4))
     assert row["high"] == pytest.approx(2 + 0.25 * stats.t.ppf(0.975, row["df"]))
-    alone = table.assign(n=[1, 5, 5], se=[math.nan, 0.4, 9.0])
+    alone = table.assign(splits=[1, 5, 5], se=[math.nan, 0.4, 9.0])
     assert averages(alone).loc[0, ["low", "high", "p"]].isna().all()
 
 
@@ -46,7 +46,7 @@ def test_satterthwaite_agrees_with_welch() -> None:
             "data": ["hate", "mlma"],
             "metric": "macro_f1",
             "cell": "C1",
-            "n": [8, 15],
+            "splits": [8, 15],
             "improvement": [a.mean(), -b.mean()],
             "se": [stats.sem(a), stats.sem(b)],
         }

@@ -66,3 +66,11 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, command: str
     error = refused(command, tmp_path, "-o", tmp_path / output)
     assert "cannot be written" in error
     assert "-o" in error
+
+
+def test_the_placebo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_study(tmp_path, ["hate"], ["baseline", "C1"], 2, 2, {})
+    assert "holds no placebo with two splits" in refused("placebo", tmp_path)
+    write_study(tmp_path, ["hate"], ["placebo"], 2, 2, {})
+    main(["placebo", str(tmp_path)])
+    assert "false alarms" in capsys.readouterr().out

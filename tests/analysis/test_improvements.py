@@ -85,3 +85,26 @@ def test_a_mean_of_cells_is_of_runs_that_have_them_all() -> None:
     row = one(improvements(with_mean_cell(table, ["C1", "C2"], "both")), cell="both")
     assert row["n"] == 2
     assert row["improvement"] == pytest.approx(100 * (0.6 + 0.7 - 0.8) / 0.8)
+
+
+def test_the_placebo_is_a_family_of_its_own() -> None:
+    scores = {"baseline": [0.4, 0.5, 0.6], "C1": [0.5, 0.5, 0.7], "C2": [0.3, 0.4, 0.7]}
+    with_it = improvements(results({**scores, "placebo": [0.5, 0.6, 0.6]}))
+    without = improvements(results(scores))
+    for cell in ("C1", "C2"):
+        assert one(with_it, cell=cell)["p_holm"] == one(without, cell=cell)["p_holm"]
+    assert one(without)["p_holm"] == 2 * one(without)["p"]
+    assert one(with_it, cell="placebo")["p_holm"] == one(with_it, cell="placebo")["p"]
+
+
+def test_seeds_on_one_partition_are_means_of_their_fold() -> None:
+    runs = [
+        results({"baseline": [0.4, 0.4], "C1": each}).assign(fold=fold)
+        for fold, each in enumerate([[0.5, 0.7], [0.4, 0.4]])
+    ]
+    table = pd.concat(runs)
+    own = one(improvements(table))
+    assert (own["n"], own["splits"], own["improvement"]) == (4, 4, pytest.approx(25))
+    shared = one(improvements(table.assign(partition="fixed 0")))
+    assert (shared["n"], shared["splits"], shared["improvement"]) == (4, 2, pytest.approx(25))
+    assert shared["sd"] == pytest.approx(np.std([50, 0], ddof=1))

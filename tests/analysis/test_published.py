@@ -1,5 +1,6 @@
 """The papers' tables as facts: complete, as consistent as the paper, and with a note where it contradicts itself."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import PROJECT
@@ -138,7 +139,7 @@ def runs_that_scored_as_tables_12_and_15() -> pd.DataFrame:
     """One run of LSTM-CS for each number, as `text_results.read` reads runs."""
     rows = cell_paper.model_scores().query("model == 'bilstm'")
     wide = rows.pivot_table("score", ["model", "cell", "data"], "metric").div(100).reset_index()
-    return wide.assign(settings=wide["data"], recipe="", n_folds=10, split_seed=0, seed=0, fold=0)
+    return wide.assign(settings=wide["data"], recipe="", n_folds=10, partition="by_seed", seed=0, fold=0)
 
 
 def test_tables_3_to_8_and_11_are_computed_from_tables_12_and_15() -> None:
@@ -259,6 +260,68 @@ def test_table_14s_seconds_are_table_13s_means_not_crowds() -> None:
     assert seconds["bilstm"].drop("robo").astype(float).mean() == told["bilstm"]
     assert seconds.loc["crowd", ["bilstm", "transformer", "bert"]].tolist() == ["54", "224", "5410"]
     assert says(14, "54, 224 and 5410 s", "without ROBO")
+
+
+def printed_cells(data: str) -> pd.DataFrame:
+    return cell_paper.improvements().query("data == @data and cell != 'baseline'").set_index("cell")
+
+
+def test_accuracy_is_improved_in_five_data_sets_at_most() -> None:
+    best = cell_paper.improvements().query("cell != 'baseline'").groupby("data")["accuracy"].max()
+    assert best.index[best <= 0].tolist() == ["crowd", "hasoc"]
+    assert says(3, "six of seven", "HASOC", "CROWD, in Table 7", "five are left")
+
+
+def test_crowd_in_table_7() -> None:
+    crowd = printed_cells("crowd")
+    assert len(crowd) == 6
+    assert (crowd["accuracy"] < 0).all()
+    assert says(7, "all six", "hidden-state ones")
+    f1 = crowd[["macro_f1", "micro_f1", "weighted_f1"]]
+    current, hidden = (f1[f1.index.str.startswith(state)] for state in "CH")
+    assert current["macro_f1"].to_dict() == {"C5": 0.770, "C7": 0.535, "C11": 0.668}
+    assert says(7, "0.65 %", "C-5 has 0.770 and C-11 0.668")
+    assert hidden.index[(hidden > 0).all(axis=1)].tolist() == ["H5"]
+    assert says(7, "two out of five", "only H-5")
+
+
+def test_semeval_in_table_9() -> None:
+    semeval = printed_cells("semeval")
+    best = semeval[["macro_f1", "micro_f1", "weighted_f1"]].max(axis=1)
+    assert best[["C6", "H3", "H4"]].to_dict() == {"C6": 0.448, "H3": 0.277, "H4": 0.395}
+    assert says(9, "0.28 %", "H-4 has 0.395")
+
+
+def test_c1_is_above_the_transformers_in_two_comparisons() -> None:
+    won = []
+    for metric in ("accuracy", "macro_f1"):
+        scores = absolute(metric)
+        others = scores.loc[[("transformer", "baseline"), ("bert", "baseline")]].max()
+        won += [
+            (metric, data) for data in cell_paper.COMPARED_SETS if scores.loc[("bilstm", "C1"), data] > others[data]
+        ]
+    assert won == [("accuracy", "robo"), ("accuracy", "crowd")]
+    assert says(12, "3 out of 12", "two", "ROBO and of CROWD")
+    assert says(15, "3 out of 12", "none of the six here", "two of Table 12")
+
+
+def test_no_size_of_hate_gives_the_input_of_its_second_lstm() -> None:
+    claimed = 1_222_560
+    assert claimed == 2**5 * 3**3 * 5 * 283
+    sizes = published_sizes("hate")
+    known = {size for each in sizes.values() for size in (each.documents, each.longest, each.tokens)}
+    assert {342, 869, 3235} <= known
+    assert not [size for size in known if claimed % size == 0 or claimed % (size + 1) == 0]
+    # of a bidirectional LSTM of h units over the 2 h outputs of another, with one or two biases for each gate
+    weights = {2 * 4 * (2 * h * h + h * h + biases * h) for h in range(1, 1000) for biases in (1, 2)}
+    assert claimed not in weights
+    embedding, hidden = np.meshgrid(np.arange(1, 401), np.arange(1, 401))
+    for words in (3235, 3236, 3237):
+        first = words * embedding + 8 * hidden * (embedding + hidden + 1)
+        whole = first + 8 * hidden * (3 * hidden + 1) + 3 * (4 * hidden + 1)
+        assert not (first == claimed).any()
+        assert not (whole == claimed).any()
+    assert any("2^5 3^3 5 283" in note for note in cell_paper.notes(14))
 
 
 def test_runs_on_robo_have_a_note_about_the_stand_in() -> None:

@@ -87,3 +87,11 @@ def test_only_cells_that_were_run_on_all_data_sets_are_ranked() -> None:
     assert found.left_out == ["C4"]
     assert found.notes == ["Not ranked, since not run on all of these data sets: C4."]
     assert ranks(runs[0]) == {}
+
+
+def test_the_placebo_has_no_rank() -> None:
+    scores = {"baseline": [0.1, 0.3], "C1": [0.5, 0.6], "C2": [0.3, 0.5], "placebo": [0.9, 0.9]}
+    runs = pd.concat([results(scores, data=data, settings=data) for data in ("hate", "mlma")])
+    found = ranks(runs)["bilstm", ""]
+    assert found.average.to_dict() == {"C1": 1, "C2": 2, "baseline": 3}
+    assert found.left_out == []

@@ -8,10 +8,11 @@ import pytest
 from study_runs import write_run, write_study
 
 from analysis.claims.claims import CLAIMS, COUNTING_CLAIMS, EVERY, Claim, claims_of_tables
+from analysis.claims.counting import judge_count
 from analysis.claims.rules import IN_SIGN, NOT_DECIDABLE, NOT_REPRODUCED, REPRODUCED
-from analysis.claims.verdicts import judge, judge_count, verdicts
-from analysis.published.cell_paper import ALL_SETS, AVERAGED_SETS, BERT, COMPARED_SETS, LSTM_CS, alterations
-from analysis.statistics.improvements import improvements
+from analysis.claims.verdicts import judge, of_means_and_contrasts, verdicts
+from analysis.published.cell_paper import ALL_SETS, AVERAGED_SETS, BERT, COMPARED_SETS, LSTM_CS, SIMPLE, alterations
+from analysis.statistics.improvements import improvements, model_improvements
 from analysis.study import text_results
 
 CELLS = ("baseline", "C1", "C9", "H1", "H2")
@@ -86,7 +87,17 @@ def test_more_noise_than_any_number_of_runs_can_average_out(tmp_path: Path) -> N
     row = judged(study(tmp_path, {}, noise=0.05, seeds=2), C1_BY_0643)
     assert row["verdict"] == NOT_DECIDABLE
     assert pd.isna(row["needed"])
+    assert row["because"] == "no number of runs on these documents decides"
+
+
+def test_seeds_on_one_partition_are_no_more_documents(tmp_path: Path) -> None:
+    row = judged(study(tmp_path / "one", {"C1": 0.00643}, seeds=9, folds=1, split_seed=0), C1_BY_0643)
+    assert (row["verdict"], row["because"]) == (NOT_DECIDABLE, "one fold of one partition has no interval")
+    row = judged(study(tmp_path / "few", {"C1": 0.0032}, noise=0.03, folds=3, split_seed=0), C1_BY_0643)
     assert row["because"] == "no number of runs on these folds decides"
+    row = judged(study(tmp_path / "more", {"C1": 0.0032}, noise=0.01, seeds=2, folds=3, split_seed=0), C1_BY_0643)
+    assert row["because"] == f"{row['needed']:.0f} folds on each would decide"
+    assert row["needed"] > 3
 
 
 def test_one_pair_of_runs_decides_nothing(tmp_path: Path) -> None:
@@ -146,7 +157,16 @@ def test_a_claim_about_every_alteration_is_refuted_by_one(tmp_path: Path) -> Non
 
 def improved(cell: str, data: str, mean: float, se: float) -> dict[str, object]:
     """A row of `improvements`."""
-    about = {"model": LSTM_CS, "recipe": "", "of": "", "metric": "epoch_seconds", "n": 10, "ratio": 1 / 8}
+    about = {
+        "model": LSTM_CS,
+        "recipe": "",
+        "of": "",
+        "metric": "epoch_seconds",
+        "n": 10,
+        "splits": 10,
+        "partition": "by_seed",
+        "ratio": 1 / 8,
+    }
     return {**about, "cell": cell, "data": data, "improvement": mean, "se": se, "sd": se / (1 / 10 + 1 / 8) ** 0.5}
 
 
@@ -232,3 +252,86 @@ def test_each_recipe_of_lstm_cs_has_its_verdicts(tmp_path: Path) -> None:
     found = verdicts(text_results.read(tmp_path)).set_index(["recipe", "claim"])["verdict"]
     assert found["epochs=4", C1_BY_0643] == NOT_REPRODUCED
     assert found["epochs=10", C1_BY_0643] == REPRODUCED
+
+
+# Alterations beside each other
+
+
+def of_two(runs: Path, claim: str) -> dict[str, object]:
+    """The verdict on a claim about means of alterations, or about alterations over each other."""
+    every = of_means_and_contrasts(text_results.read(runs)).assign(of="")
+    ((row,),) = [judge(each, every) for each in CLAIMS if each.text == claim]
+    return row
+
+
+CURRENT_BEATS_HIDDEN = "current-state alterations are above hidden-state ones in MLMA and AG, F1 metrics"
+
+
+@pytest.mark.parametrize(("hidden", "verdict"), [(0.0, REPRODUCED), (0.01, NOT_DECIDABLE), (0.02, NOT_REPRODUCED)])
+def test_current_state_alterations_beside_hidden_state_ones(tmp_path: Path, hidden: float, verdict: str) -> None:
+    gains = {**dict.fromkeys(alterations("C"), 0.01), **dict.fromkeys(alterations("H"), hidden)}
+    row = of_two(study(tmp_path, gains, data=["mlma", "ag"], cells=ALL_CELLS, seeds=2), CURRENT_BEATS_HIDDEN)
+    assert row["verdict"] == verdict
+    assert row["improvement"] == pytest.approx(100 * (0.01 - hidden) / (1 + hidden), abs=0.1)
+
+
+def test_c1_beside_h2(tmp_path: Path) -> None:
+    study(tmp_path, {"C1": 0.01, "H2": 0.005}, data=AVERAGED_SETS)
+    row = of_two(tmp_path, "C1 is above H2 on average, F1 metrics")
+    assert (row["verdict"], row["improvement"]) == (REPRODUCED, pytest.approx(0.5, abs=0.05))
+
+
+def test_three_alterations_that_lower_the_accuracy_of_crowd(tmp_path: Path) -> None:
+    cells = ("baseline", "C5", "C7", "C11")
+    study(tmp_path, dict.fromkeys(cells[1:], -0.01), data=["crowd"], cells=cells)
+    claim = "CROWD's best current-state alterations, C5, C7 and C11, lower its accuracy"
+    assert of_two(tmp_path, claim)["verdict"] == REPRODUCED
+
+
+# Counts
+
+
+MAJORITY = "the majority of hidden-state alterations, 3 of 5, improve the F1 metrics significantly on average"
+ONLY_ONE = "only one hidden-state alteration improves all F1 metrics on average"
+THREE_OF_TWELVE = "C1 is above SIMPLE and BERT in 3 of 12 comparisons, accuracy and macro-F1"
+HIDDEN_CELLS = ("baseline", *alterations("H"))
+
+
+@pytest.mark.parametrize(
+    ("better", "majority", "only_one"),
+    [(0, NOT_REPRODUCED, NOT_REPRODUCED), (1, NOT_REPRODUCED, REPRODUCED), (3, REPRODUCED, NOT_REPRODUCED)],
+)
+def test_how_many_alterations_are_better(tmp_path: Path, better: int, majority: str, only_one: str) -> None:
+    gains = {cell: 0.01 if number < better else -0.01 for number, cell in enumerate(alterations("H"))}
+    study(tmp_path, gains, data=AVERAGED_SETS, cells=HIDDEN_CELLS, seeds=2)
+    assert judged(tmp_path, MAJORITY)["verdict"] == majority
+    assert judged(tmp_path, ONLY_ONE)["verdict"] == only_one
+
+
+def test_alterations_that_differ_by_chance_decide_no_count(tmp_path: Path) -> None:
+    study(tmp_path, {}, data=AVERAGED_SETS, cells=HIDDEN_CELLS, seeds=2, noise=0.01)
+    row = judged(tmp_path, MAJORITY)
+    assert (row["verdict"], row["because"]) == (NOT_DECIDABLE, "0 of 5 better, 0 not, 5 open")
+
+
+def test_alterations_that_were_not_run_are_open(tmp_path: Path) -> None:
+    study(tmp_path, {"H1": 0.01, "H2": 0.01}, data=AVERAGED_SETS, cells=("baseline", "H1", "H2"), seeds=2)
+    assert judged(tmp_path, MAJORITY)["because"] == "2 of 5 better, 0 not, 0 open, 3 not run"
+    assert judged(tmp_path, ONLY_ONE)["verdict"] == NOT_REPRODUCED  # there are two, whatever the others do
+
+
+@pytest.mark.parametrize(
+    ("simple", "bert", "verdict"),
+    [(-0.01, -0.01, REPRODUCED), (-0.01, 0.03, NOT_REPRODUCED), (-0.01, None, NOT_DECIDABLE)],
+)
+def test_comparisons_that_c1_wins_against_both_models(
+    tmp_path: Path, simple: float, bert: float | None, verdict: str
+) -> None:
+    study(tmp_path, {"C1": 0.01}, data=COMPARED_SETS, cells=["baseline", "C1"], seeds=2)
+    for model, gain in ((SIMPLE, simple), (BERT, bert)):
+        if gain is not None:
+            study(tmp_path, {"baseline": gain}, data=COMPARED_SETS, cells=["baseline"], seeds=2, model=model)
+    (claim,) = [each for each in COUNTING_CLAIMS if each.text == THREE_OF_TWELVE]
+    (row,) = judge_count(claim, model_improvements(text_results.read(tmp_path), ""))
+    assert row["verdict"] == verdict
+    assert row["because"] == ("" if bert is not None else "0 of 12 better, 0 not, 0 open, 12 not run")

@@ -1,0 +1,84 @@
+"""Verdicts on claims about how many data sets, alterations or comparisons go one way."""
+
+import numpy as np
+import pandas as pd
+
+from analysis.claims.claims import ALTERATIONS, COMPARISONS, CountingClaim
+from analysis.claims.rules import NOT_DECIDABLE, NOT_REPRODUCED, REPRODUCED
+from analysis.published.cell_paper import LSTM_CS
+from analysis.statistics.averages import averages
+from analysis.statistics.significance import ALPHA
+
+NOTHING = dict.fromkeys(("improvement", "low", "high", "needed"), np.nan)
+
+
+def judge_count(claim: CountingClaim, improved: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows of one claim about a number, with the columns of `verdicts.judge`.
+
+    One of those counted is for sure if it is better with p below 5% after Holm's correction, and for sure not if its
+    interval does not reach above 0. Reproduced: the sure ones are enough, and with the open ones not too many. Not
+    reproduced: with the open ones they are not enough, or the sure ones are too many. Not decidable otherwise.
+
+    Args:
+        claim: the claim to judge.
+        improved: as in `verdicts.judge`.
+    """
+    about = improved[improved["metric"].isin(claim.metrics) & (improved["model"] == LSTM_CS)]
+    about = about[about["cell"].isin(claim.subjects) & about["data"].isin(claim.sets)].dropna(subset="improvement")
+    row = {"where": claim.where, "claim": claim.text, "claimed": np.nan}
+    if about.empty:
+        return [{**row, "of": "", **nothing(f"no pairs of runs of {', '.join(claim.subjects)}")}]
+    if claim.counted == COMPARISONS and about.groupby("cell")["of"].nunique().max() == 1:
+        about = about.assign(of=", ".join(filter(None, dict.fromkeys(about["of"]))))  # one recipe of each model
+    return [{**row, "of": of, **_counted(claim, rows)} for of, rows in about.groupby("of", sort=False)]
+
+
+def nothing(because: str) -> dict[str, object]:
+    """The columns of a claim about which no runs tell anything."""
+    return {"sets": 0, "data": "", "n": 0, "alteration": "", **NOTHING, "verdict": NOT_DECIDABLE, "because": because}
+
+
+def _counted(claim: CountingClaim, rows: pd.DataFrame) -> dict[str, object]:
+    ways = {ALTERATIONS: _alterations, COMPARISONS: _comparisons}
+    sure, possible = ways.get(claim.counted, _data_sets)(claim, rows)
+    yes, no, every = int(sure.sum()), int((~possible).sum()), claim.every
+    names = list(dict.fromkeys(rows["data"]))
+    row = nothing("") | {"sets": len(names), "data": ", ".join(names), "n": int(rows["n"].min())}
+    most = every if claim.most is None else claim.most
+    if yes >= claim.least and every - no <= most:
+        return row | {"verdict": REPRODUCED}
+    if every - no < claim.least or yes > most:
+        return row | {"verdict": NOT_REPRODUCED}
+    missing = f", {every - len(sure)} not run" if len(sure) < every else ""
+    return row | {"because": f"{yes} of {every} better, {no} not, {len(sure) - yes - no} open{missing}"}
+
+
+Counts = tuple["pd.Series[bool]", "pd.Series[bool]"]
+"""Of each that is counted: whether it is for sure, and whether it may be."""
+
+
+def _data_sets(claim: CountingClaim, rows: pd.DataFrame) -> Counts:
+    sure, possible = _better(rows, ["data", "cell"])
+    return sure.groupby("data").any(), possible.groupby("data").any()
+
+
+def _alterations(claim: CountingClaim, rows: pd.DataFrame) -> Counts:
+    """Of each alteration that was run on all of the claim's data sets."""
+    means = averages(rows)
+    return _better(means[means["sets"] == len(claim.sets)], ["cell"])
+
+
+def _comparisons(claim: CountingClaim, rows: pd.DataFrame) -> Counts:
+    """Of each data set and metric on which all other models were run."""
+    below = (rows["high"] < 0) & (rows["p_holm"] < ALPHA)
+    rows = rows.assign(below=below, may_be=~(rows["low"] >= 0))
+    groups = rows.groupby(["data", "metric"])
+    complete = groups["cell"].nunique() == len(claim.subjects)
+    return groups["below"].all()[complete], groups["may_be"].all()[complete]
+
+
+def _better(rows: pd.DataFrame, what: list[str]) -> Counts:
+    """Whether each is better in all metrics that it has, for sure and maybe."""
+    rows = rows.assign(sure=(rows["low"] > 0) & (rows["p_holm"] < ALPHA), may_be=~(rows["high"] <= 0))
+    groups = rows.groupby(what)
+    return groups["sure"].all(), groups["may_be"].all()
