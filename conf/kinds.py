@@ -99,6 +99,9 @@ class Market(Kind):
                 f"sentiment={config.sentiment.name} needs {needed}: a file is named by its path below data_dir, such "
                 "as sentiment.file=market/tweets.csv."
             )
+        prepare = config.sentiment.get("prepare", "raw")
+        if prepare not in ("raw", "paper"):
+            raise UserError(f"sentiment.prepare={prepare}: choose raw or paper.")
 
 
 TEXTS, MARKET = Texts(), Market()

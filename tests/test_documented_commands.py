@@ -94,6 +94,9 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python -m datamodules.sentiment FILE": IsTestedBy(
         "tests/datamodules/test_sentiment.py::test_the_command_prints_what_it_counted_and_where_the_result_is"
     ),
+    "python -m datamodules.sentiment FILE --cost": IsTestedBy(
+        "tests/datamodules/tweets/test_prepare.py::test_the_command_prints_what_each_step_costs"
+    ),
     # docs/cells.md
     "python train.py data=robo \"cell.current='c * relu(o)'\" \"cell.hidden='h * sigmoid(c)'\"": Runs(TINY),
     # docs/data-sets.md

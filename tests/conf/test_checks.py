@@ -46,6 +46,10 @@ def test_values_no_run_can_use_are_refused(override: str, says: str) -> None:
         (["window=30"], "window=30: window= is about the market"),
         (["sentiment.column=x"], "sentiment= is about the market"),
         (["features=btc", "protocol=chance"], "protocol=chance: choose paper or walk_forward"),
+        (
+            ["features=btc_sent", "sentiment=vader", "sentiment.file=x.csv", "sentiment.prepare=no"],
+            "choose raw or paper",
+        ),
         (["features=btc", "horizon=0"], "horizon=0: give a whole number, 1 or more"),
     ],
 )

@@ -50,7 +50,7 @@ def test_the_command_reports_a_mistake_in_one_line(monkeypatch: pytest.MonkeyPat
 def test_an_interrupted_command_says_that_it_can_be_resumed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(*_: object) -> Path:
+    def interrupted(*_: object, **__: object) -> Path:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "argv", ["sentiment", str(MBSA)])

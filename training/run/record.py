@@ -69,6 +69,8 @@ class Record:
             if "_target_" in part:
                 part["_target_"] = _renamed(part["_target_"], RECORDED_AS)
         left_out = {*PLACES, *kind_of(config).unused(config)}
+        if resolved.get("sentiment", {}).get("prepare") == "raw":
+            del resolved["sentiment"]["prepare"]  # older versions knew raw tweets only
         if resolved.get("clip") is None:
             left_out.add("clip")  # older versions knew no clipping: their runs are the same runs
         return cls({str(key): value for key, value in resolved.items() if key not in left_out})

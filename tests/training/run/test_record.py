@@ -57,6 +57,12 @@ def test_old_runs_keep_their_folders_and_their_config(name: str) -> None:
     assert hashlib.sha256(folder.record.yaml.encode()).hexdigest()[:8] == CONFIGS[name]
 
 
+def test_runs_on_raw_tweets_are_those_of_versions_that_knew_no_other() -> None:
+    tweets = ("features=btc_sent", "sentiment=vader", "sentiment.file=market/tweets.csv")
+    assert "prepare" not in record(*tweets).values["sentiment"]
+    assert record(*tweets, "sentiment.prepare=paper").values["sentiment"]["prepare"] == "paper"
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_a_record_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
     written = RunFolder(tmp_path / name, record(*RUNS[name]))
