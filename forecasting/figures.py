@@ -1,5 +1,7 @@
 """The Bitcoin paper's Figure 7, and a chart of feature importance."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,6 +11,16 @@ COLOURS = {"truth": "#0072B2", "train": "#E69F00", "val": "#009E73", "test": "#D
 
 SPLIT_LABELS = {"train": "fitted (training)", "val": "forecast (validation)", "test": "forecast (test)"}
 ENLARGED_DAYS = 60  # on the scale of years, a forecast that copies yesterday looks like the truth
+
+
+def in_words(errors: Mapping[str, float], persistence: Mapping[str, float]) -> str:
+    """The errors on the days that are scored, and those of persistence, as a line of a title.
+
+    Args:
+        errors, persistence: rmse and mae, in scaled units.
+    """
+    ours, naive = (f"RMSE {each['rmse']:.4f}, MAE {each['mae']:.4f}" for each in (errors, persistence))
+    return f"{ours} on the scored days, in scaled units (persistence: {naive})"
 
 
 def figure_7(predictions: pd.DataFrame, title: str) -> Figure:

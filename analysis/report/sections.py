@@ -22,7 +22,7 @@ from analysis.report.svg import Figure
 from analysis.statistics.improvements import improvements
 from analysis.statistics.ranks import ranks
 from analysis.study import market_results, text_results
-from analysis.study.results import kinds, read_table
+from analysis.study.results import kinds
 from analysis.tables import market_verdicts_table
 from analysis.tables.all_tables import NO_MARKET, all_tables
 from analysis.tables.table import Table
@@ -108,7 +108,7 @@ def _ranked(results: pd.DataFrame) -> Section:
 
 
 def _market_sections(runs: Path, results: pd.DataFrame) -> Iterator[Section]:
-    relative = persistence.figure(results, read_table(runs, "features", "baselines"))
+    relative = persistence.figure(results, market_results.read_table(runs, "baselines"))
     yield Section("persistence", "Bitcoin: beside persistence", figures=[relative])
     means = importance.mean_importance(runs)
     yield Section(

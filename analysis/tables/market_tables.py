@@ -8,8 +8,9 @@ import pandas as pd
 from analysis.published import bitcoin_paper
 from analysis.published.bitcoin_paper import PRINTED_ERRORS
 from analysis.statistics.contrasts import Contrasts
+from analysis.study import market_results
 from analysis.study.daily_errors import contrasts
-from analysis.study.results import configuration, read, read_table
+from analysis.study.results import configuration
 from analysis.tables import market_differences, market_verdicts_table
 from analysis.tables.formatting import count_range, file_name, number
 from analysis.tables.market_differences import differences, how
@@ -49,9 +50,9 @@ def market_tables(runs: Path) -> list[Table]:
         UserError: there are none but controls, one twice, or some that differ in something that no table shows, such as
             epochs.
     """
-    metrics = read(runs, "features")
+    metrics = market_results.read(runs)
     _refuse_mixed(runs, metrics)
-    baselines, predictions = (read_table(runs, "features", table) for table in ("baselines", "predictions"))
+    baselines, predictions = (market_results.read_table(runs, table) for table in ("baselines", "predictions"))
     found: list[Table] = []
     if (paper := _in_the_paper(metrics)).any():
         days = metrics["folder"].map(_validated(predictions))

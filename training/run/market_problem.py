@@ -78,6 +78,7 @@ class MarketProblem(Problem):
             for name, baseline in self.baselines.items()
         ]
         predictions = self._predictions({"prediction": forecasts, **self.baselines})
+        scored = (self._scores(each, self.fold.split.test) for each in (forecasts, self.baselines["persistence"]))
         assert isinstance(task, Forecast)
         importance = self._importance(task.net)
         tables = {"predictions": predictions, "baselines": pd.DataFrame(compared), "importance": importance}
@@ -85,7 +86,7 @@ class MarketProblem(Problem):
             rows,
             {name: table.assign(source=self.source) for name, table in tables.items()},
             {
-                "figure7": figures.figure_7(predictions, self.title),
+                "figure7": figures.figure_7(predictions, f"{self.title}\n{figures.in_words(*scored)}"),
                 "importance": figures.importance_figure(importance, self.title),
             },
         )
