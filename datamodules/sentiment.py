@@ -118,6 +118,29 @@ class Tweets:
 
 
 @dataclass(frozen=True)
+class TweetCounts:
+    """The number of tweets of each day, retweets and repetitions among them.
+
+    Args:
+        name: name of the series.
+        file: tweets in one of the layouts of `kaggle_layouts`, path in data_dir.
+    """
+
+    name: str
+    file: str
+
+    def load(self, folders: Folders, btc: pd.DataFrame) -> DailySeries:
+        """Count, or read from the cache; the tweets are scored on the way, for sentiment=vader.
+
+        Raises:
+            DataError: see `make_daily_file`.
+        """
+        scored = make_daily_file(folders.data_dir / self.file, "vader", folders.cache_dir)
+        values = read_daily_csv(scored, "tweets") + read_daily_csv(scored, "duplicates")
+        return DailySeries(self.name, values, f"Sentiment {self.name}: {tweet_counts(scored)}.")
+
+
+@dataclass(frozen=True)
 class PriceSign:
     """The sign of each day's change of Bitcoin's close, which the Kaggle file's tag seems to be. It leaks by design.
 

@@ -23,19 +23,20 @@ def in_words(errors: Mapping[str, float], persistence: Mapping[str, float]) -> s
     return f"{ours} on the scored days, in scaled units (persistence: {naive})"
 
 
-def figure_7(predictions: pd.DataFrame, title: str) -> Figure:
+def figure_7(predictions: pd.DataFrame, title: str, axis: str = "Bitcoin's close, dollars") -> Figure:
     """Plot truth, forecasts of each part, and persistence, which the paper leaves out; below, the last days enlarged.
 
     Args:
-        predictions: columns day, split, truth, prediction and persistence, in dollars.
+        predictions: columns day, split, truth, prediction and persistence, in one unit.
         title: title of the figure.
+        axis: what is forecast, with its unit.
     """
     figure = Figure((11, 8), layout="constrained")
     whole, end = figure.subplots(2)
     _lines(whole, predictions)
     _lines(end, predictions.tail(ENLARGED_DAYS))
-    whole.set(title=title, ylabel="Bitcoin's close, dollars")
-    end.set(title=f"the last {min(ENLARGED_DAYS, len(predictions))} days", ylabel="Bitcoin's close, dollars")
+    whole.set(title=title, ylabel=axis)
+    end.set(title=f"the last {min(ENLARGED_DAYS, len(predictions))} days", ylabel=axis)
     whole.legend()
     return figure
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.study import results
 
-OLDER = {"target": "close"}
+OLDER = {"target": "close", "messages": None}
 """Columns that older runs lack, and what they did."""
 
 
@@ -16,7 +16,7 @@ def read(runs: Path) -> pd.DataFrame:
     Raises:
         UserError: there are none.
     """
-    return _filled(results.read(runs, "features"))
+    return filled(results.read(runs, "features"))
 
 
 def read_table(runs: Path, table: str) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def read_table(runs: Path, table: str) -> pd.DataFrame:
     Raises:
         UserError: one of the tables is missing or damaged.
     """
-    return _filled(results.read_table(runs, "features", table))
+    return filled(results.read_table(runs, "features", table))
 
 
 def scored(runs: Path) -> pd.DataFrame:
@@ -37,6 +37,7 @@ def scored(runs: Path) -> pd.DataFrame:
     return read(runs).groupby("folder", sort=False).tail(1).reset_index(drop=True)
 
 
-def _filled(table: pd.DataFrame) -> pd.DataFrame:
-    columns = {name: table[name].fillna(did) if name in table else did for name, did in OLDER.items()}
-    return table.assign(**columns)
+def filled(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the columns of OLDER, and what older runs did where they are empty."""
+    table = table.assign(**{name: did for name, did in OLDER.items() if name not in table})
+    return table.fillna({name: did for name, did in OLDER.items() if did is not None})

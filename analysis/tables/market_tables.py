@@ -1,6 +1,6 @@
 """Tables 1-3 of the Bitcoin paper beside finished runs, and walk-forward runs: `python -m analysis market runs`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +13,7 @@ from analysis.study.daily_errors import contrasts
 from analysis.study.results import configuration
 from analysis.tables import market_differences, market_verdicts_table
 from analysis.tables.formatting import count_range, file_name, number
+from analysis.tables.horizon_table import horizon_tables
 from analysis.tables.market_differences import differences, how
 from analysis.tables.market_verdicts_table import verdicts_table
 from analysis.tables.table import Table, plain_text
@@ -21,11 +22,11 @@ from cells.errors import UserError
 FIELD = ["window", "features", "model"]
 """The columns that lead to a field of the tables."""
 
-SETTINGS = ["cell", "horizon", "source"]
+SETTINGS = ["cell", "horizon", "target", "source"]
 """Runs that differ in these columns are in different tables."""
 
-PRINTED = {"horizon": 1}
-"""The settings of the paper's tables; the cell and the source may be others."""
+PRINTED = {"horizon": 1, "target": None}
+"""The settings of the paper's tables, which are about the close; the cell and the source may be others."""
 
 JUDGED = {**PRINTED, "cell": "baseline", "source": "yahoo"}
 """The settings of runs by which the paper's claims are judged."""
@@ -57,6 +58,7 @@ def market_tables(runs: Path) -> list[Table]:
     if (paper := _in_the_paper(metrics)).any():
         days = metrics["folder"].map(_validated(predictions))
         found += tables_1_to_3(metrics.assign(days=days)[paper], baselines[_in_the_paper(baselines)], predictions)
+        found += horizon_tables(metrics[paper])
     if (walked := predictions["protocol"] == "walk_forward").any():
         from analysis.tables.walk_forward_table import walk_forward_table  # imports SciPy
 
@@ -124,7 +126,8 @@ def tables_1_to_3(metrics: pd.DataFrame, baselines: pd.DataFrame, predictions: p
             rows = group[group["sentiment"].isna() | (group["sentiment"] == sentiment)]
             if rows.empty:
                 continue
-            about = {**settings, "sentiment": sentiment}
+            named = None if settings["target"] == "close" else settings["target"]  # named where it is not the paper's
+            about = {**settings, "target": named, "sentiment": sentiment}
             errors = contrasts(rows, predictions)
             if all(about[key] == value for key, value in JUDGED.items()):
                 name = file_name(market_verdicts_table.NAME, *about.values())
@@ -214,6 +217,13 @@ def _listed(texts: "pd.Series[str]") -> str:
     return "; ".join(dict.fromkeys(texts))
 
 
+def _in_its_unit(row: Mapping[Hashable, float]) -> str:
+    """RMSE and MAE in dollars, or of volatilities in percent."""
+    if pd.notna(row.get("rmse_dollars")):
+        return f"${row['rmse_dollars']:.1f}, ${row['mae_dollars']:.1f}"
+    return f"{row['rmse_percent']:.2f} %, {row['mae_percent']:.2f} %"
+
+
 def _persistence(metrics: pd.DataFrame, baselines: pd.DataFrame) -> list[str]:
     """The errors of "tomorrow = today" on the days of these runs, in one line for all feature sets that share them."""
     scores = baselines[(baselines["forecast"] == "persistence") & (baselines["split"] == "val")]
@@ -222,7 +232,7 @@ def _persistence(metrics: pd.DataFrame, baselines: pd.DataFrame) -> list[str]:
     for row in scores.merge(runs, on="folder").to_dict("records"):
         line = (
             f"persistence (tomorrow = today) on {row['days']}: RMSE {row['rmse']:.4f}, MAE {row['mae']:.4f} "
-            f"(${row['rmse_dollars']:.1f}, ${row['mae_dollars']:.1f})"
+            f"({_in_its_unit(row)})"
         )
         lines.setdefault(line, []).append(str(row["features"]))
     if len(lines) == 1:

@@ -16,7 +16,7 @@ from cells.errors import UserError
 RUN = {
     "features": "btc", "sentiment": None, "window": 7, "horizon": 1, "protocol": "paper", "control": None,
     "source": "yahoo", "warning": None, "model": "lstm", "cell": "baseline", "settings": "a1", "seed": 0, "fold": 0,
-    "seconds": 1.0, "parameters": 10,
+    "seconds": 1.0, "parameters": 10, "relative_rmse": 1.5,
 }  # fmt: skip
 CONFIG = {
     "cell": {"current": None, "hidden": None}, "model": {"name": "lstm", "hidden": 64}, "epochs": 40, "n_folds": 10,
@@ -76,6 +76,48 @@ def test_the_papers_numbers_stand_beside_the_next_days_close_only(tmp_path: Path
     assert "Not in the paper: window 7" in text
     assert "The Bitcoin paper's claims" not in text
     assert cells(text, "btc")[0] == "- / 0.0200"
+
+
+def test_horizons_stand_beside_each_other(tmp_path: Path) -> None:
+    for horizon in (1, 3):
+        for seed, relative in enumerate((1.5, 1.7)):
+            about = {"horizon": horizon, "relative_rmse": relative * horizon}
+            run(tmp_path / f"{horizon} {seed}", 0.03, seed=seed, **about)
+    (table,) = [table for table in market_tables(tmp_path) if table.name.startswith("bitcoin_horizons")]
+    half = 12.7062 * 0.1  # Student's t with one degree of freedom; 0.1 is the standard error of 1.5 and 1.7
+    assert table.shown.to_dict("records") == [
+        {
+            "features": "btc",
+            "sentiment": "-",
+            "model": "lstm",
+            "1 day": f"1.600 [{1.6 - half:.4f}, {1.6 + half:.4f}]",
+            "3 days": f"4.800 [{4.8 - 3 * half:.4f}, {4.8 + 3 * half:.4f}]",
+        }
+    ]
+
+
+def test_volatilities_are_in_tables_of_their_own_and_in_percent(tmp_path: Path) -> None:
+    run(tmp_path / "a", 0.03)
+    run(tmp_path / "b", 0.04, target="volatility")
+    path = tmp_path / "b" / "baselines.csv"
+    percent = {"rmse_dollars": "rmse_percent", "mae_dollars": "mae_percent"}
+    pd.read_csv(path).rename(columns=percent).assign(rmse_percent=2.5, mae_percent=1.5).to_csv(path, index=False)
+    of_close, of_volatility = beside_the_paper(as_text(tmp_path))
+    assert of_close.startswith("Table 1: ")
+    assert "($395.8, $235.9)" in of_close
+    assert of_volatility.startswith("Not in the paper: window 7, cell baseline, horizon 1, target volatility")
+    assert "(2.50 %, 1.50 %)" in of_volatility
+
+
+def test_walk_forward_volatilities_stand_beside_har_and_garch(tmp_path: Path) -> None:
+    closes = {"truth": [110.0, 121.0, 110.0, 121.0], "prediction": [105.0, 105.0, 105.0, 95.0]}
+    walk = {"protocol": "walk_forward", "target": "volatility"}
+    run(tmp_path / "a", 0.1, {**closes, "har": [110.0, 121.0, 110.0, 121.0], "garch": [105.0] * 4}, **walk)
+    path = tmp_path / "a" / "predictions.csv"
+    pd.read_csv(path).drop(columns=["drift", "ar"]).to_csv(path, index=False)
+    (table,) = [table for table in market_tables(tmp_path) if table.name == "bitcoin_walk_forward"]
+    assert table.numbers["forecast"].tolist() == ["lstm baseline, seed 0", "har", "garch", "ridge"]
+    assert table.numbers.set_index("forecast").loc["har", "relative_rmse"] == 0
 
 
 def test_how_sure_an_error_is_and_its_difference_from_bitcoin_alone(tmp_path: Path) -> None:
@@ -183,7 +225,7 @@ def test_nets_whose_baselines_differ_are_refused(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03, closes, protocol="walk_forward")
     other = {"protocol": "walk_forward", "model": "cnn_lstm", "settings": "b2"}
     run(tmp_path / "b", 0.03, {**closes, "ridge": [100.0, 101.0, 100.0, 100.0]}, **other)
-    with pytest.raises(UserError, match="features btc, window 7, horizon 1, source yahoo have different baselines"):
+    with pytest.raises(UserError, match="horizon 1, target close, source yahoo have different baselines"):
         as_text(tmp_path)
 
 

@@ -62,7 +62,7 @@ class Record:
         resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         assert isinstance(resolved, dict)
         resolved["cell"] = alteration_of(config).texts()
-        for group in ("data", "sentiment"):
+        for group in ("data", "sentiment", "messages"):
             if group in resolved:
                 resolved[group] = {key: value for key, value in resolved[group].items() if key not in DESCRIPTIONS}
         for part in (resolved["model"], resolved.get("data", {}).get("corpus", {})):
@@ -73,6 +73,8 @@ class Record:
             del resolved["sentiment"]["prepare"]  # older versions knew raw tweets only
         if resolved.get("clip") is None:
             left_out.add("clip")  # older versions knew no clipping: their runs are the same runs
+        if resolved.get("target") == "close":
+            left_out.add("target")  # and nothing else to forecast
         return cls({str(key): value for key, value in resolved.items() if key not in left_out})
 
     @property

@@ -63,6 +63,12 @@ def test_runs_on_raw_tweets_are_those_of_versions_that_knew_no_other() -> None:
     assert record(*tweets, "sentiment.prepare=paper").values["sentiment"]["prepare"] == "paper"
 
 
+def test_runs_on_closes_are_those_of_versions_that_knew_nothing_else() -> None:
+    assert not {"target", "messages"} & set(record("features=btc").values)
+    other = record("features=btc_messages", "target=volatility").values
+    assert (other["target"], other["messages"]["name"]) == ("volatility", "reddit")
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_a_record_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
     written = RunFolder(tmp_path / name, record(*RUNS[name]))
@@ -104,8 +110,8 @@ def test_columns_are_the_settings_that_tell_runs_apart() -> None:
     }  # fmt: skip
     assert record("model=bert").data_columns == {"data": "robo", "checkpoint": "bert-base-uncased"}
     assert record("features=btc", "window=30", "control=leak").data_columns == {
-        "features": "btc", "sentiment": None, "window": 30, "horizon": 1, "protocol": "paper", "control": "leak",
-        "source": "yahoo",
+        "features": "btc", "sentiment": None, "messages": None, "window": 30, "horizon": 1, "target": None,
+        "protocol": "paper", "control": "leak", "source": "yahoo",
     }  # fmt: skip
 
 
