@@ -17,7 +17,8 @@ HOW_JUDGED = (
     "Smaller or larger: reproduced if both intervals lie on the claimed side of 0, not reproduced if both lie on the "
     "other, else not decidable. A number: reproduced if both intervals reach it, not reproduced if neither does. The "
     "best set: reproduced if every other is surely worse, not reproduced if one is surely better (Holm's correction).",
-    "The intervals say nothing about other years: all days are those of one split.",
+    "Each verdict stands by itself: some of so many are decided by chance. The intervals say nothing about other years,"
+    " since all days are those of one split.",
 )
 
 

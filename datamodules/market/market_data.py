@@ -59,14 +59,11 @@ def load_market_data(config: DictConfig) -> MarketData:
     frames = {market: prices.frame for market, prices in daily.items()}
     report = list(dict.fromkeys(prices.note for prices in daily.values()))
 
-    sentiment = None
-    messages = None
-    if SENTIMENT in config.features.series:
-        sentiment = _load_sentiment(config.sentiment, folders, frames["btc"], made_up)
-        report.append(sentiment.note)
-    if MESSAGES in config.features.series:
-        messages = _load_messages(config.messages, folders, frames["btc"], made_up)
-        report.append(messages.note)
+    sentiment, messages = (
+        load(config, folders, frames["btc"], made_up) if name in config.features.series else None
+        for name, load in ((SENTIMENT, _load_sentiment), (MESSAGES, _load_messages))
+    )
+    report += [series.note for series in (sentiment, messages) if series is not None]
     counted = None if messages is None else messages.name
     panel, filled = assemble_panel(
         frames,
@@ -79,13 +76,17 @@ def load_market_data(config: DictConfig) -> MarketData:
     if sentiment is None:
         return MarketData(panel, [*report, _days(panel, filled)], None, counted, None, made_up)
 
-    used, name = sentiment.values, sentiment.name
-    if config.control is not None:
-        report.append(ANNOUNCEMENTS[config.control])
-        used, name = panel.features[SENTIMENT], f"{name} with control={config.control}"
-    audited = audit(used, frames["btc"]["Close"])
-    report += [audited.sentence(name), _days(panel, filled)]
-    return MarketData(panel, report, sentiment.name, counted, audited, made_up)
+    lines, audited = _audited(config.control, sentiment, panel, frames["btc"]["Close"])
+    return MarketData(panel, [*report, *lines, _days(panel, filled)], sentiment.name, counted, audited, made_up)
+
+
+def _audited(control: str | None, sentiment: DailySeries, panel: Panel, close: pd.Series) -> tuple[list[str], Audit]:
+    """The audit of the sentiment that is used, which a control experiment replaces, and the lines to report."""
+    if control is None:
+        found = audit(sentiment.values, close)
+        return [found.sentence(sentiment.name)], found
+    found = audit(panel.features[SENTIMENT], close)
+    return [ANNOUNCEMENTS[control], found.sentence(f"{sentiment.name} with control={control}")], found
 
 
 def _load_markets(span: DateRange, data_dir: Path) -> dict[str, DailyPrices]:
@@ -93,18 +94,18 @@ def _load_markets(span: DateRange, data_dir: Path) -> dict[str, DailyPrices]:
 
 
 def _load_sentiment(config: DictConfig, folders: Folders, btc: pd.DataFrame, made_up: bool) -> DailySeries:
-    source: SentimentSource = instantiate(config)
+    source: SentimentSource = instantiate(config.sentiment)
     if made_up and not isinstance(source, PriceSign):  # a real mood has no relation to made-up prices
-        note = f"SYNTHETIC: sentiment is made up as well, sentiment={config.name} is not read."
+        note = f"SYNTHETIC: sentiment is made up as well, sentiment={config.sentiment.name} is not read."
         return DailySeries("synthetic", synthetic.sentiment(btc), note)
     return source.load(folders, btc)
 
 
 def _load_messages(config: DictConfig, folders: Folders, btc: pd.DataFrame, made_up: bool) -> DailySeries:
     if made_up:  # real messages have no relation to made-up prices
-        note = f"SYNTHETIC: the numbers of messages are made up as well, messages={config.name} is not read."
+        note = f"SYNTHETIC: the numbers of messages are made up as well, messages={config.messages.name} is not read."
         return DailySeries("synthetic", synthetic.messages(btc), note)
-    source: SentimentSource = instantiate(config)
+    source: SentimentSource = instantiate(config.messages)
     found = source.load(folders, btc)
     return found._replace(note=found.note.replace("Sentiment ", "Messages ", 1))
 

@@ -72,19 +72,21 @@ def assemble_panel(
     if unknown := set(series) - set(FEATURE_SERIES):
         raise DataError(f"features.series has {sorted(unknown)[0]!r}: choose some of {', '.join(FEATURE_SERIES)}.")
     table = join_markets(markets)
-    filled = 0
+    filled = more = 0
     if SENTIMENT in series:
         assert sentiment is not None
         table, filled = _with_daily(table, SENTIMENT, sentiment)
     if MESSAGES in series:
         assert messages is not None
         table, more = _with_daily(table, MESSAGES, np.log1p(messages))
-        filled += more
     columns = [name for chosen in series for name in _columns(chosen)]
-    if target != VOLATILITY:
-        return Panel(table[columns], table["btc Close"]), filled
+    panel = Panel(table[columns], table["btc Close"])
+    return (_of_volatility(panel, table) if target == VOLATILITY else panel), filled + more
+
+
+def _of_volatility(panel: Panel, table: pd.DataFrame) -> Panel:
     volatility = range_volatility(table["btc High"], table["btc Low"])
-    return Panel(table[columns].assign(**{VOLATILITY: np.log(volatility)}), table["btc Close"], volatility), filled
+    return Panel(panel.features.assign(**{VOLATILITY: np.log(volatility)}), panel.close, volatility)
 
 
 def _columns(series: str) -> list[str]:

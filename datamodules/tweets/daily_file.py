@@ -70,24 +70,28 @@ def make_daily_file(
         DataError: `by` or `prepare` is none of these; the file is missing, of another layout, without tags or without a
             readable row; a process was killed; or the disk is full.
     """
-    if by not in ("vader", "tag"):
-        raise DataError(f"sentiment.by={by}: choose vader or tag.")
-    if prepare not in PREPARATIONS or (by == "tag" and prepare != RAW):
-        raise DataError(f"sentiment.prepare={prepare}: choose {' or '.join(PREPARATIONS)}, and raw for tags.")
-    layout = layout_of(path)
-    if by == "tag" and layout is not MBSA:
-        raise DataError(f"{path} has no tags: use sentiment=vader, or a file with the columns {MBSA.header}.")
+    how = Scoring(by, prepare)
+    _check(path, how)
     result = cache_dir / "sentiment" / f"{path.stem}_{by}_{_fingerprint(path, by, chunk_size, prepare)}.csv"
     result.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(result.with_suffix(".lock")):  # several runs of a sweep may need the same file at once
         if not result.exists():
             folder = result.with_suffix("")
             folder.mkdir(exist_ok=True)
-            how = Scoring(by, prepare)
             _score(path, how, folder, processes or min(_cores(), MOST_PROCESSES), chunk_size)
             _write(path, how, folder, result)
             shutil.rmtree(folder)
     return result
+
+
+def _check(path: Path, how: Scoring) -> None:
+    if how.by not in ("vader", "tag"):
+        raise DataError(f"sentiment.by={how.by}: choose vader or tag.")
+    if how.prepare not in PREPARATIONS or (how.by == "tag" and how.prepare != RAW):
+        raise DataError(f"sentiment.prepare={how.prepare}: choose {' or '.join(PREPARATIONS)}, and raw for tags.")
+    layout = layout_of(path)
+    if how.by == "tag" and layout is not MBSA:
+        raise DataError(f"{path} has no tags: use sentiment=vader, or a file with the columns {MBSA.header}.")
 
 
 def _fingerprint(path: Path, by: str, chunk_size: int, prepare: str) -> str:
