@@ -13,6 +13,12 @@ RUN = ["features", "sentiment", "messages", "control", "window", "horizon", "tar
 BASELINES = ["drift", "ar", "har", "garch", "ridge"]
 """Columns of forecasts; closes and volatilities have not the same."""
 
+VOLATILITY = "volatility"
+NO_COIN = (
+    "direction_p is the chance of a coin to be right as often, which says little of volatility: after a wild day a "
+    "calmer one is likely."
+)
+
 ROUNDING = 1e-6
 """Relative difference between closes that does not count: other machines add in another order."""
 
@@ -43,7 +49,9 @@ def walk_forward_table(predictions: pd.DataFrame) -> Table:
     optional = ["sentiment", "messages", "control"]
     shown = numbers.astype(dict.fromkeys(optional, object)).fillna(dict.fromkeys(optional, "-"))
     shown = shown.assign(**{name: numbers[name].map(text.format) for name, text in formats.items()})
-    return Table("bitcoin_walk_forward", "Walk-forward: test days of all folds, beside persistence", numbers, shown)
+    title = "Walk-forward: test days of all folds, beside persistence"
+    notes = [NO_COIN] if (numbers["target"] == VOLATILITY).any() else []
+    return Table("bitcoin_walk_forward", title, numbers, shown, notes)
 
 
 def _baselines(rows: pd.DataFrame) -> list[str]:

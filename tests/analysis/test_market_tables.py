@@ -118,6 +118,7 @@ def test_walk_forward_volatilities_stand_beside_har_and_garch(tmp_path: Path) ->
     (table,) = [table for table in market_tables(tmp_path) if table.name == "bitcoin_walk_forward"]
     assert table.numbers["forecast"].tolist() == ["lstm baseline, seed 0", "har", "garch", "ridge"]
     assert table.numbers.set_index("forecast").loc["har", "relative_rmse"] == 0
+    assert "of a coin" in table.notes[0]
 
 
 def test_how_sure_an_error_is_and_its_difference_from_bitcoin_alone(tmp_path: Path) -> None:
