@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     add("summary", "mean test scores of each data set, model and cell", lambda given: summary(given.runs))
     add(
         "market",
-        "Tables 1-3 of the Bitcoin paper beside the runs, and walk-forward runs",
+        "Tables 1-3 of the Bitcoin paper beside the runs, verdicts on its claims, horizons, and walk-forward runs",
         lambda given: market_tables.as_text(given.runs),
     )
     add(

@@ -80,21 +80,26 @@ class Texts(Kind):
         """See `Kind`; `checks.check` knows all values of such a run."""
 
 
+DAILY = ("sentiment", "messages")
+"""The groups that name the source of a daily series, which a feature set may have or not."""
+
+MARKET_TARGETS = ("close", "volatility")
+
+
 class Market(Kind):
     """Runs that forecast the market."""
 
-    groups = ("features", "sentiment")
-    columns = ("window", "horizon", "protocol", "control", "source")
-    keys = ("features", "sentiment", "window", "horizon", "protocol", "source", "start", "end", "control")
+    groups = ("features", *DAILY)
+    columns = ("window", "horizon", "target", "protocol", "control", "source")
+    keys = (*groups, *columns, "start", "end")
     misplaced = "is about the market; name a feature set as well, such as features=btc"
     in_name = ("window",)
     at_least = {"window": 1, "horizon": 1}  # noqa: RUF012 (nobody writes to it)
     headline = "rmse"
 
     def unused(self, config: Config) -> set[str]:
-        """See `Kind`; the sentiment too, where it is none of the features."""
-        uses_sentiment = "sentiment" in config["features"]["series"]
-        return super().unused(config) | {"stopping"} | (set() if uses_sentiment else {"sentiment"})
+        """See `Kind`; sentiment and messages too, where they are none of the features."""
+        return super().unused(config) | {"stopping", *(set(DAILY) - set(config["features"]["series"]))}
 
     def check(self, config: DictConfig) -> None:
         """See `Kind`."""
@@ -105,12 +110,23 @@ class Market(Kind):
             )
         if config.protocol not in config.stopping:
             raise UserError(f"protocol={config.protocol}: choose {' or '.join(config.stopping)}.")
-        if "sentiment" in config.features.series and (missing := OmegaConf.missing_keys(config.sentiment)):
-            needed = " and ".join(f"{key}=..." for key in sorted(missing))
-            raise UserError(
-                f"sentiment={config.sentiment.name} needs {needed}: a file is named by its path below data_dir, such "
-                "as sentiment.file=market/tweets.csv."
-            )
+        if config.target not in MARKET_TARGETS:
+            raise UserError(f"target={config.target}: choose {' or '.join(MARKET_TARGETS)}.")
+        for group in DAILY:
+            if group in config.features.series:
+                _check_daily(group, config[group])
+
+
+def _check_daily(group: str, source: DictConfig) -> None:
+    """Refuse a source of a daily series that lacks a key, or has a value that it cannot have."""
+    if missing := OmegaConf.missing_keys(source):
+        needed = " and ".join(f"{key}=..." for key in sorted(missing))
+        raise UserError(
+            f"{group}={source.name} needs {needed}: a file is named by its path below data_dir, such as "
+            f"{group}.file=market/tweets.csv."
+        )
+    if source.get("prepare", "raw") not in ("raw", "paper"):
+        raise UserError(f"{group}.prepare={source.prepare}: choose raw or paper.")
 
 
 TEXTS, MARKET = Texts(), Market()

@@ -11,6 +11,7 @@ import pandas as pd
 from datamodules.download import fetch, hash_of
 from datamodules.errors import DataError
 from datamodules.tweets.daily_file import make_daily_file
+from datamodules.tweets.prepare import PREPARATIONS, RAW
 
 
 class Folders(NamedTuple):
@@ -91,17 +92,19 @@ class DailyCsv:
 
 @dataclass(frozen=True)
 class Tweets:
-    """The scores of tweets in one of the two Kaggle layouts, averaged by day.
+    """The scores of tweets in one of the layouts of `kaggle_layouts`, averaged by day.
 
     Args:
         name: name of the series.
         file: path in data_dir.
         by: "vader" (compound scores) or "tag" (the file's own tags as +1, 0, -1, as the paper describes).
+        prepare: one of `prepare.PREPARATIONS`; a series that is not of raw tweets has it in its name.
     """
 
     name: str
     file: str
     by: str
+    prepare: str = RAW
 
     def load(self, folders: Folders, btc: pd.DataFrame) -> DailySeries:
         """Compute the daily means, or read them from the cache.
@@ -109,8 +112,32 @@ class Tweets:
         Raises:
             DataError: see `make_daily_file`.
         """
-        scored = make_daily_file(folders.data_dir / self.file, self.by, folders.cache_dir)
-        return DailySeries(self.name, read_daily_csv(scored, "mean"), f"Sentiment {self.name}: {tweet_counts(scored)}.")
+        scored = make_daily_file(folders.data_dir / self.file, self.by, folders.cache_dir, prepare=self.prepare)
+        name = self.name if self.prepare == RAW else f"{self.name}_{self.prepare}"
+        return DailySeries(name, read_daily_csv(scored, "mean"), f"Sentiment {name}: {tweet_counts(scored)}.")
+
+
+@dataclass(frozen=True)
+class TweetCounts:
+    """The number of tweets of each day, retweets and repetitions among them.
+
+    Args:
+        name: name of the series.
+        file: tweets in one of the layouts of `kaggle_layouts`, path in data_dir.
+    """
+
+    name: str
+    file: str
+
+    def load(self, folders: Folders, btc: pd.DataFrame) -> DailySeries:
+        """Count, or read from the cache; the tweets are scored on the way, for sentiment=vader.
+
+        Raises:
+            DataError: see `make_daily_file`.
+        """
+        scored = make_daily_file(folders.data_dir / self.file, "vader", folders.cache_dir)
+        values = read_daily_csv(scored, "tweets") + read_daily_csv(scored, "duplicates")
+        return DailySeries(self.name, values, f"Sentiment {self.name}: {tweet_counts(scored)}.")
 
 
 @dataclass(frozen=True)
@@ -167,15 +194,22 @@ def tweet_counts(scored: Path) -> str:
 def main() -> None:
     """Score the tweets of a file and average the scores by day. An interrupted run resumes where it stopped."""
     parser = argparse.ArgumentParser(prog="python -m datamodules.sentiment", description=main.__doc__)
-    parser.add_argument("file", type=Path, help="tweets in the layout of mbsa.csv or tweets.csv")
+    parser.add_argument("file", type=Path, help="tweets in the layout of mbsa.csv or tweets.csv, or with Date,text")
     parser.add_argument("--by", choices=["vader", "tag"], default="vader", help="scores to average [vader]")
+    parser.add_argument("--prepare", choices=PREPARATIONS, default=RAW, help="of texts before VADER [raw]")
+    parser.add_argument("--cost", action="store_true", help="print what the paper's preparation changes, and stop")
     parser.add_argument("--cache-dir", type=Path, default=Path(".cache"), help="folder for the result [.cache]")
     parser.add_argument("--processes", type=int, help="number of processes [one for each core, up to 12]")
     given = parser.parse_args()
     from conf.mistakes import one_line_errors  # not above: workers import this module, but do not need Hydra
 
     with one_line_errors("Interrupted; the same command resumes."):
-        scored = make_daily_file(given.file, given.by, given.cache_dir, given.processes)
+        if given.cost:
+            from datamodules.tweets.preparation_cost import as_text, preparation_cost
+
+            print(as_text(preparation_cost(given.file)))
+            return
+        scored = make_daily_file(given.file, given.by, given.cache_dir, given.processes, prepare=given.prepare)
         print(f"{tweet_counts(scored)}\n{scored}")
 
 

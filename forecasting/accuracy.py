@@ -17,16 +17,16 @@ def forecast_errors(fold: Fold, forecasts: Floats, chosen: NDArray[np.int64]) ->
 
     Returns:
         rmse, mae: root-mean-square and mean absolute error, in the scaled units of the target.
-        rmse_dollars, mae_dollars: the same of the closes in dollars.
-        mape: mean absolute error as a percentage of the close.
+        rmse_dollars, mae_dollars: the same of the closes in dollars; of volatilities, rmse_percent and mae_percent.
+        mape: mean absolute error as a percentage of the truth.
     """
-    closes, truth = fold.dollars(forecasts, chosen), fold.close[chosen]
+    values, truth = fold.unscaled(forecasts, chosen), fold.truth[chosen]
     return {
         "rmse": root_mean_squared_error(fold.targets[chosen], forecasts),
         "mae": mean_absolute_error(fold.targets[chosen], forecasts),
-        "rmse_dollars": root_mean_squared_error(truth, closes),
-        "mae_dollars": mean_absolute_error(truth, closes),
-        "mape": 100 * mean_absolute_percentage_error(truth, closes),
+        f"rmse_{fold.panel.unit}": root_mean_squared_error(truth, values),
+        f"mae_{fold.panel.unit}": mean_absolute_error(truth, values),
+        "mape": 100 * mean_absolute_percentage_error(truth, values),
     }
 
 

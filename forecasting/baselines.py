@@ -7,6 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from datamodules.market.fold import Fold
 from datamodules.market.windows import Floats
+from forecasting.volatility_baselines import garch, har
 
 HIGHEST_ORDER = 20  # days that the autoregression may look back
 RIDGE_PENALTIES = np.logspace(0, 6, 7)
@@ -14,13 +15,13 @@ DEFAULT_PENALTY = 1.0  # scikit-learn's default, used if there are too few days 
 
 
 def persistence(fold: Fold) -> Floats:
-    """The close will be the last close."""
-    return fold.last_close
+    """The close, or the volatility, will be the last one."""
+    return fold.last
 
 
 def drift(fold: Fold) -> Floats:
     """The last close grows by the training part's mean log-return for each step of the horizon."""
-    return fold.last_close * np.exp(_horizon(fold) * _known_returns(fold).mean())
+    return fold.last * np.exp(_horizon(fold) * _known_returns(fold).mean())
 
 
 def autoregression(fold: Fold) -> Floats:
@@ -44,7 +45,7 @@ def autoregression(fold: Fold) -> Floats:
         step = constant + lagged @ np.array(weights)
         total += step
         lagged = np.column_stack([step, lagged[:, :-1]])
-    return fold.last_close * np.exp(total)
+    return fold.last * np.exp(total)
 
 
 def ridge(fold: Fold) -> Floats:
@@ -63,16 +64,14 @@ def ridge(fold: Fold) -> Floats:
         later = TimeSeriesSplit(parts, gap=_horizon(fold) - 1)
         model = GridSearchCV(model, {"alpha": RIDGE_PENALTIES}, scoring="neg_mean_squared_error", cv=later)
     model.fit(rows[fold.split.train], fold.targets[fold.split.train])
-    return fold.dollars(model.predict(rows), np.arange(len(rows)))
+    return fold.unscaled(model.predict(rows), np.arange(len(rows)))
 
 
-BASELINES: dict[str, Callable[[Fold], Floats]] = {
-    "persistence": persistence,
-    "drift": drift,
-    "ar": autoregression,
-    "ridge": ridge,
+BASELINES: dict[str, dict[str, Callable[[Fold], Floats]]] = {
+    "dollars": {"persistence": persistence, "drift": drift, "ar": autoregression, "ridge": ridge},
+    "percent": {"persistence": persistence, "har": har, "garch": garch, "ridge": ridge},
 }
-"""Each forecasts the close of every sample of a fold, `[S]`, in dollars."""
+"""For targets of each unit: the forecasts of every sample of a fold, `[S]`, in that unit."""
 
 
 def _later_parts(samples: int, horizon: int) -> int:

@@ -1,5 +1,7 @@
 """The Bitcoin paper's Figure 7, and a chart of feature importance."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,19 +13,30 @@ SPLIT_LABELS = {"train": "fitted (training)", "val": "forecast (validation)", "t
 ENLARGED_DAYS = 60  # on the scale of years, a forecast that copies yesterday looks like the truth
 
 
-def figure_7(predictions: pd.DataFrame, title: str) -> Figure:
+def in_words(errors: Mapping[str, float], persistence: Mapping[str, float]) -> str:
+    """The errors on the days that are scored, and those of persistence, as a line of a title.
+
+    Args:
+        errors, persistence: rmse and mae, in scaled units.
+    """
+    ours, naive = (f"RMSE {each['rmse']:.4f}, MAE {each['mae']:.4f}" for each in (errors, persistence))
+    return f"{ours} on the scored days, in scaled units (persistence: {naive})"
+
+
+def figure_7(predictions: pd.DataFrame, title: str, axis: str = "Bitcoin's close, dollars") -> Figure:
     """Plot truth, forecasts of each part, and persistence, which the paper leaves out; below, the last days enlarged.
 
     Args:
-        predictions: columns day, split, truth, prediction and persistence, in dollars.
+        predictions: columns day, split, truth, prediction and persistence, in one unit.
         title: title of the figure.
+        axis: what is forecast, with its unit.
     """
     figure = Figure((11, 8), layout="constrained")
     whole, end = figure.subplots(2)
     _lines(whole, predictions)
     _lines(end, predictions.tail(ENLARGED_DAYS))
-    whole.set(title=title, ylabel="Bitcoin's close, dollars")
-    end.set(title=f"the last {min(ENLARGED_DAYS, len(predictions))} days", ylabel="Bitcoin's close, dollars")
+    whole.set(title=title, ylabel=axis)
+    end.set(title=f"the last {min(ENLARGED_DAYS, len(predictions))} days", ylabel=axis)
     whole.legend()
     return figure
 

@@ -26,7 +26,11 @@ DAMAGE = (
 NAMED_RUNS = 4
 """Runs that one message names at most."""
 
-OWN_TARGETS = {"model": r"models\.\w+\.\w+", "sentiment": r"datamodules\.sentiment\.\w+"}
+OWN_TARGETS = {
+    "model": r"models\.\w+\.\w+",
+    "sentiment": r"datamodules\.sentiment\.\w+",
+    "messages": r"datamodules\.sentiment\.\w+",
+}
 """The code that `_target_` may name: a folder from somebody else says which code of this project runs, and no other."""
 
 

@@ -114,6 +114,10 @@ class SavedForecaster(SavedRun):
             raise UserError(
                 f"{self.folder.path} is a control experiment (control={config.control}) and forecasts nothing."
             )
+        if config.get("target", "close") != "close":
+            raise UserError(
+                f"{self.folder.path} forecasts target={config.target}, not a close: its predictions.csv has it."
+            )
         backtest, warning = _backtest(self.folder.path)
         panel = load_market_data(_here(config, data_dir, end)).panel
         now = last_window(panel, config.protocol, config.window, self.data["scalers"])

@@ -48,9 +48,9 @@ def write_market_run(folder: Path, rmse: float, **run: object) -> None:
         run: values of columns of metrics.csv, where they are not the usual ones.
     """
     about = {
-        "features": "btc", "sentiment": None, "window": 7, "horizon": 1, "protocol": "paper", "control": None,
-        "source": "yahoo", "warning": None, "model": "lstm", "cell": "baseline", "settings": "m1", "seed": 0, "fold": 0,
-        "seconds": 4.0, "parameters": 10, "epoch": 1, **run,
+        "features": "btc", "sentiment": None, "messages": None, "window": 7, "horizon": 1, "target": "close",
+        "protocol": "paper", "control": None, "source": "yahoo", "warning": None, "model": "lstm",
+        "cell": "baseline", "settings": "m1", "seed": 0, "fold": 0, "seconds": 4.0, "parameters": 10, "epoch": 1, **run,
     }  # fmt: skip
     groups = {group: {"name": about[group]} for group in (*MARKET.groups, "model") if about[group] is not None}
     values = {key: about[key] for key in (*MARKET.columns, "seed", "fold")}

@@ -59,6 +59,7 @@ def test_readme_has_table_1() -> None:
         ("docs/data-sets.md", "data"),
         ("docs/models.md", "model"),
         ("docs/bitcoin.md", "sentiment"),
+        ("docs/bitcoin.md", "messages"),
         ("docs/bitcoin.md", "features"),
     ],
 )

@@ -93,8 +93,15 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     ),
     "python train.py features=btc source=synthetic": Runs(MARKET),
     "python -m analysis market runs": Runs(),
+    "python train.py experiment=market_horizons": Composes(HOURS),
+    "python train.py -m target=volatility protocol=walk_forward features=btc,btc_messages fold=0,1,2 n_folds=3": Runs(
+        f"{MARKET} end=2016-06-30 source=synthetic fold=2"
+    ),
     "python -m datamodules.sentiment FILE": IsTestedBy(
         "tests/datamodules/test_sentiment.py::test_the_command_prints_what_it_counted_and_where_the_result_is"
+    ),
+    "python -m datamodules.sentiment FILE --cost": IsTestedBy(
+        "tests/datamodules/tweets/test_prepare.py::test_the_command_prints_what_each_step_costs"
     ),
     # docs/cells.md
     "python train.py data=robo \"cell.current='c * relu(o)'\" \"cell.hidden='h * sigmoid(c)'\"": Runs(TINY),

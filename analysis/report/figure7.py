@@ -34,9 +34,10 @@ def pictures(results: pd.DataFrame) -> Iterator[Picture]:
     groups = list(results.groupby(PICTURE))
     for (_, window, model), rows in groups[:MOST_PICTURES]:
         median = rows.sort_values("rmse").iloc[(len(rows) - 1) // 2]
+        errors = f"RMSE {median['rmse']:.4f}, MAE {median['mae']:.4f} scaled"
         title = (
-            f"{model}, window {window}, {median['features']}, seed {median['seed']}, fold {median['fold']}: "
-            f"RMSE {median['rmse']:.4f} scaled, {median['relative_rmse']:.2f} times persistence's"
+            f"{model}, window {window}, {median['features']}, seed {median['seed']}, fold {median['fold']}: {errors}, "
+            f"RMSE {median['relative_rmse']:.2f} times persistence's"
         )
         png = Path(str(median["folder"])) / "figure7.png"
         if png.exists():

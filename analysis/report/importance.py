@@ -1,74 +1,101 @@
-"""Runs on the market: the permutation importance of their features, as a figure and a table."""
+"""Runs on the market: the permutation importance of their features, with intervals over seeds, in one figure."""
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.report.palette import BLUE
-from analysis.report.svg import Axis, Figure, horizontal_axis, label, panel, tag
-from analysis.study.results import read_table
+from analysis.report.palette import BLACK
+from analysis.report.persistence import NETS
+from analysis.report.svg import Axis, Figure, horizontal_axis, label, legend, line, mark, panel
+from analysis.statistics.significance import t_test
+from analysis.study.market_results import read_table
 from analysis.tables.formatting import number
+from analysis.tables.market_differences import interval
 from analysis.tables.table import Table
 
-NET = ["protocol", "window", "model"]
-"""The columns that the runs of one net share."""
+PANEL = ["protocol", "window", "horizon", "target"]
+"""The columns that the runs of one panel share."""
+
+NET = [*PANEL, "net", "set"]
+"""The columns that the runs of one net share; `net` is the model and its cell, `set` its features."""
 
 MEASURE = (
     "Permutation importance: rise of the RMSE, in scaled units, when the feature's values are shuffled among the days "
-    "that are scored; mean over seeds and folds."
+    "that are scored. Marks are means over seeds, of all folds of a seed; lines are 95 % intervals over seeds, by "
+    "Student's t. A mark without a line is a single seed."
 )
-WIDTH, LEFT, TOP, ROW = 400, 150, 26, 17
+WIDTH, LEFT, TOP, ROW, APART = 400, 150, 26, 24, 5
 
 
 def mean_importance(runs: Path) -> pd.DataFrame:
-    """The mean importance of each feature over runs, by protocol, window, model, cell and `set` of features.
+    """The importance of each feature in each net: columns NET, feature, seeds, mean, low, high.
 
     Raises:
         UserError: there are no runs, or one lacks its importance.csv.
     """
-    rows = read_table(runs, "features", "importance")
+    rows = read_table(runs, "importance")
     controls = rows["control"].map(lambda name: f" ({name})" if pd.notna(name) else "")
-    keys = [*NET, "cell", "set", "feature"]
-    return rows.assign(set=rows["features"] + controls).groupby(keys, sort=False)["permutation"].mean().reset_index()
+    cells = rows["cell"].map(lambda cell: "" if cell == "baseline" else f" {cell}")
+    rows = rows.assign(set=rows["features"] + controls, net=rows["model"] + cells)
+    of_seeds = rows.groupby([*NET, "feature", "seed"], sort=False)["permutation"].mean()
+    found = of_seeds.groupby([*NET, "feature"], sort=False).agg(["size", "mean", "std"]).reset_index()
+    n = found["size"].where(found["size"] > 1).to_numpy(float)
+    test = t_test(found["mean"].to_numpy(), found["std"].to_numpy() / np.sqrt(n), n - 1)
+    return found.drop(columns="std").rename(columns={"size": "seeds"}).assign(low=test.low, high=test.high)
 
 
 def figure(importance: pd.DataFrame) -> Figure:
-    """A panel for each net, cell and window: a bar for each feature of the largest set.
+    """A panel for each window: a row for each feature of the largest set, a mark with its interval for each net.
 
     Args:
         importance: from `mean_importance`.
     """
+    drawn = {net: NETS[place % len(NETS)] for place, net in enumerate(sorted(importance["net"].unique()))}
     panels = []
-    for (protocol, window, model, cell), rows in importance.groupby([*NET, "cell"]):
+    for values, rows in importance.groupby(PANEL):
         largest = rows["set"].value_counts(sort=True).index[0]
-        net = model if cell == "baseline" else f"{model} {cell}"
-        title = f"{net}, window {window}: {largest}"
-        panels.append(_bars(title, f"{protocol} protocol", rows[rows["set"] == largest]))
-    return Figure("Weights of the features in the largest feature set", panels, notes=[MEASURE])
+        panels.append(_panel(dict(zip(PANEL, values, strict=True)), rows[rows["set"] == largest], drawn))
+    entries = [(mark(shape, 12, 7, colour), net) for net, (shape, colour) in drawn.items()]
+    return Figure("Weights of the features in the largest feature set", panels, legend(entries), [MEASURE])
 
 
-def _bars(title: str, protocol: str, rows: pd.DataFrame) -> Markup:
-    axis = Axis.over([0.0, *rows["permutation"]], LEFT, WIDTH - 14)
-    bottom = TOP + ROW * len(rows)
-    parts = [horizontal_axis(axis, TOP, bottom, f"rise of the RMSE ({protocol})")]
-    described = []
-    for place, (feature, value) in enumerate(zip(rows["feature"], rows["permutation"], strict=True)):
-        y = TOP + ROW * place
-        start, end = sorted((axis.at(0), axis.at(value)))
-        described.append(f"{feature} {value:.4f}")
-        bar = tag("title", described[-1])
-        parts.append(tag("rect", bar, x=start, y=float(y + 3), width=end - start, height=float(ROW - 6), fill=BLUE))
-        parts.append(label(LEFT - 8, y + ROW * 0.7, str(feature), 22, text_anchor="end"))
-    return panel(title, "; ".join(described), bottom + 36, *parts, width=WIDTH)
+def _panel(values: dict[str, object], rows: pd.DataFrame, drawn: dict[str, tuple[str, str]]) -> Markup:
+    bounds = [rows[name].dropna() for name in ("mean", "low", "high")]
+    axis = Axis.over([0.0, *pd.concat(bounds)], LEFT, WIDTH - 14)
+    places = {feature: TOP + ROW * (place + 0.5) for place, feature in enumerate(dict.fromkeys(rows["feature"]))}
+    bottom = TOP + ROW * len(places)
+    parts = [
+        horizontal_axis(axis, TOP, bottom, f"rise of the RMSE ({values['protocol']} protocol)"),
+        line(axis.at(0), TOP, axis.at(0), bottom, BLACK),
+    ]
+    parts += [label(LEFT - 8, y + 4, str(feature), 22, text_anchor="end") for feature, y in places.items()]
+    described, nets = [], list(dict.fromkeys(rows["net"]))
+    for each in rows.to_dict("records"):
+        shape, colour = drawn[each["net"]]
+        y = places[each["feature"]] + APART * (nets.index(each["net"]) - (len(nets) - 1) / 2)
+        described.append(
+            f"{each['net']}, {each['feature']} {number(each['mean'], 4)}" + interval(each["low"], each["high"])
+        )
+        if pd.notna(each["low"]):
+            parts.append(line(axis.at(each["low"]), y, axis.at(each["high"]), y, colour, stroke_width="2"))
+        parts.append(mark(shape, axis.at(each["mean"]), y, colour, True, described[-1]))
+    more = [f"horizon {values['horizon']}"] if values["horizon"] != 1 else []
+    more += [str(values["target"])] if values["target"] != "close" else []
+    title = ", ".join([f"window {values['window']}", *more])
+    return panel(f"{title}: {rows['set'].iloc[0]}", "; ".join(described), bottom + 36, *parts, width=WIDTH)
 
 
 def table(importance: pd.DataFrame) -> Table:
-    """A row for each net, window and feature, a column for each feature set.
+    """A row for each net, window and feature, a column for each feature set: mean and interval over seeds.
 
     Args:
         importance: from `mean_importance`.
     """
-    numbers = importance.pivot_table("permutation", [*NET, "cell", "feature"], "set", "first", sort=False)
-    shown = numbers.map(lambda value: number(value, 4)).reset_index()
-    return Table("weights", "Weights of the features in each feature set", numbers.reset_index(), shown, [MEASURE])
+    texts = [
+        number(mean, 4) + interval(low, high) for mean, low, high in importance[["mean", "low", "high"]].to_numpy()
+    ]
+    keys = [*PANEL, "net", "feature"]
+    shown = importance.assign(text=texts).pivot_table("text", keys, "set", "first", sort=False).fillna("-")
+    return Table("weights", "Weights of the features in each feature set", importance, shown.reset_index(), [MEASURE])

@@ -71,6 +71,17 @@ def claims(verdicts: pd.DataFrame) -> Iterator[str]:
         yield f"Of {len(rows)} claims of the cell paper{which}: {listed}."
 
 
+def market_claims(table: Table) -> str:
+    """A sentence on how many of the Bitcoin paper's claims hold.
+
+    Args:
+        table: from `market_verdicts_table.verdicts_table`.
+    """
+    counts = table.numbers["verdict"].value_counts()
+    listed = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
+    return f"{table.title}, each in RMSE and in MAE: of {len(table.numbers)} verdicts {listed}."
+
+
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 

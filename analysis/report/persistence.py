@@ -6,10 +6,10 @@ from markupsafe import Markup
 from analysis.report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
 from analysis.report.svg import Axis, Figure, horizontal_axis, label, legend, line, mark, panel
 
-PANEL = ["protocol", "window", "horizon", "source"]
+PANEL = ["protocol", "window", "horizon", "target", "source"]
 """The columns that the runs of one panel share."""
 
-BASELINES = {"ar": ("cross", BLACK), "ridge": ("plus", GREY)}
+BASELINES = {"ar": ("cross", BLACK), "har": ("cross", GREY), "garch": ("plus", BLACK), "ridge": ("plus", GREY)}
 """The baselines that are drawn, beside persistence, which is the line at 1; drift hardly differs from it."""
 
 NETS = [
@@ -36,7 +36,8 @@ def figure(results: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
         baselines: rows of baselines.csv, from `results.read_table`.
     """
     nets = results.assign(forecast=results["model"] + results["cell"].map(_altered), row=feature_sets(results))
-    drawn = {net: NETS[place % len(NETS)] for place, net in enumerate(sorted(nets["forecast"].unique()))} | BASELINES
+    styles = {net: NETS[place % len(NETS)] for place, net in enumerate(sorted(nets["forecast"].unique()))}
+    drawn = styles | {name: style for name, style in BASELINES.items() if (baselines["forecast"] == name).any()}
     parts = baselines.merge(nets[["folder", "split", "row"]], on=["folder", "split"])
     every = pd.concat([nets, parts[parts["forecast"].isin(BASELINES)]], ignore_index=True)
     panels = [_panel(values, rows.sort_values("features"), drawn) for values, rows in every.groupby(PANEL)]
@@ -61,7 +62,7 @@ def feature_sets(results: pd.DataFrame) -> pd.Series:
 
 
 def _panel(values: tuple[object, ...], rows: pd.DataFrame, drawn: dict[str, tuple[str, str]]) -> Markup:
-    protocol, window, horizon, source = values
+    protocol, window, horizon, target, source = values
     groups = rows.groupby(["row", "forecast"], sort=False)["relative_rmse"].agg(["mean", "min", "max", "size"])
     places = {row: TOP + ROW * (place + 0.5) for place, row in enumerate(dict.fromkeys(rows["row"]))}
     nets = [forecast for forecast in drawn if forecast not in BASELINES]
@@ -86,4 +87,5 @@ def _panel(values: tuple[object, ...], rows: pd.DataFrame, drawn: dict[str, tupl
         parts.append(mark(shape, axis.at(each["mean"]), y, colour, True, words))
         described.append(words)
     title = f"{protocol} protocol, window {window}, {source}" + (f", horizon {horizon}" if horizon != 1 else "")
+    title += f", {target}" if target != "close" else ""
     return panel(title, "; ".join(described), bottom + 36, *parts, width=WIDTH)

@@ -22,7 +22,8 @@ from analysis.report.svg import Figure
 from analysis.statistics.improvements import improvements
 from analysis.statistics.ranks import ranks
 from analysis.study import market_results, text_results
-from analysis.study.results import kinds, read_table
+from analysis.study.results import kinds
+from analysis.tables import market_verdicts_table
 from analysis.tables.all_tables import NO_MARKET, all_tables
 from analysis.tables.table import Table
 
@@ -50,7 +51,8 @@ def sections(runs: Path) -> list[Section]:
     """
     found = kinds(runs)
     tables = {table.name: table for table in all_tables(runs)}
-    first = {name: tables.pop(name) for name in FIRST if name in tables}
+    judged = [name for name in tables if name.startswith(market_verdicts_table.NAME)]
+    first = {name: tables.pop(name) for name in (*FIRST, *judged) if name in tables}
     sentences: list[str] = []
     rest: list[Section] = []
     if "data" in found:
@@ -64,6 +66,7 @@ def sections(runs: Path) -> list[Section]:
     sentences.append(overview.completeness(first["missing"]))
     if "verdicts" in first:
         sentences += overview.claims(first["verdicts"].numbers)
+    sentences += [overview.market_claims(first[name]) for name in judged]
     top = Section("study", "The study", sentences, tables=[table for table in first.values() if len(table.shown)])
     return [top, *rest, Section("tables", "All tables", tables=list(tables.values()))]
 
@@ -105,7 +108,7 @@ def _ranked(results: pd.DataFrame) -> Section:
 
 
 def _market_sections(runs: Path, results: pd.DataFrame) -> Iterator[Section]:
-    relative = persistence.figure(results, read_table(runs, "features", "baselines"))
+    relative = persistence.figure(results, market_results.read_table(runs, "baselines"))
     yield Section("persistence", "Bitcoin: beside persistence", figures=[relative])
     means = importance.mean_importance(runs)
     yield Section(

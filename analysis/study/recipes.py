@@ -8,13 +8,10 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from conf.compose import CONF
-from conf.kinds import FIXED
+from training.run.record import AS_BEFORE
 
 BEST, PAPER = "best", "paper"
 """The recipes of conf/recipe: what a practitioner would do, which is the default, and what the cell paper does."""
-
-MEANT_BY_ABSENT = {"split": FIXED}
-"""What the code did when a record did not have the key. Other absent keys mean the value of BEST."""
 
 Named = Mapping[str, Mapping[str, str]]
 """The values of each recipe by key, with the same keys in all of them."""
@@ -63,7 +60,7 @@ def recipes_of_texts() -> Named:
 
 
 def _named(values: Mapping[str, str], named: Named) -> str:
-    meant = {**named[BEST], **MEANT_BY_ABSENT, **values}
+    meant = {**named[BEST], **{key: str(value) for key, value in AS_BEFORE.items()}, **values}
     differing = {
         name: [f"{key}={meant[key]}" for key in recipe if meant[key] != recipe[key]] for name, recipe in named.items()
     }

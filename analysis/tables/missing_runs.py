@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.study import results
+from analysis.study import market_results, results
 from analysis.study.design import Design, absent
 from analysis.study.recipes import recipes
 from analysis.study.results import configuration
@@ -19,9 +19,9 @@ COLUMNS = ["data", "model", "settings", "cell", "seed", "fold", "error"]
 
 NOT_RUN = "not run"
 
-FEATURES = ["features", "sentiment"]
+FEATURES = ["features", "sentiment", "messages"]
 AXES = ["window", "model", "seed", "fold"]
-APART = ["cell", "horizon", "source", "protocol", "control"]
+APART = ["cell", "horizon", "target", "source", "protocol", "control"]
 """Among runs on the market that agree in APART, each window, model, seed and fold is expected with each combination of
 FEATURES."""
 
@@ -35,7 +35,7 @@ def missing_runs(runs: Path, kinds: Collection[str], design: Design | None, with
         design: of the runs on texts, if any is finished.
         without_result: from `text_results.without_result`.
     """
-    market = results.read(runs, "features") if "features" in kinds else None
+    market = market_results.read(runs) if "features" in kinds else None
     parts = [_on_texts(design, without_result), _on_the_market(runs, market)]
     rows = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     never = {} if design is None else design.never
@@ -66,12 +66,14 @@ def _on_the_market(runs: Path, metrics: pd.DataFrame | None) -> pd.DataFrame:
 
     Args:
         runs: a folder.
-        metrics: from `results.read`, if any run is finished.
+        metrics: from `market_results.read`, if any run is finished.
     """
     found = results.without_result(runs).query(f"kind == '{MARKET.group}'")
     folders = {str(folder): configuration(Path(folder)) for folder in found["folder"]}
     stopped = pd.DataFrame([Record(config).columns for config in folders.values()], columns=[*APART, *FEATURES, *AXES])
-    stopped = stopped.assign(error=found["error"].to_list(), settings=found["settings"].to_list())
+    stopped = market_results.filled(stopped).assign(
+        error=found["error"].to_list(), settings=found["settings"].to_list()
+    )
     begun = stopped if metrics is None else pd.concat([metrics, stopped], ignore_index=True)
     groups = [
         absent(rows, [*APART, *FEATURES], _axes(rows)) for _, rows in begun.groupby(APART, dropna=False, sort=False)
@@ -95,6 +97,6 @@ def _axes(rows: pd.DataFrame) -> dict[str, list[object]]:
 
 def _words(row: "pd.Series[Any]") -> str:
     """The settings of a run as text: "window 30, sentiment reddit, protocol paper, horizon 1, source yahoo, lr=10"."""
-    keys = ("window", "sentiment", "control", "protocol", "horizon", "source")
-    shown = [f"{key} {row[key]}" for key in keys if pd.notna(row[key])]
+    keys = ("window", "sentiment", "messages", "control", "protocol", "horizon", "target", "source")
+    shown = [f"{key} {row[key]}" for key in keys if pd.notna(row[key]) and (key, row[key]) != ("target", "close")]
     return ", ".join([*shown, *([row["other"]] if row["other"] else [])])

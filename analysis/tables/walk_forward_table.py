@@ -7,17 +7,24 @@ from analysis.tables.table import Table
 from cells.errors import UserError
 from forecasting.accuracy import compare_with_persistence
 
-RUN = ["features", "sentiment", "control", "window", "horizon", "source"]
+RUN = ["features", "sentiment", "messages", "control", "window", "horizon", "target", "source"]
 """The columns that the forecasts of one row share with those of its baselines."""
 
-BASELINES = ["drift", "ar", "ridge"]
+BASELINES = ["drift", "ar", "har", "garch", "ridge"]
+"""Columns of forecasts; closes and volatilities have not the same."""
+
+VOLATILITY = "volatility"
+NO_COIN = (
+    "direction_p is the chance of a coin to be right as often, which says little of volatility: after a wild day a "
+    "calmer one is likely."
+)
 
 ROUNDING = 1e-6
 """Relative difference between closes that does not count: other machines add in another order."""
 
 
 def walk_forward_table(predictions: pd.DataFrame) -> Table:
-    """RMSE of log-returns relative to persistence, with the Diebold-Mariano p, and how often the direction is right.
+    """RMSE of logarithms relative to persistence, with the Diebold-Mariano p, and how often the direction is right.
 
     Each net and seed is a row over the test days of its folds in the order of time; baselines are the same for all.
 
@@ -36,16 +43,23 @@ def walk_forward_table(predictions: pd.DataFrame) -> Table:
             rows.append({**named, "forecast": f"{model} {cell}, seed {seed}", **_scores(days, "prediction")})
         _refuse_other_baselines(group)
         days = group.drop_duplicates("day")
-        rows += [{**named, "forecast": name, **_scores(days, name)} for name in BASELINES]
+        rows += [{**named, "forecast": name, **_scores(days, name)} for name in _baselines(days)]
     numbers = pd.DataFrame(rows)
     formats = {"relative_rmse": "{:.4f}", "direction": "{:.1%}", "dm_p": "{:.3f}", "direction_p": "{:.3f}"}
-    shown = numbers.astype({"sentiment": object, "control": object}).fillna({"sentiment": "-", "control": "-"})
+    optional = ["sentiment", "messages", "control"]
+    shown = numbers.astype(dict.fromkeys(optional, object)).fillna(dict.fromkeys(optional, "-"))
     shown = shown.assign(**{name: numbers[name].map(text.format) for name, text in formats.items()})
-    return Table("bitcoin_walk_forward", "Walk-forward: test days of all folds, beside persistence", numbers, shown)
+    title = "Walk-forward: test days of all folds, beside persistence"
+    notes = [NO_COIN] if (numbers["target"] == VOLATILITY).any() else []
+    return Table("bitcoin_walk_forward", title, numbers, shown, notes)
+
+
+def _baselines(rows: pd.DataFrame) -> list[str]:
+    return [name for name in BASELINES if name in rows and rows[name].notna().all()]
 
 
 def _refuse_other_baselines(group: pd.DataFrame) -> None:
-    of_a_day = group.groupby("day")[BASELINES]
+    of_a_day = group.groupby("day")[_baselines(group)]
     most = of_a_day.max()
     if ((most - of_a_day.min()) > ROUNDING * most).any(axis=None):
         run = ", ".join(f"{key} {group[key].iloc[0]}" for key in RUN if group[key].notna().all())

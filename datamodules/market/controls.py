@@ -11,13 +11,13 @@ from datamodules.market.panel import SENTIMENT, Panel
 def shuffled(panel: Panel, horizon: int, seed: int) -> Panel:
     """Give each day the sentiment of a random day. A gain that remains is not due to sentiment."""
     values = np.random.default_rng(seed).permutation(panel.features[SENTIMENT].to_numpy())
-    return Panel(panel.features.assign(**{SENTIMENT: values}), panel.close)
+    return panel._replace(features=panel.features.assign(**{SENTIMENT: values}))
 
 
 def leak(panel: Panel, horizon: int, seed: int) -> Panel:
     """Replace sentiment by the sign of the change to forecast, 0 where it is unknown. Scores must show this leak."""
-    change = (panel.close.shift(-horizon) - panel.close).fillna(0.0)
-    return Panel(panel.features.assign(**{SENTIMENT: np.sign(change)}), panel.close)
+    change = (panel.target.shift(-horizon) - panel.target).fillna(0.0)
+    return panel._replace(features=panel.features.assign(**{SENTIMENT: np.sign(change)}))
 
 
 CONTROLS: dict[str, Callable[[Panel, int, int], Panel]] = {"shuffled": shuffled, "leak": leak}

@@ -20,7 +20,7 @@ class Fold:
 
     Attributes:
         protocol: the evaluation protocol.
-        panel: unscaled features, and closes, as `protocol.prepare` leaves them.
+        panel: unscaled features, and the target, as `protocol.prepare` leaves them.
         samples: `inputs [S, window, F]` float64, scaled; `origins` and `targets`, row numbers in the panel.
         split: the samples of the training, validation and test part.
         input_scaler: scaler of the features.
@@ -45,36 +45,36 @@ class Fold:
     @property
     def days(self) -> pd.DatetimeIndex:
         """The day that each sample forecasts, `[S]`."""
-        return pd.DatetimeIndex(self.panel.close.index[self.samples.targets])
+        return pd.DatetimeIndex(self.panel.target.index[self.samples.targets])
 
     @property
-    def close(self) -> Floats:
-        """The close on the day that is forecast, `[S]`, in dollars."""
-        return self.panel.close.to_numpy(float)[self.samples.targets]
+    def truth(self) -> Floats:
+        """The panel's target on the day that is forecast, `[S]`, in its unit."""
+        return self.panel.target.to_numpy(float)[self.samples.targets]
 
     @property
-    def last_close(self) -> Floats:
-        """The close on the day of the forecast, `[S]`, in dollars."""
-        return self.panel.close.to_numpy(float)[self.samples.origins]
+    def last(self) -> Floats:
+        """The panel's target on the day of the forecast, `[S]`, in its unit."""
+        return self.panel.target.to_numpy(float)[self.samples.origins]
 
     @property
     def targets(self) -> Floats:
         """The numbers that a net learns to forecast, `[S]`, scaled."""
-        return self.scaled(self.close)
+        return self.scaled(self.truth)
 
     @property
     def persistence(self) -> Floats:
-        """The forecast "the close will be the last close", `[S]`, in the units of `targets`."""
-        return self.scaled(self.last_close)
+        """The forecast "it will be the last one", `[S]`, in the units of `targets`."""
+        return self.scaled(self.last)
 
-    def dollars(self, forecasts: Floats, chosen: NDArray[np.int64]) -> Floats:
-        """Convert scaled forecasts of the samples `chosen` to closes in dollars; all `[n]`."""
+    def unscaled(self, forecasts: Floats, chosen: NDArray[np.int64]) -> Floats:
+        """Convert scaled forecasts of the samples `chosen` to the unit of the panel's target; all `[n]`."""
         unscaled = self.target_scaler.inverse_transform(np.asarray(forecasts, float).reshape(-1, 1))[:, 0]
-        return self.protocol.to_dollars(unscaled, self.last_close[chosen])
+        return self.protocol.from_target(unscaled, self.last[chosen])
 
-    def scaled(self, close: Floats) -> Floats:
-        """Convert closes in dollars, one for each sample `[S]`, to scaled forecasts; the inverse of `dollars`."""
-        target = self.protocol.to_target(close, self.last_close)
+    def scaled(self, values: Floats) -> Floats:
+        """Convert values of the panel's target, one for each sample `[S]`, to scaled forecasts; see `unscaled`."""
+        target = self.protocol.to_target(values, self.last)
         return self.target_scaler.transform(target.reshape(-1, 1))[:, 0]
 
 
@@ -96,7 +96,7 @@ def make_fold(panel: Panel, protocol: str, window: int, horizon: int, n_folds: i
         raise DataError(f"protocol={protocol}: choose {' or '.join(PROTOCOLS)}.")
     chosen = PROTOCOLS[protocol]
     panel = chosen.prepare(panel)
-    table, close = panel.features.to_numpy(float), panel.close.to_numpy(float)
+    table, values = panel.features.to_numpy(float), panel.target.to_numpy(float)
     raw = make_samples(table, window, horizon)
     splits = chosen.splits(len(raw.targets), len(table), horizon, n_folds)
     if not 0 <= fold < len(splits):
@@ -111,5 +111,5 @@ def make_fold(panel: Panel, protocol: str, window: int, horizon: int, n_folds: i
     known = raw.targets[split.train[-1]] + 1  # rows that the training part may see
     input_scaler = chosen.scaler().fit(table[:known])
     inputs = input_scaler.transform(table)
-    target_scaler = chosen.scaler().fit(chosen.target_sample(close[:known], horizon).reshape(-1, 1))
+    target_scaler = chosen.scaler().fit(chosen.target_sample(values[:known], horizon).reshape(-1, 1))
     return Fold(chosen, panel, make_samples(inputs, window, horizon), split, input_scaler, target_scaler)

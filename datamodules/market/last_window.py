@@ -32,7 +32,7 @@ class LastWindow(NamedTuple):
     def dollars(self, forecast: float) -> float:
         """The close in dollars that a scaled forecast stands for."""
         unscaled = self.target_scaler.inverse_transform(np.array([[forecast]]))[0]
-        return float(self.protocol.to_dollars(unscaled, np.array([self.close]))[0])
+        return float(self.protocol.from_target(unscaled, np.array([self.close]))[0])
 
 
 def last_window(panel: Panel, protocol: str, window: int, scalers: dict[str, dict[str, Any]]) -> LastWindow:
@@ -48,7 +48,8 @@ def last_window(panel: Panel, protocol: str, window: int, scalers: dict[str, dic
         DataError: the panel has too few days.
     """
     chosen = PROTOCOLS[protocol]
-    features, close = chosen.prepare(panel)
+    prepared = chosen.prepare(panel)
+    features, close = prepared.features, prepared.close
     if len(features) < window:
         raise DataError(f"window={window} needs more than the {len(features)} days there are.")
     scaled = restore(chosen.scaler(), scalers["inputs"]).transform(features.to_numpy(float)[-window:])

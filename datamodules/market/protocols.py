@@ -17,36 +17,37 @@ class EvaluationProtocol(NamedTuple):
     Attributes:
         prepare: makes the panel that is cut into windows.
         splits: (samples, rows, horizon, n_folds) -> the split of each fold.
-        to_target: (close to forecast, last close), in dollars -> the unscaled target.
-        to_dollars: (unscaled forecast, last close) -> the close in dollars; the inverse of `to_target`.
+        to_target: (value to forecast, last value) of the panel's target, in its unit -> the unscaled target of a net.
+        from_target: (unscaled forecast, last value) -> the value; the inverse of `to_target`.
         scaler: class of the scalers of features and target.
-        target_sample: (closes of the training part, horizon) -> the numbers that the target's scaler is fitted to.
+        target_sample: (values of the training part, horizon) -> the numbers that the target's scaler is fitted to.
     """
 
     prepare: Callable[[Panel], Panel]
     splits: Callable[[int, int, int, int], list[Split]]
     to_target: Callable[[Floats, Floats], Floats]
-    to_dollars: Callable[[Floats, Floats], Floats]
+    from_target: Callable[[Floats, Floats], Floats]
     scaler: Callable[[], Any]
     target_sample: Callable[[Floats, int], Floats]
 
 
 PROTOCOLS = {
-    # The target is the close. The paper never states its scale; 0 to 1 fits its numbers best.
+    # A net's target is the close itself. The paper states neither its split nor the scale of its errors: a
+    # chronological 80/20 split is assumed, and 0 to 1, which fits its numbers best.
     "paper": EvaluationProtocol(
         prepare=lambda panel: panel,
         splits=lambda count, rows, horizon, _: [paper_split(count, rows, horizon)],
         to_target=lambda close, last: close,
-        to_dollars=lambda forecast, last: forecast,
+        from_target=lambda forecast, last: forecast,
         scaler=MinMaxScaler,
         target_sample=lambda closes, horizon: closes,
     ),
-    # The target is a log-return, so that the forecast 0 means "tomorrow = today".
+    # A net's target is the log-return, or the change of the volatility's logarithm: 0 means "tomorrow = today".
     "walk_forward": EvaluationProtocol(
         prepare=relative_changes,
         splits=lambda count, rows, horizon, n_folds: walk_forward_splits(count, horizon, n_folds),
         to_target=lambda close, last: np.log(close / last),
-        to_dollars=lambda forecast, last: last * np.exp(forecast),
+        from_target=lambda forecast, last: last * np.exp(forecast),
         scaler=StandardScaler,
         target_sample=lambda closes, horizon: np.log(closes[horizon:] / closes[:-horizon]),
     ),

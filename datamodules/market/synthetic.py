@@ -44,6 +44,13 @@ def sentiment(btc: pd.DataFrame) -> pd.Series:
     return pd.Series(values, btc.index)
 
 
+def messages(btc: pd.DataFrame) -> pd.Series:
+    """Numbers of messages a day: some thousands, more on days on which the price moves."""
+    random = np.random.default_rng(SEED + 2)
+    moves = np.log((btc["High"] / btc["Low"]).to_numpy())
+    return pd.Series(np.round(4000 * np.exp(0.2 * random.standard_normal(len(btc)) + 3 * moves)), btc.index)
+
+
 def _returns(days: int, volatility: float, random: Random) -> NDArray[np.float64]:
     a, b = 0.12, 0.85
     variance = volatility**2

@@ -11,7 +11,7 @@ from datamodules.split import Split
 
 Floats = NDArray[np.float64]
 
-HELD_OUT = 0.2  # the paper's 80/20, of the rows
+HELD_OUT = 0.2  # of the rows; assumed: the paper does not state its split
 
 
 class Samples(NamedTuple):
@@ -49,10 +49,11 @@ def make_samples(table: Floats, window: int, horizon: int) -> Samples:
 
 
 def paper_split(count: int, rows: int, horizon: int) -> Split:
-    """The paper's chronological 80/20 split: the last fifth of the rows is forecast, earlier rows train.
+    """The assumed chronological 80/20 split: the last fifth of the rows is forecast, earlier rows train.
 
     The cut is a day, the same for all windows, so that Tables 1 to 3 are scored on the same 260 days of 1304. The
-    paper has no third part: validation and test are the same samples. With too few samples, a part is empty.
+    paper states neither the share nor the order, and has no third part: validation and test are the same samples.
+    With too few samples, a part is empty.
     """
     held_out = np.arange(max(0, count - int(HELD_OUT * rows)), count)
     return Split(_before(held_out, horizon), held_out, held_out)

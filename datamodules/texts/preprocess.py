@@ -34,9 +34,7 @@ from numpy.typing import NDArray
 
 from datamodules.errors import DataError
 from datamodules.files import replacing
-
-STOP_WORDS = Path(__file__).with_name("stop_words.txt")
-"""NLTK's English list as Figure 5 of the Bitcoin paper prints it: 127 words."""
+from datamodules.stop_words import STOP_WORDS
 
 LOWERCASE_FIRST, PAPER_ORDER = "lowercase_first", "paper"
 """The values of `preprocess.order`."""

@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock
 from tqdm import tqdm
@@ -26,6 +26,7 @@ from datamodules.errors import DataError
 from datamodules.files import replacing
 from datamodules.tweets.daily_means import average_by_day
 from datamodules.tweets.kaggle_layouts import MBSA, Chunk, chunks, layout_of, read_chunk
+from datamodules.tweets.prepare import PREPARATIONS, RAW
 from datamodules.tweets.tweet_scores import save_scores, score_by_tag, score_by_vader
 
 CHUNK_SIZE = 4 << 20  # bytes of the file: about 20,000 tweets, a few seconds
@@ -33,8 +34,23 @@ MOST_PROCESSES = 12  # by default: each takes about 60 MB, and together they sho
 RULES = 2  # increased whenever the same file would give different numbers
 
 
+class Scoring(NamedTuple):
+    """How tweets are scored: `by` is "vader" or "tag", `prepare` one of `prepare.PREPARATIONS`."""
+
+    by: str
+    prepare: str
+
+    def __str__(self) -> str:
+        return self.by if self.prepare == RAW else f"{self.by}, prepared as in the paper"
+
+
 def make_daily_file(
-    path: Path, by: str, cache_dir: Path, processes: int | None = None, chunk_size: int = CHUNK_SIZE
+    path: Path,
+    by: str,
+    cache_dir: Path,
+    processes: int | None = None,
+    chunk_size: int = CHUNK_SIZE,
+    prepare: str = RAW,
 ) -> Path:
     """Score a tweet file and write its daily means to a CSV file in the cache; return the path of that file.
 
@@ -48,33 +64,42 @@ def make_daily_file(
         cache_dir: keeps the result, and while it is computed the scores of finished chunks: 16 bytes a tweet.
         processes: number of processes; None: one for each core, up to MOST_PROCESSES.
         chunk_size: bytes of the file that one process scores at a time.
+        prepare: one of `prepare.PREPARATIONS`; for by="vader" only.
 
     Raises:
-        DataError: `by` is neither of these; the file is missing, of another layout, without tags or without a readable
-            row; a process was killed; or the disk is full.
+        DataError: `by` or `prepare` is none of these; the file is missing, of another layout, without tags or without a
+            readable row; a process was killed; or the disk is full.
     """
-    if by not in ("vader", "tag"):
-        raise DataError(f"sentiment.by={by}: choose vader or tag.")
-    layout = layout_of(path)
-    if by == "tag" and layout is not MBSA:
-        raise DataError(f"{path} has no tags: use sentiment=vader, or a file with the columns {MBSA.header}.")
-    result = cache_dir / "sentiment" / f"{path.stem}_{by}_{_fingerprint(path, by, chunk_size)}.csv"
+    how = Scoring(by, prepare)
+    _check(path, how)
+    result = cache_dir / "sentiment" / f"{path.stem}_{by}_{_fingerprint(path, by, chunk_size, prepare)}.csv"
     result.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(result.with_suffix(".lock")):  # several runs of a sweep may need the same file at once
         if not result.exists():
             folder = result.with_suffix("")
             folder.mkdir(exist_ok=True)
-            _score(path, by, folder, processes or min(_cores(), MOST_PROCESSES), chunk_size)
-            _write(path, by, folder, result)
+            _score(path, how, folder, processes or min(_cores(), MOST_PROCESSES), chunk_size)
+            _write(path, how, folder, result)
             shutil.rmtree(folder)
     return result
 
 
-def _fingerprint(path: Path, by: str, chunk_size: int) -> str:
+def _check(path: Path, how: Scoring) -> None:
+    if how.by not in ("vader", "tag"):
+        raise DataError(f"sentiment.by={how.by}: choose vader or tag.")
+    if how.prepare not in PREPARATIONS or (how.by == "tag" and how.prepare != RAW):
+        raise DataError(f"sentiment.prepare={how.prepare}: choose {' or '.join(PREPARATIONS)}, and raw for tags.")
+    layout = layout_of(path)
+    if how.by == "tag" and layout is not MBSA:
+        raise DataError(f"{path} has no tags: use sentiment=vader, or a file with the columns {MBSA.header}.")
+
+
+def _fingerprint(path: Path, by: str, chunk_size: int, prepare: str) -> str:
     """A hash of all that the result depends on; the tweet file, often gigabytes, enters by its size and time."""
     stat = path.stat()
     packages = [version("nltk"), version("vaderSentiment")] if by == "vader" else []
-    identity = [RULES, stat.st_size, stat.st_mtime_ns, chunk_size, *packages]
+    preparation = [] if prepare == RAW else [prepare]  # files scored before there was a choice stay as they are
+    identity = [RULES, stat.st_size, stat.st_mtime_ns, chunk_size, *packages, *preparation]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
 
 
@@ -82,7 +107,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _score(path: Path, by: str, folder: Path, processes: int, chunk_size: int) -> None:
+def _score(path: Path, how: Scoring, folder: Path, processes: int, chunk_size: int) -> None:
     """Write the scores of every chunk to the folder, except those that are there already."""
     targets = {chunk: folder / f"{chunk.start:015d}.npz" for chunk in chunks(path, chunk_size)}
     missing = {chunk: target for chunk, target in targets.items() if not target.exists()}
@@ -92,9 +117,9 @@ def _score(path: Path, by: str, folder: Path, processes: int, chunk_size: int) -
     scored, began = 0, time.monotonic()
     with (
         tqdm(total=size, initial=size - left, unit="B", unit_scale=True, desc=path.name, disable=None) as bar,
-        _pool(min(processes, len(missing)), by) as pool,
+        _pool(min(processes, len(missing)), how.by) as pool,
     ):
-        futures = {pool.submit(_score_chunk, path, chunk, by, to): chunk for chunk, to in missing.items()}
+        futures = {pool.submit(_score_chunk, path, chunk, how, to): chunk for chunk, to in missing.items()}
         try:
             for future in as_completed(futures):
                 scored += future.result()
@@ -132,22 +157,22 @@ def _follow_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _score_chunk(path: Path, chunk: Chunk, by: str, target: Path) -> int:
+def _score_chunk(path: Path, chunk: Chunk, how: Scoring, target: Path) -> int:
     """Write the scores of a chunk to `target` and return the number of its tweets."""
     tweets, broken = read_chunk(path, chunk)
-    scores = score_by_tag(tweets, chunk) if by == "tag" else score_by_vader(tweets)
+    scores = score_by_tag(tweets, chunk) if how.by == "tag" else score_by_vader(tweets, how.prepare)
     save_scores(target, scores, broken)
     return len(tweets)
 
 
-def _write(path: Path, by: str, folder: Path, result: Path) -> None:
+def _write(path: Path, how: Scoring, folder: Path, result: Path) -> None:
     table, broken = average_by_day(sorted(folder.glob("*.npz")))
     if table.empty:
         raise DataError(f"{path} has no readable tweet, but {broken:,} broken lines.")
     tweets, duplicates = int(table["tweets"].sum()), int(table["duplicates"].sum())
     with replacing(result) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         file.write(
-            f"# {path.name} by {by}: {tweets:,} tweets on {len(table):,} days, "
+            f"# {path.name} by {how}: {tweets:,} tweets on {len(table):,} days, "
             f"{duplicates:,} duplicates left out, {broken:,} broken lines skipped\n"
         )
         table.to_csv(file)

@@ -1,4 +1,4 @@
-"""The two Kaggle layouts of Bitcoin tweets: files are cut into chunks of whole rows and read a chunk at a time.
+"""Layouts of tweet files, two of Kaggle and a plain one: files are cut into chunks of whole rows, and read by chunks.
 
 Texts in `mbsa.csv` and `tweets.csv` contain line breaks, quoted or not, and some rows break their own format. A CSV
 reader would lose the rest of the file at the first stray quote. Here each layout is a regular expression for one whole
@@ -71,25 +71,31 @@ TWEETS = TweetLayout(
     first=re.compile(_NUMBERED.encode()),
     last=re.compile(b""),
 )
+DATED = TweetLayout(
+    header="Date,text",
+    row=re.compile(rf'^(?P<day>\d{{4}}-\d\d-\d\d),(?:{_QUOTED}|(?P<plain>[^"\n][^\n]*)?)\r?$', re.MULTILINE),
+    first=MBSA.first,
+    last=re.compile(b""),
+)
 
 
 def layout_of(path: Path) -> TweetLayout:
-    """The layout of a tweet file: MBSA or TWEETS.
+    """The layout of a tweet file: MBSA, TWEETS or DATED.
 
     Raises:
-        DataError: the file is missing, or its first line is neither of their headers.
+        DataError: the file is missing, or its first line is none of their headers.
     """
     try:
         with open(path, "rb") as file:
             header = file.readline(1000).decode("utf-8-sig", "replace").strip()
     except OSError as error:
         raise DataError(f"the tweet file {path} cannot be read: {error.strerror}.") from error
-    for layout in (MBSA, TWEETS):
+    for layout in (MBSA, TWEETS, DATED):
         if header.replace('"', "") == layout.header:
             return layout
     raise DataError(
         f"{path} is not a tweet file of a known layout: its first line is {header[:80]!r}, "
-        f"not {MBSA.header} or {TWEETS.header}."
+        f"not {MBSA.header}, {TWEETS.header} or {DATED.header}."
     )
 
 

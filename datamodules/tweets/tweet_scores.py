@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from datamodules.files import replacing
 from datamodules.tweets.kaggle_layouts import Chunk, Tweet
+from datamodules.tweets.prepare import RAW, prepared
 from datamodules.tweets.vader import compound
 
 _RETWEET = re.compile(r"^(?:RT @\w+:? *)+", re.IGNORECASE)
@@ -29,10 +30,15 @@ class TweetScores(NamedTuple):
     values: NDArray[np.float32]
 
 
-def score_by_vader(tweets: list[Tweet]) -> TweetScores:
-    """VADER's compound scores. A retweet ("RT @name: ...") has the key and the score of the text it repeats."""
+def score_by_vader(tweets: list[Tweet], prepare: str = RAW) -> TweetScores:
+    """VADER's compound scores. A retweet ("RT @name: ...") has the key and the score of the text it repeats.
+
+    Args:
+        tweets: of a chunk.
+        prepare: one of `prepare.PREPARATIONS`.
+    """
     texts = [_RETWEET.sub("", tweet.text) for tweet in tweets]
-    values = {text: compound(text) for text in set(texts)}
+    values = {text: compound(prepared(text, prepare)) for text in set(texts)}
     return _scores(tweets, [_key(text) for text in texts], [values[text] for text in texts])
 
 

@@ -1,5 +1,6 @@
 """Tables 1-3 of the Bitcoin paper and walk-forward scores, from hand-written results."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -9,13 +10,13 @@ from study_runs import write_run
 
 from analysis.study.results import read
 from analysis.tables.all_tables import all_tables
-from analysis.tables.market_tables import as_text
+from analysis.tables.market_tables import as_text, market_tables
 from cells.errors import UserError
 
 RUN = {
     "features": "btc", "sentiment": None, "window": 7, "horizon": 1, "protocol": "paper", "control": None,
     "source": "yahoo", "warning": None, "model": "lstm", "cell": "baseline", "settings": "a1", "seed": 0, "fold": 0,
-    "seconds": 1.0, "parameters": 10,
+    "seconds": 1.0, "parameters": 10, "relative_rmse": 1.5,
 }  # fmt: skip
 CONFIG = {
     "cell": {"current": None, "hidden": None}, "model": {"name": "lstm", "hidden": 64}, "epochs": 40, "n_folds": 10,
@@ -46,8 +47,14 @@ def configured(folder: Path, **changed: object) -> None:
 
 
 def cells(text: str, features: str) -> list[str]:
-    (line,) = [line for line in text.splitlines() if line.startswith(f"{features} ")]
-    return line.removeprefix(features).split()
+    """The fields of a feature set in the first table beside the paper's numbers, or in a part of the text with one."""
+    block = next(block for block in text.split("\n\n") if "paper / ours" in block)
+    (line,) = [line for line in block.splitlines() if line.startswith(f"{features} ")]
+    return re.findall(r"(?:[\d.]+|-) / (?:[\d.]+(?: ± [\d.]+)?|-)|\d+ days, .*", line.removeprefix(features))
+
+
+def beside_the_paper(text: str) -> list[str]:
+    return [block for block in text.split("\n\n") if "paper / ours" in block]
 
 
 def test_each_cell_is_the_papers_number_and_the_mean_over_our_seeds(tmp_path: Path) -> None:
@@ -57,17 +64,85 @@ def test_each_cell_is_the_papers_number_and_the_mean_over_our_seeds(tmp_path: Pa
     text = as_text(tmp_path)
     assert "Table 1: window 7" in text
     assert "seeds: 1 to 2" in text
-    assert cells(text, "btc")[6:9] == ["0.21", "/", "0.0400"]  # validation RMSE of the LSTM
-    assert cells(text, "btc")[12:15] == ["0.07", "/", "-"]  # the CNN-LSTM was not run
-    assert cells(text, "btc_sent")[18:21] == ["0.16", "/", "0.0600"]
+    assert cells(text, "btc")[2] == "0.21 / 0.0400 ± 0.0141"  # validation RMSE of the LSTM
+    assert cells(text, "btc")[4] == "0.07 / -"  # the CNN-LSTM was not run
+    assert cells(text, "btc_sent")[6] == "0.16 / 0.0600"  # one seed has no deviation
     assert "RMSE 0.0209, MAE 0.0125 ($395.8, $235.9)" in text
+
+
+def test_the_papers_numbers_stand_beside_the_next_days_close_only(tmp_path: Path) -> None:
+    run(tmp_path / "a", 0.03, horizon=3)
+    text = as_text(tmp_path)
+    assert "Not in the paper: window 7" in text
+    assert "The Bitcoin paper's claims" not in text
+    assert cells(text, "btc")[0] == "- / 0.0200"
+
+
+def test_horizons_stand_beside_each_other(tmp_path: Path) -> None:
+    for horizon in (1, 3):
+        for seed, relative in enumerate((1.5, 1.7)):
+            about = {"horizon": horizon, "relative_rmse": relative * horizon}
+            run(tmp_path / f"{horizon} {seed}", 0.03, seed=seed, **about)
+    (table,) = [table for table in market_tables(tmp_path) if table.name.startswith("bitcoin_horizons")]
+    half = 12.7062 * 0.1  # Student's t with one degree of freedom; 0.1 is the standard error of 1.5 and 1.7
+    assert table.shown.to_dict("records") == [
+        {
+            "features": "btc",
+            "sentiment": "-",
+            "model": "lstm",
+            "1 day": f"1.600 [{1.6 - half:.4f}, {1.6 + half:.4f}]",
+            "3 days": f"4.800 [{4.8 - 3 * half:.4f}, {4.8 + 3 * half:.4f}]",
+        }
+    ]
+
+
+def test_volatilities_are_in_tables_of_their_own_and_in_percent(tmp_path: Path) -> None:
+    run(tmp_path / "a", 0.03)
+    run(tmp_path / "b", 0.04, target="volatility")
+    path = tmp_path / "b" / "baselines.csv"
+    percent = {"rmse_dollars": "rmse_percent", "mae_dollars": "mae_percent"}
+    pd.read_csv(path).rename(columns=percent).assign(rmse_percent=2.5, mae_percent=1.5).to_csv(path, index=False)
+    of_close, of_volatility = beside_the_paper(as_text(tmp_path))
+    assert of_close.startswith("Table 1: ")
+    assert "($395.8, $235.9)" in of_close
+    assert of_volatility.startswith("Not in the paper: window 7, cell baseline, horizon 1, target volatility")
+    assert "(2.50 %, 1.50 %)" in of_volatility
+
+
+def test_walk_forward_volatilities_stand_beside_har_and_garch(tmp_path: Path) -> None:
+    closes = {"truth": [110.0, 121.0, 110.0, 121.0], "prediction": [105.0, 105.0, 105.0, 95.0]}
+    walk = {"protocol": "walk_forward", "target": "volatility"}
+    run(tmp_path / "a", 0.1, {**closes, "har": [110.0, 121.0, 110.0, 121.0], "garch": [105.0] * 4}, **walk)
+    path = tmp_path / "a" / "predictions.csv"
+    pd.read_csv(path).drop(columns=["drift", "ar"]).to_csv(path, index=False)
+    (table,) = [table for table in market_tables(tmp_path) if table.name == "bitcoin_walk_forward"]
+    assert table.numbers["forecast"].tolist() == ["lstm baseline, seed 0", "har", "garch", "ridge"]
+    assert table.numbers.set_index("forecast").loc["har", "relative_rmse"] == 0
+    assert "of a coin" in table.notes[0]
+
+
+def test_how_sure_an_error_is_and_its_difference_from_bitcoin_alone(tmp_path: Path) -> None:
+    truth = [100.0] * 4
+    sentiment = {"features": "btc_sent", "sentiment": "reddit"}
+    for seed, (alone, better) in enumerate([(0.03, 0.02), (0.05, 0.03)]):
+        off = {"truth": truth, "prediction": [110.0] * 4}
+        run(tmp_path / f"a{seed}", alone, off, seed=seed)
+        run(tmp_path / f"b{seed}", better, off, seed=seed, **sentiment)
+    table = next(table for table in market_tables(tmp_path) if table.name.endswith("_intervals"))
+    row = table.numbers.set_index(["features", "metric"]).loc[("btc_sent", "rmse")]
+    assert row["mean"] == pytest.approx(0.025)  # the errors of the days, in the units of metrics.csv
+    assert row["less_mean"] == pytest.approx(-0.015)
+    assert row["less_sd"] == pytest.approx(0.01 / 2**0.5)
+    assert row["less_high"] == pytest.approx(-0.015 + 12.7062 * 0.01 / 2)  # t with one degree of freedom
+    assert pd.isna(row["days_low"])  # four days are too few
+    assert "too few days" in table.notes[0]
 
 
 def test_a_window_that_the_paper_does_not_have_is_shown_alone(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03, window=14)
     text = as_text(tmp_path)
     assert "Not in the paper: window 14" in text
-    assert cells(text, "btc")[:3] == ["-", "/", "0.0200"]
+    assert cells(text, "btc")[0] == "- / 0.0200"
 
 
 def test_cells_sentiments_and_controls_are_not_mixed(tmp_path: Path) -> None:
@@ -76,8 +151,8 @@ def test_cells_sentiments_and_controls_are_not_mixed(tmp_path: Path) -> None:
     run(tmp_path / "b", 0.05, **{**sentiment, "sentiment": "price_sign"}, warning="WARNING: it looks like the price.")
     run(tmp_path / "c", 0.07, **sentiment, cell="C1")
     run(tmp_path / "d", 0.09, **sentiment, control="leak")
-    blocks = as_text(tmp_path).split("\n\n")
-    found = {block.splitlines()[0].split("; ")[0]: cells(block, "btc_sent")[8] for block in blocks}
+    blocks = beside_the_paper(as_text(tmp_path))
+    found = {block.splitlines()[0].split("; ")[0]: cells(block, "btc_sent")[2][-6:] for block in blocks}
     assert found == {
         "Table 1: window 7, cell baseline, horizon 1, source yahoo, sentiment reddit": "0.0300",
         "Table 1: window 7, cell baseline, horizon 1, source yahoo, sentiment price_sign": "0.0500",
@@ -151,7 +226,7 @@ def test_nets_whose_baselines_differ_are_refused(tmp_path: Path) -> None:
     run(tmp_path / "a", 0.03, closes, protocol="walk_forward")
     other = {"protocol": "walk_forward", "model": "cnn_lstm", "settings": "b2"}
     run(tmp_path / "b", 0.03, {**closes, "ridge": [100.0, 101.0, 100.0, 100.0]}, **other)
-    with pytest.raises(UserError, match="features btc, window 7, horizon 1, source yahoo have different baselines"):
+    with pytest.raises(UserError, match="horizon 1, target close, source yahoo have different baselines"):
         as_text(tmp_path)
 
 
@@ -163,14 +238,14 @@ def test_rows_validated_on_different_days_say_so_and_have_their_own_persistence(
     predictions, baselines = (tmp_path / "b" / f"{name}.csv" for name in ("predictions", "baselines"))
     pd.read_csv(predictions).iloc[1:3].to_csv(predictions, index=False)
     pd.read_csv(baselines).assign(rmse=0.03).to_csv(baselines, index=False)
-    of_jar, of_reddit = as_text(tmp_path).split("\n\n")
+    of_jar, of_reddit = beside_the_paper(as_text(tmp_path))
     assert "btc_sent" in of_jar
     lines = [line for line in of_jar.splitlines() if line.startswith("persistence")]
     assert [line.split(" on ")[1].split(",")[0] for line in lines] == ["4 days", "2 days"]
     assert [line.split("RMSE ")[1][:6] for line in lines] == ["0.0209", "0.0300"]
     assert [line.split(": ")[-1] for line in lines] == ["btc", "btc_sent"]
-    assert " ".join(cells(of_jar, "btc")).endswith("4 days, 2020-01-01 to 2020-01-04")
-    assert " ".join(cells(of_jar, "btc_sent")).endswith("2 days, 2020-01-02 to 2020-01-03")
+    assert cells(of_jar, "btc")[-1] == "4 days, 2020-01-01 to 2020-01-04"
+    assert cells(of_jar, "btc_sent")[-1] == "2 days, 2020-01-02 to 2020-01-03"
     (line,) = [line for line in of_reddit.splitlines() if line.startswith("persistence")]
     assert "on 4 days, 2020-01-01 to 2020-01-04: RMSE 0.0209" in line
     assert "validated on" not in of_reddit
@@ -197,7 +272,9 @@ def test_the_market_is_among_all_tables_with_its_numbers(tmp_path: Path) -> None
     up = {"truth": [110.0, 121.0, 110.0, 121.0], "prediction": [105.0, 105.0, 105.0, 95.0]}
     run(tmp_path / "b", 0.04, up, protocol="walk_forward")
     found = {table.name: table for table in all_tables(tmp_path)}
-    assert list(found) == ["missing", "bitcoin_table_1_baseline_1_yahoo", "bitcoin_walk_forward"]
+    beside = "bitcoin_table_1_baseline_1_yahoo"
+    judged = "bitcoin_verdicts_baseline_1_yahoo"
+    assert list(found) == ["missing", judged, beside, f"{beside}_intervals", "bitcoin_walk_forward"]
     numbers = found["bitcoin_table_1_baseline_1_yahoo"].numbers.set_index(["features", "model"])
     assert numbers.loc[("btc", "lstm"), ["val_rmse_paper", "val_rmse", "seeds"]].tolist() == [0.21, 0.03, 1]
     assert numbers["val_rmse_paper"].notna().all()

@@ -368,3 +368,40 @@ def test_some_numbers_of_the_bitcoin_tables(window: int, features: str, model: s
 def test_the_best_forecast_is_the_one_that_the_paper_calls_best() -> None:
     best = bitcoin_paper.errors().nsmallest(2, "val_rmse")
     assert best[["features", "window", "val_rmse", "val_mae"]].to_numpy().tolist() == [["btc", 90, 0.11, 0.08]] * 2
+
+
+# The Bitcoin paper's contradictions, where its own tables show them
+
+
+def test_sentiment_makes_four_of_the_sixteen_pairs_worse() -> None:
+    paper = bitcoin_paper.errors().query("window < 90").set_index(["window", "model", "features"])
+    pairs = [
+        paper.loc[(window, model, more), ["val_rmse", "val_mae"]]
+        - paper.loc[(window, model, less), ["val_rmse", "val_mae"]]
+        for window in (7, 30)
+        for model in ("lstm", "cnn_lstm")
+        for more, less in (
+            ("btc_sent", "btc"),
+            ("btc_usd_sent", "btc_usd"),
+            ("btc_sent_sp500", "btc_sp500"),
+            ("btc_usd_sent_sp500", "btc_usd_sp500"),
+        )
+    ]
+    worse = sum(bool((pair > 1e-9).any()) for pair in pairs)
+    assert f"in {worse} of the {len(pairs)} pairs" in contradictions()
+
+
+def test_with_all_features_the_models_tie_at_one_week() -> None:
+    rmse = bitcoin_paper.errors().query("window == 7 and features == 'btc_usd_sent_sp500'")["val_rmse"]
+    assert rmse.tolist() == [0.19, 0.19]
+    assert "the LSTM's at one week (0.19)" in contradictions()
+
+
+def test_the_days_of_the_papers_example_are_sundays() -> None:
+    for day in ("2018-10-21", "2018-10-14"):
+        assert pd.Timestamp(day).day_name() == "Sunday"
+        assert day in contradictions()
+
+
+def contradictions() -> str:
+    return " ".join(found.text for found in bitcoin_paper.CONTRADICTIONS)

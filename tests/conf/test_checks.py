@@ -56,7 +56,14 @@ def test_values_no_run_can_use_are_refused(override: str, says: str) -> None:
         (["cell=placebo", "cell.current='c * o'"], "cell=placebo is the baseline with other random numbers"),
         (["window=30"], "window=30: window= is about the market"),
         (["sentiment.column=x"], "sentiment= is about the market"),
+        (["features=btc", "target=mood"], "target=mood: choose close or volatility"),
+        (["target=volatility"], "target= is about the market"),
+        (["features=btc_messages", "messages=tweets"], "messages=tweets needs messages.file=..."),
         (["features=btc", "protocol=chance"], "protocol=chance: choose paper or walk_forward"),
+        (
+            ["features=btc_sent", "sentiment=vader", "sentiment.file=x.csv", "sentiment.prepare=no"],
+            "choose raw or paper",
+        ),
         (["features=btc", "horizon=0"], "horizon=0: give a whole number, 1 or more"),
     ],
 )

@@ -11,7 +11,7 @@ from conftest import PROJECT
 
 from datamodules import sentiment
 from datamodules.errors import DataError
-from datamodules.sentiment import DailyCsv, Folders, PriceSign, Tweets, read_daily_csv
+from datamodules.sentiment import DailyCsv, Folders, PriceSign, TweetCounts, Tweets, read_daily_csv
 
 FIXTURES = PROJECT / "tests" / "fixtures" / "market"
 MBSA = FIXTURES / "mbsa.csv"
@@ -25,6 +25,20 @@ def test_the_note_on_tweets_says_how_many_were_counted(tmp_path: Path) -> None:
     assert series.note == (
         "Sentiment tag: mbsa.csv by tag: 8 tweets on 4 days, 0 duplicates left out, 3 broken lines skipped."
     )
+
+
+@pytest.mark.processes
+def test_tweets_are_counted_with_their_repetitions(tmp_path: Path) -> None:
+    series = TweetCounts("tweets", "mbsa.csv").load(Folders(FIXTURES, tmp_path), NO_PRICES)
+    assert series.values.tolist() == [1, 3, 3, 1]
+    assert "by vader: 6 tweets on 4 days, 2 duplicates left out" in series.note
+
+
+@pytest.mark.processes
+def test_the_series_of_prepared_tweets_says_so_in_its_name(tmp_path: Path) -> None:
+    series = Tweets("vader", "mbsa.csv", "vader", "paper").load(Folders(FIXTURES, tmp_path), NO_PRICES)
+    assert series.name == "vader_paper"
+    assert "prepared as in the paper" in series.note
 
 
 @pytest.mark.processes
@@ -50,7 +64,7 @@ def test_the_command_reports_a_mistake_in_one_line(monkeypatch: pytest.MonkeyPat
 def test_an_interrupted_command_says_that_it_can_be_resumed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(*_: object) -> Path:
+    def interrupted(*_: object, **__: object) -> Path:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "argv", ["sentiment", str(MBSA)])

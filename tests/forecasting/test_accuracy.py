@@ -14,7 +14,7 @@ from forecasting.accuracy import compare_with_persistence, diebold_mariano, fore
 def test_errors_by_hand() -> None:
     fold = fold_of(np.array([10.0, 30, 20, 40, 30, 50, 20, 30, 20, 40]), "paper")
     chosen = fold.split.test
-    assert fold.close[chosen].tolist() == [20, 40]
+    assert fold.truth[chosen].tolist() == [20, 40]
     scale = 50 - 10  # of the training part, 10 to 50
     found = forecast_errors(fold, (np.array([23.0, 36.0]) - 10) / scale, chosen)
     assert found["mae_dollars"] == pytest.approx(3.5)

@@ -24,8 +24,8 @@ def compared(fold: Fold, baseline: Callable[[Fold], np.ndarray]) -> Comparison:
 def test_persistence_repeats_the_close_of_horizon_days_before(protocol: str, horizon: int) -> None:
     fold = fold_of(walk(np.random.default_rng(0).normal(size=60) / 20), protocol, horizon=horizon)
     assert persistence(fold).tolist() == fold.panel.close.shift(horizon)[fold.days].tolist()
-    everything = np.arange(len(fold.close))
-    assert fold.dollars(fold.persistence, everything) == pytest.approx(persistence(fold))
+    everything = np.arange(len(fold.truth))
+    assert fold.unscaled(fold.persistence, everything) == pytest.approx(persistence(fold))
 
 
 def test_drift_is_the_mean_growth_of_the_training_part() -> None:
@@ -33,7 +33,7 @@ def test_drift_is_the_mean_growth_of_the_training_part() -> None:
     fold = fold_of(walk(returns), horizon=3)
     known = fold.samples.targets[fold.split.train[-1]] + 1  # rows of the panel, which starts a day later
     growth = returns[1:known].mean()
-    assert drift(fold) == pytest.approx(fold.last_close * np.exp(3 * growth))
+    assert drift(fold) == pytest.approx(fold.last * np.exp(3 * growth))
 
 
 @pytest.mark.parametrize("horizon", [1, 4])
@@ -48,7 +48,7 @@ def test_the_autoregression_agrees_with_statsmodels(horizon: int) -> None:
     params = AutoReg(returns[1:known], 2).fit().params
     model = AutoReg(returns[1 : origin + 1], 2)
     ahead = model.predict(params, start=origin, end=origin + horizon - 1, dynamic=0)
-    expected = fold.last_close[fold.split.test[-1]] * np.exp(ahead.sum())
+    expected = fold.last[fold.split.test[-1]] * np.exp(ahead.sum())
     assert autoregression(fold)[fold.split.test[-1]] == pytest.approx(expected)
     if horizon == 1:
         found = compared(fold, autoregression)
@@ -71,15 +71,15 @@ def test_ridge_finds_a_linear_rule() -> None:
     assert found.relative_rmse == pytest.approx(math.sqrt(1 - 0.8**2), abs=0.1)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", BASELINES["dollars"])
 @pytest.mark.parametrize(
     ("protocol", "window", "horizon"), [("paper", 2, h) for h in (10, 25, 40, 63)] + [("walk_forward", 2, 20)]
 )
 def test_baselines_forecast_long_horizons(name: str, protocol: str, window: int, horizon: int) -> None:
     close = walk(np.random.default_rng(6).normal(size=159) / 20)
     fold = fold_of(close, protocol, window, horizon)
-    forecasts = BASELINES[name](fold)
-    assert forecasts.shape == fold.close.shape
+    forecasts = BASELINES["dollars"][name](fold)
+    assert forecasts.shape == fold.truth.shape
     assert np.isfinite(forecasts).all()
     if name != "ridge":  # with closes as targets, ridge may go below 0
         assert (forecasts > 0).all()
@@ -88,11 +88,11 @@ def test_baselines_forecast_long_horizons(name: str, protocol: str, window: int,
 def test_baselines_can_be_fitted_to_a_single_window() -> None:
     fold = fold_of(walk(np.random.default_rng(7).normal(size=99) / 20), "paper", 79, 1)
     assert len(fold.split.train) == 1
-    for forecast in BASELINES.values():
+    for forecast in BASELINES["dollars"].values():
         assert np.isfinite(forecast(fold)).all()
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", BASELINES["dollars"])
 @pytest.mark.parametrize("protocol", ["paper", "walk_forward"])
 def test_no_baseline_sees_the_future(name: str, protocol: str) -> None:
     close = walk(np.random.default_rng(5).normal(size=200) / 20)
@@ -101,7 +101,7 @@ def test_no_baseline_sees_the_future(name: str, protocol: str) -> None:
     row = fold.samples.origins[today] + (1 if protocol == "walk_forward" else 0)  # relative_changes drops a row
     other = close.copy()
     other[row + 1 :] *= np.linspace(2, 3, len(close) - row - 1)
-    forecast = BASELINES[name]
+    forecast = BASELINES["dollars"][name]
     assert forecast(fold_of(other, protocol))[: today + 1] == pytest.approx(forecast(fold)[: today + 1])
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from analysis.report import palette
-from forecasting.figures import figure_7, importance_figure
+from forecasting.figures import figure_7, importance_figure, in_words
 
 DAYS = pd.date_range("2020-01-01", periods=4)
 
@@ -23,6 +23,12 @@ def test_figure_7_shows_truth_both_parts_and_persistence_of_the_scored_part() ->
             "persistence: tomorrow = today": [2, 3],
         }
     assert whole.get_title() == "a title"
+
+
+def test_the_errors_in_words_are_both_and_persistences() -> None:
+    assert in_words({"rmse": 0.12, "mae": 0.09}, {"rmse": 0.0209, "mae": 0.0125}) == (
+        "RMSE 0.1200, MAE 0.0900 on the scored days, in scaled units (persistence: RMSE 0.0209, MAE 0.0125)"
+    )
 
 
 def test_figure_7_enlarges_the_last_days() -> None:

@@ -26,6 +26,10 @@ WARNING_SIGNS = ("WARNING", "SYNTHETIC", "CONTROL")
 """First words of the notes that are warnings."""
 
 
+AXES = {"close": "Bitcoin's close, dollars", "volatility": "Bitcoin's volatility, percent a day"}
+"""What the pictures show, by target."""
+
+
 class MarketProblem(Problem):
     """See `Problem`; the constructor reads or downloads the prices and the sentiment.
 
@@ -38,19 +42,22 @@ class MarketProblem(Problem):
 
     data: MarketDataModule
     compared = (*MARKET.groups, "model", "cell", "seed", "fold", *MARKET.columns)
-    scores = ("rmse", "mae", "rmse_dollars", "mae_dollars", "mape", "relative_rmse", "direction")
-    printed = ("rmse", "mae", "rmse_dollars", "mae_dollars", "relative_rmse")
 
     def __init__(self, config: DictConfig):
         self.data = MarketDataModule.from_config(config)
         self.fold = self.data.fold
         # Computed before training, so that what cannot be computed is known before it.
-        self.baselines = {name: self.fold.scaled(forecast(self.fold)) for name, forecast in BASELINES.items()}
+        unit = self.fold.panel.unit
+        self.baselines = {name: self.fold.scaled(forecast(self.fold)) for name, forecast in BASELINES[unit].items()}
+        errors = ("rmse", "mae", f"rmse_{unit}", f"mae_{unit}")
+        self.scores, self.printed = (*errors, "mape", "relative_rmse", "direction"), (*errors, "relative_rmse")
         self.horizon, self.source = config.horizon, config.source
         self.title = _title(config)
+        self._label = AXES[config.target]
         self.notes = [*self.data.report, *_protocol_notes(config)]
         self.warnings = [line for line in self.notes if line.startswith(WARNING_SIGNS)]
-        self.columns = {"sentiment": self.data.market.sentiment, "warning": " ".join(self.warnings)}
+        daily = {"sentiment": self.data.market.sentiment, "messages": self.data.market.messages}
+        self.columns = {**daily, "warning": " ".join(self.warnings)}
         self.sizes = self.data.sizes
 
     @property
@@ -78,6 +85,7 @@ class MarketProblem(Problem):
             for name, baseline in self.baselines.items()
         ]
         predictions = self._predictions({"prediction": forecasts, **self.baselines})
+        scored = (self._scores(each, self.fold.split.test) for each in (forecasts, self.baselines["persistence"]))
         assert isinstance(task, Forecast)
         importance = self._importance(task.net)
         tables = {"predictions": predictions, "baselines": pd.DataFrame(compared), "importance": importance}
@@ -85,7 +93,7 @@ class MarketProblem(Problem):
             rows,
             {name: table.assign(source=self.source) for name, table in tables.items()},
             {
-                "figure7": figures.figure_7(predictions, self.title),
+                "figure7": figures.figure_7(predictions, f"{self.title}\n{figures.in_words(*scored)}", self._label),
                 "importance": figures.importance_figure(importance, self.title),
             },
         )
@@ -101,12 +109,12 @@ class MarketProblem(Problem):
         return {**forecast_errors(self.fold, forecasts[chosen], chosen), **compared._asdict()}
 
     def _predictions(self, forecasts: dict[str, Floats]) -> pd.DataFrame:
-        """A row for each sample of each part: the day that is forecast, and closes in dollars."""
+        """A row for each sample of each part: the day that is forecast, and truth and forecasts in its unit."""
         parts = []
         for split, chosen in self.fold.parts.items():
-            closes = {name: self.fold.dollars(values[chosen], chosen) for name, values in forecasts.items()}
-            columns = {"day": self.fold.days[chosen], "split": split, "truth": self.fold.close[chosen]}
-            parts.append(pd.DataFrame({**columns, **closes}))
+            unscaled = {name: self.fold.unscaled(values[chosen], chosen) for name, values in forecasts.items()}
+            columns = {"day": self.fold.days[chosen], "split": split, "truth": self.fold.truth[chosen]}
+            parts.append(pd.DataFrame({**columns, **unscaled}))
         return pd.concat(parts, ignore_index=True)
 
     def _importance(self, net: nn.Module) -> pd.DataFrame:
@@ -128,7 +136,9 @@ def _title(config: DictConfig) -> str:
     """The title of the pictures, which are looked at without the tables beside them."""
     control = "" if config.control is None else f", control={config.control}"
     made_up = " (SYNTHETIC prices)" if config.source == "synthetic" else ""
-    return f"{config.features.name}, window {config.window}, {config.model.name}{control}{made_up}"
+    ahead = "" if config.horizon == 1 else f", horizon {config.horizon}"
+    target = "" if config.target == "close" else f", {config.target}"
+    return f"{config.features.name}, window {config.window}{ahead}, {config.model.name}{target}{control}{made_up}"
 
 
 def _protocol_notes(config: DictConfig) -> list[str]:

@@ -39,6 +39,8 @@ but the file's name and hash are."""
 
 AS_BEFORE = {
     "clip": None,
+    "target": "close",
+    "sentiment.prepare": "raw",
     "split": FIXED,
     "monitor": "loss",
     "preprocess.order": "lowercase_first",
@@ -78,7 +80,7 @@ class Record:
         resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         assert isinstance(resolved, dict)
         resolved["cell"] = {**alteration_of(config).texts(), **({PLACEBO: True} if is_placebo(config) else {})}
-        for group in ("data", "sentiment"):
+        for group in ("data", "sentiment", "messages"):
             if group in resolved:
                 resolved[group] = {key: value for key, value in resolved[group].items() if key not in DESCRIPTIONS}
         for part in (resolved["model"], resolved.get("data", {}).get("corpus", {})):
@@ -216,7 +218,7 @@ def _digest(values: Mapping[str, Any]) -> str:
 def _leave_out(values: dict[Any, Any], path: Sequence[str], value: object) -> None:
     """Remove a key, named with its parents, where it has this value."""
     for name in path[:-1]:
-        values = values.get(name, {})
+        values = values.get(name) or {}
     if values.get(path[-1], value) == value:
         values.pop(path[-1], None)
 

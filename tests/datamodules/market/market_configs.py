@@ -14,12 +14,12 @@ def config(features: str = "btc_sent", sentiment: str = "reddit", **changed: Any
     """A configuration of the synthetic market, as train.py composes it."""
     groups = {
         group: OmegaConf.load(PROJECT / "conf" / group / f"{name}.yaml")
-        for group, name in (("features", features), ("sentiment", sentiment))
+        for group, name in (("features", features), ("sentiment", sentiment), ("messages", "reddit"))
     }
     top = {
         "source": "synthetic", "start": "2015-01-01", "end": "2016-12-31", "data_dir": "nowhere",
         "cache_dir": "nowhere", "protocol": "paper", "window": 7, "horizon": 1, "n_folds": 10, "fold": 0, "seed": 0,
-        "batch_size": 64, "control": None,
+        "batch_size": 64, "control": None, "target": "close",
     }  # fmt: skip
     return OmegaConf.merge(top, groups, OmegaConf.from_dotlist([f"{k}={v}" for k, v in changed.items()]))
 

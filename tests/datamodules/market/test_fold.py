@@ -10,12 +10,13 @@ import pytest
 from datamodules.errors import DataError
 from datamodules.market import synthetic
 from datamodules.market.fold import Fold, make_fold
-from datamodules.market.panel import FEATURE_SERIES, Panel, assemble_panel
+from datamodules.market.panel import SENTIMENT, Panel, assemble_panel
 from datamodules.market.prices import load_prices
 from datamodules.market.protocols import PROTOCOLS
 from datamodules.market.yahoo_layout import MARKETS, DateRange
 
 PAPER = DateRange.parse("2014-09-18", "2019-11-23")
+SERIES = (*MARKETS, SENTIMENT)
 TWO_YEARS = DateRange.parse("2015-01-01", "2016-12-31")
 
 
@@ -23,7 +24,7 @@ TWO_YEARS = DateRange.parse("2015-01-01", "2016-12-31")
 def panel() -> Panel:
     """Two synthetic years with all 19 features."""
     frames = {market: daily.frame for market, daily in synthetic.prices(TWO_YEARS).items()}
-    return assemble_panel(frames, synthetic.sentiment(frames["btc"]), FEATURE_SERIES)[0]
+    return assemble_panel(frames, synthetic.sentiment(frames["btc"]), SERIES)[0]
 
 
 @pytest.mark.parametrize(
@@ -53,18 +54,18 @@ def every_fold(panel: Panel, window: int = 7, horizon: int = 1) -> Iterator[Fold
 def test_scaled_forecasts_convert_back_to_dollars(panel: Panel, horizon: int) -> None:
     for fold in every_fold(panel, horizon=horizon):
         some = fold.split.test[::3]
-        assert fold.dollars(fold.targets[some], some) == pytest.approx(fold.close[some])
-        assert fold.dollars(fold.persistence[some], some) == pytest.approx(fold.last_close[some])
+        assert fold.unscaled(fold.targets[some], some) == pytest.approx(fold.truth[some])
+        assert fold.unscaled(fold.persistence[some], some) == pytest.approx(fold.last[some])
         by_day = panel.close
-        assert by_day[fold.days].tolist() == fold.close.tolist()
-        assert by_day.shift(horizon)[fold.days].tolist() == fold.last_close.tolist()
+        assert by_day[fold.days].tolist() == fold.truth.tolist()
+        assert by_day.shift(horizon)[fold.days].tolist() == fold.last.tolist()
 
 
 def test_the_papers_protocol_scales_closes_to_0_and_1(panel: Panel) -> None:
     fold = make_fold(panel, "paper", 7, 1, 1, 0)
     known = panel.close[: fold.samples.targets[fold.split.train[-1]] + 1]
     low, high = known.min(), known.max()
-    assert fold.targets == pytest.approx((fold.close - low) / (high - low))
+    assert fold.targets == pytest.approx((fold.truth - low) / (high - low))
     seen = fold.samples.inputs[fold.split.train]
     assert seen.min() == pytest.approx(0)
     assert seen.max() == pytest.approx(1)
@@ -73,7 +74,7 @@ def test_the_papers_protocol_scales_closes_to_0_and_1(panel: Panel) -> None:
 def test_walk_forward_standardises_log_returns(panel: Panel) -> None:
     for number in range(5):
         fold = make_fold(panel, "walk_forward", 7, 1, 5, number)
-        returns = np.log(fold.close / fold.last_close)
+        returns = np.log(fold.truth / fold.last)
         past = returns[fold.split.train]
         assert fold.targets == pytest.approx((returns - past.mean()) / past.std(), abs=0.1)  # but for a few rows
         assert abs(fold.targets[fold.split.train].mean()) < 0.02
@@ -87,7 +88,7 @@ def test_later_days_change_nothing_before_them(protocol: str, horizon: int) -> N
     """Perturb prices and sentiment from a day on: windows, targets and scalers before that day stay the same."""
     frames = {market: daily.frame for market, daily in synthetic.prices(TWO_YEARS).items()}
     mood = synthetic.sentiment(frames["btc"]).drop(pd.date_range("2016-05-01", "2016-06-20", freq="5D"))
-    original = assemble_panel(frames, mood, FEATURE_SERIES)[0]
+    original = assemble_panel(frames, mood, SERIES)[0]
     n_folds = 5 if protocol == "walk_forward" else 1
     for number in range(n_folds):
         before = make_fold(original, protocol, 7, horizon, 5, number)
@@ -99,7 +100,7 @@ def test_later_days_change_nothing_before_them(protocol: str, horizon: int) -> N
             for market, frame in frames.items()
         }
         shaken_mood = mood + np.where(mood.index < day, 0, generator.standard_normal(len(mood)))
-        after = make_fold(assemble_panel(shaken, shaken_mood, FEATURE_SERIES)[0], protocol, 7, horizon, 5, number)
+        after = make_fold(assemble_panel(shaken, shaken_mood, SERIES)[0], protocol, 7, horizon, 5, number)
 
         untouched = before.samples.targets <= known
         same_inputs = before.samples.origins <= known
@@ -130,7 +131,7 @@ def real(shared_data: Path, series: tuple[str, ...]) -> Panel:
 
 @pytest.mark.parametrize(("window", "shape"), [(7, (1296, 7, 19)), (30, (1273, 30, 19)), (90, (1213, 90, 19))])
 def test_the_papers_shapes(shared_data: Path, window: int, shape: tuple[int, ...]) -> None:
-    fold = make_fold(real(shared_data, FEATURE_SERIES), "paper", window, 1, 1, 0)
+    fold = make_fold(real(shared_data, SERIES), "paper", window, 1, 1, 0)
     assert fold.samples.inputs.shape == shape
 
 
@@ -140,7 +141,7 @@ def test_persistence_on_the_real_last_fifth(shared_data: Path, window: int) -> N
     fold = make_fold(real(shared_data, ("btc",)), "paper", window, 1, 1, 0)
     test = fold.split.test
     scaled = fold.persistence[test] - fold.targets[test]
-    dollars = fold.last_close[test] - fold.close[test]
+    dollars = fold.last[test] - fold.truth[test]
     assert len(test) == 260
     assert np.sqrt(np.mean(scaled**2)) == pytest.approx(0.0209, abs=5e-5)
     assert np.abs(scaled).mean() == pytest.approx(0.0125, abs=5e-5)

@@ -17,24 +17,29 @@ TABLES = {  # number of columns of each feature set in Tables 1-3
     "btc": 6, "btc_usd": 12, "btc_sent": 7, "btc_sp500": 12, "btc_usd_sent": 13, "btc_usd_sp500": 18,
     "btc_sent_sp500": 13, "btc_usd_sent_sp500": 19,
 }  # fmt: skip
+WITH_MESSAGES = {"btc_messages": 7, "btc_sent_messages": 8}
 FEATURES = sorted(path.stem for path in (PROJECT / "conf" / "features").glob("*.yaml"))
-SENTIMENTS = sorted(path.stem for path in (PROJECT / "conf" / "sentiment").glob("*.yaml"))
+SOURCES = [
+    (group, path.stem)
+    for group in ("sentiment", "messages")
+    for path in sorted((PROJECT / "conf" / group).glob("*.yaml"))
+]
 
 
 def test_every_feature_set_of_the_tables_is_configured() -> None:
-    assert set(FEATURES) == set(TABLES)
+    assert set(FEATURES) == {*TABLES, *WITH_MESSAGES}
 
 
 @pytest.mark.parametrize("features", FEATURES)
 def test_feature_sets_have_as_many_columns_as_in_the_tables(features: str) -> None:
-    assert load_market_data(config(features)).panel.features.shape == (522, TABLES[features])
+    assert load_market_data(config(features)).panel.features.shape == (522, {**TABLES, **WITH_MESSAGES}[features])
 
 
-@pytest.mark.parametrize("name", SENTIMENTS)
-def test_every_sentiment_has_the_name_of_its_file_and_reports_missing_data_in_one_sentence(
-    name: str, tmp_path: Path
+@pytest.mark.parametrize(("kind", "name"), SOURCES)
+def test_every_daily_series_has_the_name_of_its_file_and_reports_missing_data_in_one_sentence(
+    kind: str, name: str, tmp_path: Path
 ) -> None:
-    group = OmegaConf.load(PROJECT / "conf" / "sentiment" / f"{name}.yaml")
+    group = OmegaConf.load(PROJECT / "conf" / kind / f"{name}.yaml")
     assert group.name == name
     for key in OmegaConf.missing_keys(group):
         OmegaConf.update(group, key, "missing")
@@ -98,6 +103,17 @@ def test_controls_are_reported_and_the_replaced_sentiment_is_audited() -> None:
 def test_mistakes_in_the_configuration_are_refused(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_market_data(config(**changed))
+
+
+@pytest.mark.parametrize("messages", ["reddit", "reddit_posts", "stocktwits"])
+def test_real_numbers_of_messages_are_the_pinned_ones(shared_data: Path, messages: str) -> None:
+    made = config("btc_messages", source="yahoo", start="2014-12-01", end="2019-11-22", data_dir=shared_data)
+    made.messages = OmegaConf.load(PROJECT / "conf" / "messages" / f"{messages}.yaml")
+    found = load_market_data(made)
+    assert found.messages == messages
+    (line,) = [line for line in found.report if line.startswith(f"Messages {messages}: 'volume' of ")]
+    assert "not the pinned version" not in line
+    assert (found.panel.features["messages"] > 0).all()
 
 
 @pytest.mark.parametrize("sentiment", ["reddit", "reddit_posts", "stocktwits"])

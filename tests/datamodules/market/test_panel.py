@@ -6,16 +6,17 @@ import pytest
 from conftest import PROJECT
 
 from datamodules.errors import DataError
-from datamodules.market.panel import FEATURE_SERIES, Panel, assemble_panel, relative_changes
+from datamodules.market.panel import SENTIMENT, Panel, assemble_panel, relative_changes
 from datamodules.market.prices import load_prices
 from datamodules.market.yahoo_layout import MARKETS, DateRange
 from datamodules.sentiment import read_daily_csv
 
 FIXTURES = PROJECT / "tests" / "fixtures"
+SERIES = (*MARKETS, SENTIMENT)
 MOOD = FIXTURES / "market" / "mood.csv"
 
 
-def small(series: tuple[str, ...] = FEATURE_SERIES, mood: pd.Series | None = None) -> tuple[Panel, int]:
+def small(series: tuple[str, ...] = SERIES, mood: pd.Series | None = None) -> tuple[Panel, int]:
     """The panel of the fixtures, with the days 2, 3, 5, 6, 9 and 10 March."""
     span = DateRange.parse("2015-03-01", "2015-03-10")
     markets = {market: load_prices(market, span, FIXTURES).frame for market in MARKETS}
@@ -38,17 +39,17 @@ def test_sentiment_is_filled_from_the_past_alone() -> None:
 
 def test_days_outside_of_the_sentiments_range_are_dropped_only_with_sentiment() -> None:
     mood = read_daily_csv(MOOD, "mood")["2015-03-03":"2015-03-08"]  # type: ignore[misc]
-    assert [day.day for day in small(FEATURE_SERIES, mood)[0].features.index] == [3, 5, 6]
+    assert [day.day for day in small(SERIES, mood)[0].features.index] == [3, 5, 6]
     assert len(small(("btc",), mood)[0].features) == 6
 
 
 def test_sentiment_without_a_common_day_is_refused() -> None:
     with pytest.raises(DataError, match="2020-01-01 to 2020-01-01, and the prices have no day in common"):
-        small(FEATURE_SERIES, pd.Series([1.0], pd.DatetimeIndex(["2020-01-01"])))
+        small(SERIES, pd.Series([1.0], pd.DatetimeIndex(["2020-01-01"])))
 
 
 def test_an_unknown_series_is_refused() -> None:
-    with pytest.raises(DataError, match=r"features.series has 'gold': choose some of btc, usd, sp500, sentiment"):
+    with pytest.raises(DataError, match="has 'gold': choose some of btc, usd, sp500, sentiment, messages"):
         small(("btc", "gold"))
 
 

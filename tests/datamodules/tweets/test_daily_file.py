@@ -40,6 +40,18 @@ def test_vader_scores_repetitions_once(tmp_path: Path) -> None:
     assert table.loc["2018-01-03", ["positive", "negative", "neutral"]].tolist() == pytest.approx([2 / 3, 0, 1 / 3])
 
 
+def test_prepared_tweets_have_a_file_of_their_own(tmp_path: Path) -> None:
+    raw = make_daily_file(MBSA, "vader", tmp_path, 1)
+    paper = make_daily_file(MBSA, "vader", tmp_path, 1, prepare="paper")
+    assert paper != raw
+    assert "by vader, prepared as in the paper: " in paper.read_text()
+    means = pd.read_csv(paper, comment="#").set_index("date")["mean"]
+    third = (compound("tweet two line : 2018-01-01 , book `` realli '' good .") + compound("said `` well '' bad")) / 3
+    assert means["2018-01-03"] == pytest.approx(third, abs=1e-6)
+    with pytest.raises(DataError, match=r"sentiment.prepare=paper: choose raw or paper, and raw for tags"):
+        make_daily_file(MBSA, "tag", tmp_path, prepare="paper")
+
+
 def test_every_tag_counts(tmp_path: Path) -> None:
     table = daily(MBSA, "tag", tmp_path)
     assert table["mean"].tolist() == pytest.approx([-1, 1, 1 / 3, -1])

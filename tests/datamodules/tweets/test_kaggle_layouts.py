@@ -117,7 +117,7 @@ def test_a_text_that_is_too_long_is_broken(tmp_path: Path) -> None:
 def test_other_layouts_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.csv"
     path.write_text("date;tweet\n")
-    with pytest.raises(DataError, match="its first line is 'date;tweet', not Date,text,Sentiment or id;user"):
+    with pytest.raises(DataError, match="its first line is 'date;tweet', not Date,text,Sentiment, id;user"):
         layout_of(path)
     with pytest.raises(DataError, match=r"missing.csv cannot be read"):
         layout_of(tmp_path / "missing.csv")

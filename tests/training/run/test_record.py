@@ -63,6 +63,18 @@ def test_old_runs_keep_their_folders_and_their_config(name: str) -> None:
     assert hashlib.sha256(folder.record.yaml.encode()).hexdigest()[:8] == CONFIGS[name]
 
 
+def test_runs_on_raw_tweets_are_those_of_versions_that_knew_no_other() -> None:
+    tweets = ("features=btc_sent", "sentiment=vader", "sentiment.file=market/tweets.csv")
+    assert "prepare" not in record(*tweets).values["sentiment"]
+    assert record(*tweets, "sentiment.prepare=paper").values["sentiment"]["prepare"] == "paper"
+
+
+def test_runs_on_closes_are_those_of_versions_that_knew_nothing_else() -> None:
+    assert not {"target", "messages"} & set(record("features=btc").values)
+    other = record("features=btc_messages", "target=volatility").values
+    assert (other["target"], other["messages"]["name"]) == ("volatility", "reddit")
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_a_record_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
     written = RunFolder(tmp_path / name, record(*RUNS[name]))
@@ -106,8 +118,8 @@ def test_columns_are_the_settings_that_tell_runs_apart() -> None:
         "data": "robo", "partition": "fixed", "checkpoint": "bert-base-uncased",
     }  # fmt: skip
     assert record("features=btc", "window=30", "control=leak").data_columns == {
-        "features": "btc", "sentiment": None, "window": 30, "horizon": 1, "protocol": "paper", "control": "leak",
-        "source": "yahoo",
+        "features": "btc", "sentiment": None, "messages": None, "window": 30, "horizon": 1, "target": None,
+        "protocol": "paper", "control": "leak", "source": "yahoo",
     }  # fmt: skip
 
 

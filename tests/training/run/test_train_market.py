@@ -15,7 +15,11 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+from analysis.tables.market_tables import as_text
+from cells.errors import UserError
 from conf.compose import composed
+from inference.load import load
+from inference.saved_run import Request
 from training.run.folder import RunFolder
 from training.run.market_problem import MarketProblem
 from training.run.record import MEASURED
@@ -126,6 +130,25 @@ def test_a_sweep_its_tables_and_its_repetition(train_here: Command, tmp_path: Pa
     assert "SYNTHETIC" in table.stdout
 
 
+def test_volatility_is_forecast_beside_har_and_garch_in_percent(train_here: Command, tmp_path: Path) -> None:
+    done = train_here("features=btc_sent_messages", "target=volatility", "horizon=3", *SMALL)
+    assert (done.returncode, done.stderr) == (0, "")
+    run = only_run(tmp_path)
+    rows = pd.read_csv(run / "metrics.csv")
+    assert rows.loc[0, ["target", "horizon", "sentiment", "messages"]].tolist() == [
+        "volatility", 3, "synthetic", "synthetic",
+    ]  # fmt: skip
+    assert set(pd.read_csv(run / "baselines.csv")["forecast"]) == {"persistence", "har", "garch", "ridge"}
+    val = pd.read_csv(run / "predictions.csv").query("split == 'val'")
+    assert ((val["prediction"] - val["truth"]) ** 2).mean() ** 0.5 == pytest.approx(rows["rmse_percent"][1])
+    assert "rmse_dollars" not in rows
+    assert pd.read_csv(run / "importance.csv")["feature"].tolist()[-3:] == ["sentiment", "messages", "volatility"]
+    analysis = as_text(tmp_path / "runs")
+    assert "Not in the paper: window 7, cell baseline, horizon 3, target volatility" in analysis
+    with pytest.raises(UserError, match="forecasts target=volatility, not a close"):
+        next(load(run).answer(Request([], None, None, None, False)))
+
+
 def test_a_control_is_named_at_the_start_and_in_every_result(train_here: Command, tmp_path: Path) -> None:
     done = train_here("features=btc_sent", "control=leak", "protocol=walk_forward", "n_folds=3", "fold=2", *SMALL)
     assert done.returncode == 0, done.stderr
@@ -142,6 +165,8 @@ def test_a_control_is_named_at_the_start_and_in_every_result(train_here: Command
 def test_pictures_name_controls_and_made_up_prices() -> None:
     overrides = ("features=btc_sent", "control=leak", "source=synthetic", "start=2015-01-01", "end=2016-06-30")
     assert MarketProblem(composed(*overrides)).title == "btc_sent, window 7, lstm, control=leak (SYNTHETIC prices)"
+    ahead = ("features=btc", "target=volatility", "horizon=3", *overrides[2:])
+    assert MarketProblem(composed(*ahead)).title == "btc, window 7, horizon 3, lstm, volatility (SYNTHETIC prices)"
 
 
 @pytest.mark.parametrize("horizon", [42, 80, 120])
