@@ -16,8 +16,8 @@ ALTERATIONS = {
     "C1": "C1",
     "C4": "C4",
     "H2": "H2",
-    "c * relu(o)": "c = c * relu(o)",  # a user's own, which no table has
-    "both states": "c = c * relu(o) + 0.1 * tanh(h); h = h * sigmoid(c)",
+    "c * relu(o)": "c * relu(o)",  # a user's own, which no table has
+    "both states": "current = c * relu(o) + 0.1 * tanh(h); hidden = h * sigmoid(c)",
 }
 
 Ready = Callable[[], Calls]
