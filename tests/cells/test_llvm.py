@@ -126,7 +126,7 @@ def test_float32_differs_from_the_definition_by_rounding_only(alteration: str) -
     module = lstm(5, 16, 2, bidirectional=True, alteration=alteration)
     for lengths in (None, RAGGED):
         x, states = batch(module, 7, 6)
-        assert_equal_to_the_definition(module, x, lengths, states, rtol=1e-4, atol=1e-5)
+        assert_equal_to_the_definition(module, x, lengths, states, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("alteration", ["baseline", "C4", "H2", "C1+H2", "PEEPHOLES", BOTH, *CELLS])
