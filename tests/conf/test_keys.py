@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from conf.compose import composed
-from conf.keys import paths, plain
+from conf.keys import OPEN, paths, plain
 from conf.mistakes import is_mistake, message
 from training.run.record import Record
 from training.studies.grid import Grid
@@ -122,7 +122,7 @@ def mistyped(key: str) -> st.SearchStrategy[str]:
     )
 
 
-STRUCTURED = ("stack", "cell.learned", "cell.noise", "cell.masks")
+STRUCTURED = ("stack", *(place.rstrip(".") for place in OPEN))
 """Keys that may be given keys of their own: how many models, or names that a user declares."""
 
 KNOWN = [key for key in paths(OmegaConf.to_container(composed(), resolve=False)) if not key.endswith("name")]
@@ -141,7 +141,8 @@ def test_a_key_is_refused_or_its_value_is_in_the_configuration(key: str, sign: s
         return
     config = OmegaConf.to_container(composed(override), resolve=False)
     assert sign != "~"
-    assert list(paths(config)) == list(paths(OmegaConf.to_container(composed(), resolve=False))) or key in STRUCTURED
+    of_their_own = key in STRUCTURED or key.startswith(OPEN)
+    assert of_their_own or list(paths(config)) == list(paths(OmegaConf.to_container(composed(), resolve=False)))
     wanted = OverridesParser.create().parse_override(plain(override)).value()
     there = OmegaConf.select(OmegaConf.create(config), key)
     assert there == wanted or (isinstance(wanted, dict) and wanted.items() <= there.items()), override
@@ -159,6 +160,7 @@ def test_a_key_is_refused_or_its_value_is_in_the_configuration(key: str, sign: s
         (["experiment=study_small", "hydra.mode=RUN"], "leave out hydra.mode=RUN"),
         (["stack=2", "hydra.mode=RUN"], "stack=2 stands for many runs"),
         (["stack.seeds=2", "hydra.mode=RUN"], "stands for many runs"),
+        (["cell.learned.p.q=1"], "cell.learned.p.q: give cell.learned.p a number"),
         (["~data"], "data= takes one name"),
         (["data=null"], "data=null: data= takes a name"),
     ],
