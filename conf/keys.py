@@ -110,8 +110,6 @@ def _compare(found: Mapping[Any, Any], defined: Mapping[Any, Any], above: str, k
     for key in (*found, *defined):
         path = f"{above}{key}"
         if key not in defined and above in OPEN:
-            if isinstance(found[key], Mapping):
-                raise UserError(f"{path}.{next(iter(found[key]), '')}: give {path} a number.")
             continue
         if key not in defined:
             raise UserError(no_such_key(path, known))

@@ -160,7 +160,7 @@ def test_a_key_is_refused_or_its_value_is_in_the_configuration(key: str, sign: s
         (["experiment=study_small", "hydra.mode=RUN"], "leave out hydra.mode=RUN"),
         (["stack=2", "hydra.mode=RUN"], "stack=2 stands for many runs"),
         (["stack.seeds=2", "hydra.mode=RUN"], "stands for many runs"),
-        (["cell.learned.p.q=1"], "cell.learned.p.q: give cell.learned.p a number"),
+        (["cell.learned.p.q=1"], "learn p = {'q': 1}: give a number"),
         (["~data"], "data= takes one name"),
         (["data=null"], "data=null: data= takes a name"),
     ],
