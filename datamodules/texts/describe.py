@@ -26,7 +26,7 @@ def describe(config: DictConfig, readings: Mapping[str, DictConfig]) -> str:
     data = TextDataModule.from_config(config)
     corpora: dict[str, Corpus] = {}
     lines = [_line(config.data.name, "", *CorpusSize._fields)]
-    lines += _beside(published_sizes(config.data.name), _sizes(config, corpora))
+    lines += _beside(published_sizes(config.data.get("paper_row", config.data.name)), _sizes(config, corpora))
     for overrides, reading in readings.items():
         lines += ["", f"With {overrides}:", *_beside({}, _sizes(reading, corpora))]
     lines += ["", *data.report, "", "Documents of each class:"]

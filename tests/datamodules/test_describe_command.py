@@ -161,6 +161,7 @@ REAL = {  # raw and processed sizes of the files in shared/, which lacks the off
     "mlma": ("5647 48 24 12032", "5647 48 22 9970"),
     "semeval": ("6838 11 33 24161", "6838 11 22 15901"),
     "hasoc": ("5852 4 93 32582", "5852 4 77 20626"),
+    "hasoc_test": ("1153 4 95 10259", "1153 4 69 6917"),  # beside the paper's row of HASOC
     "crowd": ("39711 11 34 82850", "39698 11 25 52853"),
     "hate": ("1011 3 611 6305", "1009 3 342 4063"),
 }

@@ -33,7 +33,7 @@ STATES = ("current", "hidden")
 PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
 """Keys that say where things are and who computes: they change no result and are not part of a run's record."""
 
-DESCRIPTIONS = ("url", "page", "note", "readings")
+DESCRIPTIONS = ("url", "page", "note", "readings", "paper_row")
 """Keys of a data set that say where its file comes from, and what the paper may have made of it: not part of a record,
 but the file's name and hash are."""
 
