@@ -171,7 +171,7 @@ class Alteration:
         return self.masks if dropout is None else (*self.masks, ("shown", 1.0 - dropout))
 
     def texts(self) -> dict[str, Any]:
-        """What differs from the baseline, as plain data, and in any case "current" and "hidden".
+        """Return the differences from the baseline as plain data; "current" and "hidden" are always among them.
 
         `Alteration(**texts)` makes the same one.
         """

@@ -1,4 +1,4 @@
-"""What `LSTM` and `LSTMCell` share: a cell in place of torch's, its learned coefficients and its noise."""
+"""The base of `LSTM` and `LSTMCell`: a cell in place of torch's, its learned coefficients and its noise."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ def for_this_call(weight: Tensor) -> Tensor:
 
 
 class Altered(nn.Module):
-    """The base of both modules, which differ from torch's by their recurrence."""
+    """The base of `LSTM` and `LSTMCell`, which differ from torch's modules by their recurrence."""
 
     if TYPE_CHECKING:  # for TorchScript, annotations of a class are declarations of its own
         hidden_size: int
@@ -46,7 +46,7 @@ class Altered(nn.Module):
     @property
     @torch.jit.unused
     def loop(self) -> str:
-        """How the backend runs the loop over time: "compiled", or "eager" where Python goes step by step."""
+        """The way the backend runs the loop over time: "compiled", or "eager" where Python goes step by step."""
         return self._choice()[0].loop(self.recurrence)
 
     @torch.jit.unused
@@ -87,7 +87,8 @@ class Altered(nn.Module):
         The parameters of a user's module are left as they are.
         """
         bound = 1 / math.sqrt(self.hidden_size)
-        initial: dict[str, float] = vars(self).get("_initial", {})  # torch's constructor calls this method before
+        # torch's constructor calls this method before `_take`.
+        initial: dict[str, float] = vars(self).get("_initial", {})
         for name, weight in self.named_parameters(recurse=False):
             if name in initial:
                 nn.init.constant_(weight, initial[name])

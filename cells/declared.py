@@ -9,13 +9,13 @@ from cells.equations import EQUATIONS, NAMES, CellError
 from cells.language.functions import KNOWN
 
 PROBABILITIES = ("zoneout", "recurrent_dropout")
-"""Kinds of noise with a name of their own: arguments of an alteration that are a probability."""
+"""Kinds of noise that have a name: arguments of an alteration that are a probability."""
 
 DECLARED = {"learned": "learn", "noise": "noise", "masks": "mask"}
 """The kinds of declared names, and the word that stands before such a name in the text of an alteration."""
 
 RESERVED = ("zoneout_c", "zoneout_h", "shown", "weight", "bias")
-"""Names that zoneout, recurrent dropout and torch's parameters have, the last two of which begin so."""
+"""Names taken by zoneout (zoneout_c, zoneout_h), recurrent dropout (shown) and the prefixes of torch's parameters."""
 
 
 def check_declared(declared: Mapping[str, Mapping[str, float]]) -> None:
@@ -25,7 +25,10 @@ def check_declared(declared: Mapping[str, Mapping[str, float]]) -> None:
         for name, value in values.items():
             taken = {*NAMES, *EQUATIONS, *KNOWN, *RESERVED, *seen, *DECLARED, *PROBABILITIES}
             if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)) or name.startswith("d_") or keyword.iskeyword(name):
-                raise CellError(f"{DECLARED[group]} {name}: choose a name such as p, in small letters.")
+                raise CellError(
+                    f"{DECLARED[group]} {name}: choose a name such as p, in small letters, that is no word of Python "
+                    "and does not begin with d_."
+                )
             if name in taken or name.startswith(("weight_", "bias_")):
                 raise CellError(f"{DECLARED[group]} {name}: the name {name} is taken, choose another one.")
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

@@ -34,11 +34,11 @@ COMPUTED = (*GATES, "c", "h")
 PRE_ACTIVATIONS = tuple(f"a_{gate}" for gate in GATES)
 PREVIOUS = ("c_prev", "h_prev")
 NAMES = (*PRE_ACTIVATIONS, *PREVIOUS, *COMPUTED)
-"""The names that every equation but `recurrent` may read; `recurrent` reads h_prev alone of them."""
+"""The names that every equation but `recurrent` may read; of these, `recurrent` may read only h_prev."""
 
 
 class CellError(UserError, ValueError):
-    """Equations that make no cell, in one line: which, and why."""
+    """The equations do not make a cell: the message says in one line which, and why."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class CellEquations:
 
     @cached_property
     def ordered(self) -> tuple[tuple[str, Expression], ...]:
-        """The equations of i f g o c h, each behind those that it reads; where that leaves a choice, as in the table.
+        """The equations of i f g o c h, each after those that it reads, and otherwise in the order of COMPUTED.
 
         Raises:
             CellError: there is no such order.
@@ -121,7 +121,7 @@ class CellEquations:
 
     @property
     def recurrent(self) -> Expression:
-        """What W_hh is multiplied by, over h_prev and declared names."""
+        """The formula that W_hh is multiplied by, over h_prev and declared names."""
         return dict(self.formulas)["recurrent"]
 
     def forward(self, *wanted: str) -> Program:
@@ -173,7 +173,7 @@ class CellEquations:
         return hash((self.formulas, self.learned, self.noise, self.masks))
 
     def at(self, values: Mapping[str, float]) -> "CellEquations":
-        """The cell with a number in place of each noise or mask: such as their means, in evaluation."""
+        """The cell with numbers in place of the given noise and masks, such as their means in evaluation."""
 
         def change(node: Expression) -> Expression | None:
             return Number(values[node.name]) if isinstance(node, Variable) and node.name in values else None

@@ -38,10 +38,12 @@ class Step(nn.Module):
     """One step of the cell: equations 1 to 7, as `cells.equations` lists them.
 
     Args:
-        cell: the equations as a module (see `forward`), made by `cells.cell_module`: has a `name`, says in `why_eager`
-            why TorchScript cannot compile it (empty if it can), gives its `known()` KnownCell or raises
-            UnreadableError, has the method `recurrent(h_prev, learned, masks)`, which gives what W_hh is multiplied
-            by, and the method `states` with the arguments of `forward`, which gives current, hidden, i, f, g, o.
+        cell: the equations as a module (see `forward`), made by `cells.cell_module`. It has
+            - `name`;
+            - `why_eager`: why TorchScript cannot compile it, empty if it can;
+            - `known()`: its KnownCell, or raises UnreadableError;
+            - `recurrent(h_prev, learned, masks)`: the vectors that W_hh is multiplied by;
+            - `states`, with the arguments of `forward`: current, hidden, i, f, g, o.
     """
 
     def __init__(self, cell: nn.Module) -> None:
@@ -66,7 +68,7 @@ class Step(nn.Module):
         return result
 
     def recurrent(self, h: Tensor, learned: Tensor | None, masks: Tensor | None) -> Tensor:
-        """What W_hh is multiplied by, for the h of the step before."""
+        """The vectors that W_hh is multiplied by, for the h of the step before."""
         result: Tensor = self.cell.recurrent(h, learned, masks)
         return result
 

@@ -1,4 +1,4 @@
-"""The group `cell` for Hydra: there are no files of it, each name stands for an alteration of `cells.alterations`."""
+"""The group `cell` for Hydra: instead of files, each name stands for an alteration of `cells.alterations`."""
 
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult, ConfigSource
@@ -18,7 +18,7 @@ class CellSource(ConfigSource):
 
     @staticmethod
     def scheme() -> str:
-        """The word in front of ://."""
+        """The scheme of its URL, the word before ://."""
         return "cells"
 
     def load_config(self, config_path: str) -> ConfigResult:
@@ -33,15 +33,15 @@ class CellSource(ConfigSource):
         return ConfigResult(self.provider, f"{self.scheme()}://{config_path}", node, header={"package": None})
 
     def available(self) -> bool:
-        """Always."""
+        """True, as there are no files that could be missing."""
         return True
 
     def is_group(self, config_path: str) -> bool:
-        """Whether it is the group itself."""
+        """Whether the path is the group itself."""
         return config_path.rstrip("/") == GROUP
 
     def is_config(self, config_path: str) -> bool:
-        """Whether it is in the group; `load_config` says what is wrong with an unknown name."""
+        """Whether the path is in the group; `load_config` reports an unknown name."""
         return config_path.startswith(f"{GROUP}/")
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:

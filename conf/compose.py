@@ -20,7 +20,7 @@ CONF = Path(__file__).resolve().parent
 
 PLACEBO = "placebo"
 """The cell that is the baseline with other initial weights and dropout, see `training.run.seeds`. A test that finds it
-better or worse than the baseline has raised a false alarm."""
+better or worse than the baseline gives a false alarm."""
 
 
 CELLS = ("baseline", PLACEBO, *NAMED)
@@ -76,7 +76,7 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def known(config: DictConfig) -> DictConfig:
-    """A run's part of what Hydra composed, which is all but `hydra`.
+    """A run's configuration: what Hydra composed, without `hydra`.
 
     Raises:
         UserError: it has a key that no file defines, or lacks one.

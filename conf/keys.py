@@ -1,7 +1,7 @@
 """Which keys a configuration has: those that the YAML files define for its choices of groups, and no others.
 
-Hydra refuses `foo=2`, but lets `~lr`, `preprocess=null`, `clip={foo: 2}`, `data=[robo,hate]` and whatever stands in the
-file of an experiment pass: a run that nobody meant would be stored under a name that says nothing of it.
+Hydra refuses `foo=2`, but accepts `~lr`, `preprocess=null`, `clip={foo: 2}`, `data=[robo,hate]` and any key in an
+experiment's file: a run that nobody meant would be stored under a name that does not show it.
 """
 
 import difflib
@@ -21,22 +21,22 @@ PRIMARY = "config"
 """The file that Hydra composes first."""
 
 EXPERIMENT, CELL = "experiment", "cell"
-"""The groups that decide nothing about keys: an experiment only sets some, and all cells have the same."""
+"""The groups whose choice does not add or remove keys: an experiment sets some, and all cells have the same."""
 
 ALSO_A_NUMBER = "stack"
 """The key that takes a number too, although there are keys below it."""
 
 OPEN = tuple(f"{CELL}.{kind}." for kind in DECLARED)
-"""Parts whose keys are the user's own: cell.learned.p=0."""
+"""Prefixes of keys that the user names, as in cell.learned.p=0."""
 
 NAMES = ("data.name", "model.name", "features.name")
-"""Keys that say which file was chosen. With another name the same run would have another folder."""
+"""Keys that name the chosen file: with another value, the same run would have another folder."""
 
 
 def plain(override: str) -> str:
-    """An override without Hydra's + and ++, by which it would add a key: a key exists or is refused.
+    """An override without Hydra's + and ++, which would add a key: here a key exists or is refused.
 
-    What is added to hydra.* is Hydra's business.
+    Keys below hydra.* are left to Hydra.
     """
     return re.sub(r"^\s*\+{1,2}(?!hydra[./])", "", override)
 
@@ -46,10 +46,10 @@ def check_keys(config: DictConfig, choices: Mapping[str, str | None]) -> None:
 
     Args:
         config: as composed, without its part `hydra`.
-        choices: the choice of each group, as Hydra notes them: {"data": "robo", "hydra/launcher": "basic"}.
+        choices: the choice of each group, as Hydra records them: {"data": "robo", "hydra/launcher": "basic"}.
 
     Raises:
-        UserError: names the first such key, and the nearest one that exists.
+        UserError: names the first such key and the nearest key that exists.
     """
     chosen = {group: name for group, name in choices.items() if not group.startswith("hydra/")}
     simple = tuple((group, name) for group, name in chosen.items() if name is not None and not {"@", "/"} & set(group))
@@ -79,12 +79,12 @@ def check_stack(config: DictConfig) -> None:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The one of some names that is most like a mistyped one."""
+    """The one of `names` that is most like the mistyped `name`."""
     return difflib.get_close_matches(name, list(names), n=1, cutoff=0)[0]
 
 
 def no_such_key(key: str, known: Iterable[str]) -> str:
-    """The message that names an unknown key and the nearest known one, of the same part if that is known."""
+    """The message that names an unknown key and the nearest known one, if possible of the same part."""
     known = list(known)
     beside = [each for each in known if each.rpartition(".")[0] == key.rpartition(".")[0]]
     return (

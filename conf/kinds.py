@@ -81,7 +81,7 @@ class Texts(Kind):
 
 
 DAILY = ("sentiment", "messages")
-"""The groups that name the source of a daily series, which a feature set may have or not."""
+"""The groups that name the source of a daily series, which not every feature set has."""
 
 MARKET_TARGETS = ("close", "volatility")
 
@@ -98,7 +98,7 @@ class Market(Kind):
     headline = "rmse"
 
     def unused(self, config: Config) -> set[str]:
-        """See `Kind`; sentiment and messages too, where they are none of the features."""
+        """See `Kind`; sentiment and messages too, where they are not among the features."""
         return super().unused(config) | {"stopping", *(set(DAILY) - set(config["features"]["series"]))}
 
     def check(self, config: DictConfig) -> None:
@@ -118,7 +118,7 @@ class Market(Kind):
 
 
 def _check_daily(group: str, source: DictConfig) -> None:
-    """Refuse a source of a daily series that lacks a key, or has a value that it cannot have."""
+    """Refuse a source of a daily series that lacks a key or has an impossible value."""
     if missing := OmegaConf.missing_keys(source):
         needed = " and ".join(f"{key}=..." for key in sorted(missing))
         raise UserError(

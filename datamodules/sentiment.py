@@ -137,7 +137,7 @@ class TweetCounts:
         """
         scored = make_daily_file(folders.data_dir / self.file, "vader", folders.cache_dir)
         values = read_daily_csv(scored, "tweets") + read_daily_csv(scored, "duplicates")
-        return DailySeries(self.name, values, f"Sentiment {self.name}: {tweet_counts(scored)}.")
+        return DailySeries(self.name, values, f"Messages {self.name}: {tweet_counts(scored)}.")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The stop-words that texts and tweets lose."""
+"""The list of stop-words that are removed from texts and tweets."""
 
 from pathlib import Path
 

@@ -18,15 +18,15 @@ MEANS = {
     MEAN_HIDDEN: tuple(cell_paper.alterations("H")),
     CROWDS_BEST_CURRENT: ("C5", "C7", "C11"),
 }
-"""The subjects of claims about the mean of some alterations, and these."""
+"""The subjects of claims about a mean over alterations, with these alterations."""
 
 CURRENT_OVER_HIDDEN, C1_OVER_H2 = "the current-state alterations over the hidden-state ones", "C1 over H2"
 
 CONTRASTS = {CURRENT_OVER_HIDDEN: (MEAN_CURRENT, MEAN_HIDDEN), C1_OVER_H2: ("C1", "H2")}
-"""The subjects of claims that compare two alterations, or means of some, with each other: the better and the worse."""
+"""The subjects of claims that compare two alterations or means: the better one and the worse one."""
 
 DATA_SETS, ALTERATIONS, COMPARISONS = "data sets", "alterations", "comparisons"
-"""What a `CountingClaim` counts."""
+"""The items that a `CountingClaim` may count."""
 
 
 @dataclass(frozen=True)

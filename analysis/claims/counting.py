@@ -1,4 +1,4 @@
-"""Verdicts on claims about how many data sets, alterations or comparisons go one way."""
+"""Verdicts on claims that count data sets, alterations or comparisons."""
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,10 @@ NOTHING = dict.fromkeys(("improvement", "low", "high", "needed"), np.nan)
 def judge_count(claim: CountingClaim, improved: pd.DataFrame) -> list[dict[str, object]]:
     """The rows of one claim about a number, with the columns of `verdicts.judge`.
 
-    One of those counted is for sure if it is better with p below 5% after Holm's correction, and for sure not if its
-    interval does not reach above 0. Reproduced: the sure ones are enough, and with the open ones not too many. Not
-    reproduced: with the open ones they are not enough, or the sure ones are too many. Not decidable otherwise.
+    An item is surely better if p is below 5% after Holm's correction, surely not if its interval does not reach above
+    0, and else open. The claim is reproduced if the surely better items are enough, and not too many together with the
+    open ones. It is not reproduced if even with the open ones they are too few, or if they alone are too many. Else it
+    is not decidable.
 
     Args:
         claim: the claim to judge.
@@ -54,7 +55,7 @@ def _counted(claim: CountingClaim, rows: pd.DataFrame) -> dict[str, object]:
 
 
 Counts = tuple["pd.Series[bool]", "pd.Series[bool]"]
-"""Of each that is counted: whether it is for sure, and whether it may be."""
+"""For each item that is counted: whether it is surely better, and whether it may be."""
 
 
 def _data_sets(claim: CountingClaim, rows: pd.DataFrame) -> Counts:
@@ -63,13 +64,13 @@ def _data_sets(claim: CountingClaim, rows: pd.DataFrame) -> Counts:
 
 
 def _alterations(claim: CountingClaim, rows: pd.DataFrame) -> Counts:
-    """Of each alteration that was run on all of the claim's data sets."""
+    """The counts of the alterations that were run on all of the claim's data sets."""
     means = averages(rows)
     return _better(means[means["sets"] == len(claim.sets)], ["cell"])
 
 
 def _comparisons(claim: CountingClaim, rows: pd.DataFrame) -> Counts:
-    """Of each data set and metric on which all other models were run."""
+    """The counts of the pairs of data set and metric for which all other models were run."""
     below = (rows["high"] < 0) & (rows["p_holm"] < ALPHA)
     rows = rows.assign(below=below, may_be=~(rows["low"] >= 0))
     groups = rows.groupby(["data", "metric"])
@@ -78,7 +79,7 @@ def _comparisons(claim: CountingClaim, rows: pd.DataFrame) -> Counts:
 
 
 def _better(rows: pd.DataFrame, what: list[str]) -> Counts:
-    """Whether each is better in all metrics that it has, for sure and maybe."""
+    """Whether each item is surely, and whether it may be, better in all metrics that it has."""
     rows = rows.assign(sure=(rows["low"] > 0) & (rows["p_holm"] < ALPHA), may_be=~(rows["high"] <= 0))
     groups = rows.groupby(what)
     return groups["sure"].all(), groups["may_be"].all()

@@ -43,7 +43,7 @@ def judge(claim: Claim, contrasts: Contrasts) -> Iterator[dict[str, object]]:
 
 
 def printed(weights: Weights, metric: str) -> float:
-    """What the paper's tables give for a contrast, from their rounded validation errors."""
+    """The value of a contrast in the paper's tables, from their rounded validation errors."""
     paper = bitcoin_paper.errors().set_index(["window", "features", "model"])[f"val_{metric}"]
     return float(sum(weight * paper[field] for field, weight in weights.items()))
 

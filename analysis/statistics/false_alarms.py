@@ -15,15 +15,15 @@ from conf.compose import PLACEBO
 from conf.kinds import BY_SEED
 
 ONE_SEED, ALL_SEEDS = "one seed", "all seeds"
-"""What a test is over: the folds of each seed by itself, which are many tests, or the whole study, which is one."""
+"""The runs that one test covers: the folds of one seed, so that there are many tests, or the whole study."""
 
 STUDIES = 4000
-"""Simulated studies for each design: the rate of 5% is known to 0.3%."""
+"""Simulated studies for each design: a rate of 5% has a standard error of 0.3%."""
 
 SHARED_BY = ["data", "model", "recipe", "metric"]
 
 Rates = tuple[float, float]
-"""Of the corrected test, and of Student's."""
+"""The share of significant results of the corrected test, and that of Student's."""
 
 
 class Layout(NamedTuple):
@@ -72,7 +72,7 @@ def false_alarms(results: pd.DataFrame) -> pd.DataFrame:
 
 @cache
 def simulated_rates(layout: Layout, shared: float) -> Rates:
-    """How often the tests call differences significant that are chance of training alone, from simulated studies.
+    """How often the tests call significant what is randomness of training alone, from simulated studies.
 
     A difference is normal with mean 0, as that of the placebo is by its making. A part `shared` of its variance is the
     same in all folds of a seed.
@@ -109,8 +109,9 @@ def _layouts(rows: pd.DataFrame, over: str, shared: pd.Series) -> Iterator[tuple
 
 
 def _shared_by_seeds(both: pd.DataFrame) -> pd.Series:
-    """The part of the variance that folds of a seed share, by data, model, recipe and metric: the intraclass
-    correlation of a one-way analysis of variance, 0 if it would be negative or there is one seed.
+    """The part of the variance that folds of a seed share, by data, model, recipe and metric.
+
+    It is the intraclass correlation of a one-way analysis of variance, 0 if it would be negative or there is one seed.
     """
     pairs = paired_scores(both)
     seeds = pairs.groupby([*SHARED_BY, "seed"])["improvement"].agg(["mean", "var", "size"])

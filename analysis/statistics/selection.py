@@ -1,4 +1,4 @@
-"""The best alterations of one's own runs: those of section 4 of the cell paper, and a choice that does not flatter."""
+"""The best alterations of one's own runs: chosen as in section 4 of the cell paper, and by an unbiased choice."""
 
 from collections.abc import Iterator
 
@@ -35,8 +35,7 @@ def with_best_three(numbers: pd.DataFrame) -> pd.DataFrame:
 
 
 def top_rows(results: pd.DataFrame, validation: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Test rows of the alteration of each state that is best by validation scores, as the cells "top current" and
-    "top hidden".
+    """Test rows of the best alteration of each state by validation scores: the cells "top current" and "top hidden".
 
     As in the paper, one alteration stands for all data sets: the one whose combined improvement, averaged over them, is
     highest. But the paper chooses by the test scores that it then reports. Here the choice is made anew for each seed

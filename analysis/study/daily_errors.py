@@ -30,9 +30,8 @@ def _by_field(metrics: pd.DataFrame, predictions: pd.DataFrame) -> Iterator[tupl
     val = predictions[(predictions["split"] == "val") & predictions["folder"].isin(scores.index)]
     error = val["prediction"] - val["truth"]
     size = np.sqrt((error**2).groupby(val["folder"]).mean())
-    scale: pd.Series = (scores["rmse"] / size).where(
-        size > 0, 0.0
-    )  # scaled units per dollar: min-max scaling is linear
+    # Scaled units per dollar: min-max scaling is linear, so the two RMSEs of a run have the ratio of the units.
+    scale: pd.Series = (scores["rmse"] / size).where(size > 0, 0.0)
     scaled = val[["folder", "day"]].assign(error=error * val["folder"].map(scale))
     for field, runs in scores.reset_index().groupby(["window", "features", "model"], sort=False):
         rows = scaled.merge(runs[["folder", "seed"]], on="folder")

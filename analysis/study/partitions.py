@@ -12,7 +12,7 @@ from training.run.record import Record
 
 
 def partition_of(configuration: Mapping[str, object]) -> str:
-    """How a group's documents are split: "by_seed", or the one partition of all its seeds, "fixed 0"."""
+    """The way a group's documents are split: "by_seed", or the one partition of all its seeds, "fixed 0"."""
     if configuration.get("split", FIXED) == BY_SEED:
         return BY_SEED
     return f"{FIXED} {configuration['split_seed']}"
@@ -21,7 +21,7 @@ def partition_of(configuration: Mapping[str, object]) -> str:
 def one_group_by_seed(
     runs: pd.DataFrame, known: Collection[str] = ()
 ) -> tuple[pd.DataFrame, dict[str, dict[str, object]]]:
-    """Runs of older versions with 'split_seed=${seed}' as what they are, one group in which each seed splits anew.
+    """Group the runs of older versions with 'split_seed=${seed}' as what they are: runs in which each seed splits anew.
 
     Older versions recorded the number, so each seed had settings of its own. Groups that agree in all but split_seed,
     each with one seed, which is its split_seed, become the group of `split=by_seed`, if there are two or more.
@@ -40,7 +40,7 @@ def one_group_by_seed(
         own = config.get("split_seed") if config.get("split") != BY_SEED else None
         if own is not None and (seeds.loc[settings] == own).all():
             alike[Record(_by_seed(config)).settings].append(settings)
-    renamed = {old: new for new, group in alike.items() if len(group) > 1 or new in set(known) for old in group}
+    renamed = {old: new for new, group in alike.items() if len(group) > 1 or new in known for old in group}
     grouped = {renamed.get(key, key): key for key in configurations}
     return runs.assign(settings=runs["settings"].replace(renamed)), {
         new: _by_seed(configurations[old]) if new in renamed.values() else configurations[old]

@@ -18,7 +18,7 @@ Named = Mapping[str, Mapping[str, str]]
 
 
 def recipes(configurations: Mapping[str, Mapping[str, object]], named: Named | None = None) -> dict[str, str]:
-    """What tells each group of runs from others of the same model: "paper", "best, lr=0.001", "epochs=10".
+    """A name for each group of runs that distinguishes it within its model: "paper", "best, lr=0.001", "epochs=10".
 
     The keys of the recipes come first. A group that is neither "best" nor "paper" has there what differs from "best".
     They are left out where all groups of a model agree, unless they are "paper". Then come all other settings in which
@@ -50,8 +50,9 @@ def recipes(configurations: Mapping[str, Mapping[str, object]], named: Named | N
 
 @cache
 def recipes_of_texts() -> Named:
-    """The values of the recipes in conf/recipe, for every key that one of them sets, where conf/config.yaml has the
-    others'.
+    """The values of the recipes in conf/recipe, for every key that one of them sets.
+
+    A recipe that does not set a key has the value of conf/config.yaml.
     """
     files = {name: CONF / "recipe" / f"{name}.yaml" for name in (BEST, PAPER)}
     given = {name: _flat(_loaded(path)) for name, path in files.items()}
@@ -76,7 +77,7 @@ def _differing(flat: pd.DataFrame, key: str, among: list[str], absent: str = "-"
 
 @cache
 def _usual() -> Mapping[str, str]:
-    """The values of conf/config.yaml: what a key means that a record leaves out since it is at its value of old."""
+    """The values of conf/config.yaml, which stand for keys that a record does not have."""
     return _flat(_loaded(CONF / "config.yaml"))
 
 

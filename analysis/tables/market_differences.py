@@ -1,4 +1,4 @@
-"""How sure Tables 1-3 of the Bitcoin paper are here: each error, and its difference from Bitcoin alone."""
+"""Intervals for Tables 1-3 of the Bitcoin paper: of each error, and of its difference from Bitcoin alone."""
 
 from collections.abc import Sequence
 

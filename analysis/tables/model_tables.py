@@ -48,7 +48,7 @@ def tables_12_and_15(results: pd.DataFrame, top: pd.DataFrame) -> Iterator[Table
 
 
 def _chosen(top: pd.DataFrame) -> Iterator[str]:
-    """What the paper's two modifications are, and which alterations the rows "top" are."""
+    """Sentences that say what the paper's two modifications are, and which alterations the rows "top" stand for."""
     if top.empty:
         return
     yield "C1 and H2 are the paper's top modifications, chosen by these scores; top current and top hidden are yours."

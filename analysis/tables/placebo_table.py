@@ -15,13 +15,14 @@ from cells.errors import UserError
 from conf.compose import PLACEBO
 
 NOTES = (
-    "p < 5 %, [95 % binomial interval] / by simulation, for differences that are chance of training alone. Chance of "
-    "training does not carry over from split to split, so that Student's test is nearly right here, and the corrected "
-    "test, which allows for what does carry over, should call almost none.",
+    "Significant: tests with p < 5 %, their share [95 % binomial interval] / the share in simulated studies whose "
+    "differences are randomness of training alone. Such randomness does not carry over from split to split, so that "
+    "Student's test is nearly right here, and the corrected test, which allows for what does carry over, should call "
+    "almost none significant.",
     "An alteration differs from the baseline in other ways on other documents, and then Student's test calls half of "
     "all studies of equally good classifiers significant: docs/studies.md, The test.",
-    "One seed: its folds by themselves, a test for each seed. The scores of one run depend on each other, so that the "
-    "rows are not independent.",
+    "Tests over one seed: a test for each seed, over its folds. The scores of one run depend on each other, so that "
+    "the rows are not independent.",
 )
 
 

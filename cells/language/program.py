@@ -46,8 +46,9 @@ class Program:
 
 
 def program(assignments: Iterable[tuple[str, Expression]], results: Mapping[str, Expression]) -> Program:
-    """The program that computes the results: definitions and numbers are filled in, common parts are computed once, and
-    what no result needs is left out.
+    """The program that computes the results, simplified.
+
+    Definitions and numbers are filled in, common parts are computed once, and what no result needs is left out.
     """
     numbers: dict[str, Number] = {}
 
@@ -117,7 +118,7 @@ class _Sharing:
         self.counts = counts
         self.assignments: list[tuple[str, Expression]] = []
         self.known: dict[Expression, Expression] = {}
-        self.named = 0  # nodes that have got a name
+        self.named = 0  # number of nodes with a name so far
 
     def assign(self, name: str, formula: Expression) -> None:
         """Add an assignment; the formula's later occurrences read it."""

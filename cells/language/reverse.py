@@ -74,7 +74,7 @@ class _Reverse:
                 gradient_by[part] = gradient_by.get(part, ZERO) + self._product(gradient, slope)
 
     def _named(self, name: str, gradient: Expression, inner: bool) -> Expression:
-        """A name for a gradient that is read more than once; one that is short already needs none."""
+        """A name for a gradient that is read more than once; a variable or a number needs none."""
         if isinstance(gradient, Variable | Number):
             return gradient
         self.assignments.append((name, gradient))
@@ -83,7 +83,7 @@ class _Reverse:
         return Variable(name)
 
     def _product(self, gradient: Expression, slope: Expression) -> Expression:
-        """gradient * slope, where a zero factor counts against a pole."""
+        """gradient * slope; 0 where one factor is 0 and the other infinite or NaN, as at a pole."""
         match slope:
             case Number(1.0):
                 return gradient

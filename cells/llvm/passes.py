@@ -5,7 +5,7 @@ and `cells.llvm.printer` writes the programs as instructions. The passes load wh
 store its results.
 
 Backward reads the four numbers that forward left for each unit, gates or pre-activations, and computes the rest again,
-c and tanh(c) among it. Gates are left wherever their slope follows from them: with pre-activations the paper's cell
+c and tanh(c) included. Gates are left wherever their slope follows from them: with pre-activations the paper's cell
 takes 1 to 3 % longer. A fifth number, tanh(c), could save no more than that, and takes a fifth more memory.
 """
 
@@ -53,7 +53,7 @@ class Cell(NamedTuple):
 
     @property
     def multiplies_h(self) -> bool:
-        """Whether W_hh is multiplied by h' itself, as in the paper, and not by a formula of it."""
+        """Whether W_hh is multiplied by h' itself, as in the paper, and not by a formula over it."""
         return self.equations.recurrent == Variable("h_prev")
 
     @property
@@ -72,11 +72,11 @@ class Pass:
     """A function over n rows of H units, which is written unit by unit.
 
     Args:
-        module: that gets the function.
-        name: of the function.
-        precision: of its numbers.
-        cell: that it is for.
-        arguments: its names beside those that every pass has (see COMMON): addresses and numbers.
+        module: the module that the function is added to.
+        name: the function's name.
+        precision: the type of its numbers.
+        cell: the cell that it is for.
+        arguments: the names of its arguments, addresses and numbers, beside those of every pass (see COMMON).
     """
 
     COMMON = ("n", "hidden", "learned", "masks", "mask_step", "h_before", "h_stride")
@@ -237,7 +237,7 @@ def product_backward_step(module: ir.Module, precision: Precision, cell: Cell) -
 
 
 def _multiplied(cell: Cell) -> Program:
-    """The program of r."""
+    """The program that computes r, the vector that W_hh is multiplied by."""
     return program((), {"r": cell.equations.recurrent})
 
 

@@ -33,7 +33,7 @@ class Panel(NamedTuple):
 
     @property
     def target(self) -> pd.Series:
-        """What is forecast: the close, or the volatility."""
+        """The series that is forecast: the close, or the volatility."""
         return self.close if self.volatility is None else self.volatility
 
     @property
@@ -53,8 +53,8 @@ def assemble_panel(
 
     The days are those on which all of `markets` trade, even if the feature set leaves some markets out, so that all
     feature sets are compared on the same days. With sentiment, the days are cut to its range; a day without a value
-    gets the last earlier value, never a later one. So with messages. With target="volatility" the logarithm of each
-    day's volatility is one more column: what the baselines know, a net may know.
+    gets the last earlier value, never a later one. The same holds for messages. With target="volatility" the
+    logarithm of each day's volatility is one more column, so that a net has what the baselines have.
 
     Args:
         markets: prices of every one of MARKETS.
@@ -97,11 +97,11 @@ def relative_changes(panel: Panel) -> Panel:
     """Features that do not grow with the price, for `protocol=walk_forward`; the first row is dropped.
 
     A price p_t of a market becomes log(p_t / C_(t-1)), where C_(t-1) is that market's previous close; a volume v_t
-    becomes log((1 + v_t) / (1 + v_(t-1))), and so the number of messages; sentiment and the logarithm of the volatility
-    stay. Prices scaled by the past would leave the range of the
-    training part, since Bitcoin rises a hundredfold within the paper's days. On windows of 7, 30 and 90 days of
-    Bitcoin's prices, ridge regression has 1.08, 1.03 and 1.63 times the error of persistence, on these changes 1.00;
-    if it is told the sign of tomorrow's change, 2.10, 3.52 and 6.36 times, on these changes 0.78, 0.88 and 0.94.
+    becomes log((1 + v_t) / (1 + v_(t-1))), and likewise the number of messages; sentiment and the logarithm of the
+    volatility stay. Prices scaled by the past would leave the range of the training part, since Bitcoin rises a
+    hundredfold within the paper's days. On windows of 7, 30 and 90 days of Bitcoin's prices, ridge regression has 1.08,
+    1.03 and 1.63 times the error of persistence, on these changes 1.00; if it is told the sign of tomorrow's change,
+    2.10, 3.52 and 6.36 times, on these changes 0.78, 0.88 and 0.94.
     """
     features = panel.features.copy()
     for market in MARKETS:

@@ -16,12 +16,13 @@ def range_volatility(high: pd.Series, low: pd.Series) -> pd.Series:
         high, low: the highest and the lowest price of each day.
 
     Raises:
-        DataError: names a day on which the price did not move, so that the volatility has no logarithm.
+        DataError: names the first day on which the price did not move, so that the volatility has no logarithm.
     """
     still = high <= low
     if still.any():
         day = f"{still.idxmax():%Y-%m-%d}"
         raise DataError(
-            f"Bitcoin's High is not above its Low on {day}: target=volatility needs a day's range; cut it off."
+            f"Bitcoin's High is not above its Low on {day}, but target=volatility needs a day's range: leave that day "
+            "out with start= or end=."
         )
     return 100 * np.log(high / low) / np.sqrt(4 * np.log(2))

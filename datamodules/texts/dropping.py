@@ -1,4 +1,4 @@
-"""Which documents of a corpus are dropped before it is split: on request, short ones and duplicates."""
+"""Dropping documents of a corpus before it is split: on request, short ones and duplicates."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ def drop_documents(corpus: Corpus, words: TokenizedTexts, settings: PreprocessSe
 
     Args:
         corpus: all documents.
-        words: theirs, pre-processed.
+        words: their pre-processed words.
         settings: `min_words` and `duplicates`. Of documents with the same words in the same order the first one stays,
             whatever their labels.
     """

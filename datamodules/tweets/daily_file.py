@@ -35,7 +35,7 @@ RULES = 2  # increased whenever the same file would give different numbers
 
 
 class Scoring(NamedTuple):
-    """How tweets are scored: `by` is "vader" or "tag", `prepare` one of `prepare.PREPARATIONS`."""
+    """The way tweets are scored: `by` is "vader" or "tag", `prepare` one of `prepare.PREPARATIONS`."""
 
     by: str
     prepare: str

@@ -1,4 +1,4 @@
-"""What the Bitcoin paper's preparation of tweets does to their scores, step by step."""
+"""The effect of the Bitcoin paper's preparation of tweets on their scores, step by step."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -34,7 +34,7 @@ STEPS: dict[str, Callable[[str], str]] = {
     "and Porter's stems (prepare=paper)": lambda text: prepared(text, PAPER),
     "or Lancaster's stems": _lancaster,
 }
-"""The texts after each step, by its name."""
+"""For each step by name, the function that prepares a tweet up to that step."""
 
 
 def preparation_cost(path: Path) -> pd.DataFrame:
@@ -44,9 +44,9 @@ def preparation_cost(path: Path) -> pd.DataFrame:
         path: tweets in a known layout.
 
     Returns:
-        A row for each of STEPS. Columns: tweets, the number of different texts (the first MOST_TWEETS); correlation of
-        the scores; opposite: share of all texts whose score has the other sign; lost: share of those that were not 0
-        and are; days, and daily_correlation of the days' mean scores.
+        A row for each of STEPS. Columns: tweets, the number of different texts (the first MOST_TWEETS, among at most
+        ten times as many tweets); correlation of the scores; opposite: share of all texts whose score has the other
+        sign; lost: share of the nonzero scores that become 0; days, and daily_correlation of the days' mean scores.
 
     Raises:
         DataError: the file cannot be read, or has fewer than two different texts.
@@ -91,7 +91,7 @@ def as_text(cost: pd.DataFrame) -> str:
     names = {
         "correlation": "correlation with raw",
         "opposite": "opposite sign",
-        "lost": "now 0",
+        "lost": "score lost",
         "daily_correlation": "of daily means",
     }
     return shown.rename(columns=names).rename_axis("VADER's score of").to_string()

@@ -1,4 +1,4 @@
-"""What happens to a tweet before VADER scores it: nothing, or the Bitcoin paper's chain (Figure 4)."""
+"""The preparation of a tweet before VADER scores it: none, or the Bitcoin paper's chain (Figure 4)."""
 
 from collections.abc import Callable
 from functools import cache
@@ -25,7 +25,7 @@ def tokens(text: str) -> list[str]:
     """The tokens of `nltk.word_tokenize`: "didn't" becomes "did" and "n't".
 
     word_tokenize cuts sentences first, with a Punkt model that has to be downloaded. Here Punkt cuts them with no
-    model: it knows no abbreviation, so that a sentence also ends behind "e.g." and "Mr.". Words are then cut by
+    model: it knows no abbreviations, so that a sentence also ends after "e.g." and "Mr.". Words are then cut by
     word_tokenize's own class, which needs no data.
     """
     sentences, words = _tokenisers()
@@ -42,8 +42,8 @@ def without_stop_words(words: list[str]) -> list[str]:
 def porter() -> Callable[[str], str]:
     """Porter's stemmer, which remembers its answers.
 
-    The paper says nltk.stem and names no stemmer. Its example, "study" for "study" and "studying", is Lancaster's; of
-    Porter both are "studi". Porter's is the usual one, and does less harm, see `preparation_cost`.
+    The paper says nltk.stem and names no stemmer. Its example, "study" for "study" and "studying", is Lancaster's;
+    Porter's makes "studi" of both. Porter's is the usual one, and does less harm, see `preparation_cost`.
     """
     from nltk.stem import PorterStemmer
 
@@ -57,7 +57,7 @@ def _stop_words() -> frozenset[str]:
 
 @cache
 def _tokenisers() -> tuple[Callable[[str], list[str]], Callable[[str], list[str]]]:
-    """Cut a text into sentences, and a sentence into words."""
+    """The functions that cut a text into sentences, and a sentence into words."""
     from nltk.tokenize import NLTKWordTokenizer
     from nltk.tokenize.punkt import PunktSentenceTokenizer
 

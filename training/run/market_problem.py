@@ -27,7 +27,7 @@ WARNING_SIGNS = ("WARNING", "SYNTHETIC", "CONTROL")
 
 
 AXES = {"close": "Bitcoin's close, dollars", "volatility": "Bitcoin's volatility, percent a day"}
-"""What the pictures show, by target."""
+"""The label of the value axis of figures, by target."""
 
 
 class MarketProblem(Problem):
@@ -109,7 +109,7 @@ class MarketProblem(Problem):
         return {**forecast_errors(self.fold, forecasts[chosen], chosen), **compared._asdict()}
 
     def _predictions(self, forecasts: dict[str, Floats]) -> pd.DataFrame:
-        """A row for each sample of each part: the day that is forecast, and truth and forecasts in its unit."""
+        """A row for each sample of each part: the day that is forecast, truth and forecasts in the target's unit."""
         parts = []
         for split, chosen in self.fold.parts.items():
             unscaled = {name: self.fold.unscaled(values[chosen], chosen) for name, values in forecasts.items()}

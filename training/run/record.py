@@ -28,7 +28,7 @@ TEXT_SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "loss"
 run on the market."""
 
 STATES = ("current", "hidden")
-"""Columns: the formulas of equation 7. Whatever else a cell alters is part of its name, in the column `cell`."""
+"""The columns with the formulas of equation 7. All else that a cell alters is in its name, in the column `cell`."""
 
 PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
 """Keys that say where things are and who computes: they change no result and are not part of a run's record."""
@@ -49,7 +49,7 @@ AS_BEFORE = {
     "preprocess.duplicates": "keep",
     "data.corpus.classes": 11,
 }
-"""Values that a record leaves out: older versions knew no other, and their runs are the same runs."""
+"""Values that a record leaves out, so that runs of older versions, which had no such key, are the same runs."""
 
 RECORDED_AS = {
     "datamodules.texts.corpora": "datamodules.corpora",
@@ -125,7 +125,7 @@ class Record:
         if is_placebo(self.values):
             return PLACEBO
         name = Alteration(**self.values["cell"]).name
-        if self.values["cell"].keys() <= {*STATES}:  # the wording of the first version: its folders and tables go on
+        if self.values["cell"].keys() <= {*STATES}:  # as the first version wrote them: its folders keep their names
             name = name.replace("current = ", "c = ").replace("hidden = ", "h = ")
         return name
 

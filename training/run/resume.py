@@ -47,11 +47,11 @@ class StayStopped(Callback):
 
 
 class Monitored(NamedTuple):
-    """The score by which one epoch is better than another; of two that are equal, the first is.
+    """The score by which epochs are compared; of two equal ones, the earlier is the better.
 
     Attributes:
         score: its name.
-        mode: "min" or "max", whichever is better.
+        mode: "min" if lower is better, "max" if higher is.
     """
 
     score: str
@@ -59,7 +59,7 @@ class Monitored(NamedTuple):
 
 
 MONITORED = {"loss": Monitored("val/loss", "min"), "accuracy": Monitored("val/accuracy", "max")}
-"""The choices of `monitor=`."""
+"""The score that each value of `monitor=` stands for."""
 
 
 class TestedEpoch(ModelCheckpoint):
@@ -67,7 +67,7 @@ class TestedEpoch(ModelCheckpoint):
 
     Args:
         folder: of the checkpoints.
-        monitored: keep the best epoch by this; None: keep the last one.
+        monitored: the score by which the best epoch is kept; None: the last epoch is kept.
     """
 
     def __init__(self, folder: Path, monitored: Monitored | None):

@@ -39,7 +39,7 @@ def _bytes_per_step(net: nn.Module) -> int:
     """The memory for one step of one sample.
 
     Each LSTM keeps its input (I numbers), the tensor that it came from (I more), and 4 H gates, c and h for each of D
-    directions; and as much again for their gradients. Its noise has none.
+    directions; and as much again for their gradients. The noise of its cells has no gradients.
     """
     total = 0
     for part in net.modules():
