@@ -13,7 +13,7 @@ SUMMARISED_SCORES = ["accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1"]
 
 def summary(runs: Path) -> str:
     """Mean test scores in percent over the fits of each data set, model, settings and cell, with seconds per fit and
-    parameters; below them the fits without a result.
+    parameters, and with the recipe where there are several; below them the fits without a result.
 
     Raises:
         UserError: there are no runs on texts, or one is there twice.
@@ -34,5 +34,7 @@ def _scores(runs: Path) -> str:
     table.insert(0, "fits", groups.size())
     table["seconds"] = groups["seconds"].mean()
     table["parameters"] = groups["parameters"].mean()
+    if (test["recipe"] != "").any():
+        table["recipe"] = groups["recipe"].first()
     formats = {score: "{:.1f}".format for score in [*SUMMARISED_SCORES, "seconds"]} | {"parameters": "{:,.0f}".format}
     return table.reset_index().to_string(index=False, formatters=formats)

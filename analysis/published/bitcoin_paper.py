@@ -50,6 +50,11 @@ CONTRADICTIONS = (
         "Here: sentiment=tag and sentiment=vader. 18 million tags by humans are not likely; rebuilt, they are the sign "
         "of the day's change of the price.",
     ),
+    Contradiction(
+        "Data Collection, Methodology",
+        "the tweets are Kaggle's, and collected via the Twitter API; they are 16 million, and 18,452,917. "
+        "Here: the file's two Kaggle layouts are read.",
+    ),
     Contradiction("Data Collection", '"S&P 5000 index" is the S&P 500, as everywhere else in the paper.'),
     Contradiction(
         "Data Collection",
@@ -70,6 +75,11 @@ CONTRADICTIONS = (
     Contradiction(
         "Discussion I, Tables 1-3",
         "the CNN-LSTM outperforms with more features, but with all 19 its RMSE is the LSTM's at one week (0.19).",
+    ),
+    Contradiction(
+        "Discussion I, Conclusion",
+        'one week and one month are "medium-term" windows, and what they show is the role of sentiment in '
+        '"short-term" prediction. Here: windows and horizons are numbers of days.',
     ),
     Contradiction(
         "Results",

@@ -71,7 +71,7 @@ def without_result(runs: Path, finished: pd.DataFrame | None = None) -> pd.DataF
     found = results.without_result(runs).query("kind == 'data'")
     if finished is None:
         finished = pd.DataFrame(columns=["settings", "folder", "recipe", "seed"])
-    both, configurations = one_group_by_seed(pd.concat([finished, found]), finished["settings"])
+    both, configurations = one_group_by_seed(pd.concat([finished, found]), set(finished["settings"]))
     found = found.assign(settings=both["settings"].iloc[len(finished) :].to_list())
     described = recipes(configurations, recipes_of_texts())
     known = dict(zip(finished["settings"], finished["recipe"], strict=True))

@@ -36,7 +36,9 @@ def horizon_tables(metrics: pd.DataFrame) -> Iterator[Table]:
             test = t_test(numbers["mean"].to_numpy(), numbers["std"].to_numpy() / np.sqrt(n), n - 1)
             numbers = numbers.assign(low=test.low, high=test.high).sort_values("horizon", kind="stable")
             about = ", ".join(f"{name} {value}" for name, value in zip(SHARED, values, strict=True))
-            yield Table(file_name("bitcoin_horizons", *values), f"Horizons: {about}", numbers, _shown(numbers), [NOTE])
+            least, most = numbers["size"].min(), numbers["size"].max()
+            notes = [NOTE, f"Seeds: {least}" + (f" to {most}." if most > least else ".")]
+            yield Table(file_name("bitcoin_horizons", *values), f"Horizons: {about}", numbers, _shown(numbers), notes)
 
 
 def _shown(numbers: pd.DataFrame) -> pd.DataFrame:

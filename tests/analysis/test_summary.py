@@ -33,6 +33,7 @@ def test_runs_with_different_settings_are_not_averaged(tmp_path: Path) -> None:
     rows = [line.split() for line in summary(tmp_path).splitlines()[1:]]
     assert [row[4] for row in rows] == ["1", "1"]
     assert rows[1][2] == "b2"
+    assert rows[1][-1] == "epochs=9"
 
 
 def test_a_copied_run_is_refused(tmp_path: Path) -> None:
