@@ -226,7 +226,7 @@ def resolve(spec: Spec) -> "Alteration | nn.Module":
         return spec
     if isinstance(spec, str):
         arguments: dict[str, Any] = {}
-        for part in spec.split(";"):
+        for part in spec.strip().rstrip(";").split(";"):
             _join(arguments, _arguments(part.strip()), spec)
         return Alteration(**arguments)
 

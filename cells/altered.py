@@ -67,7 +67,7 @@ class Altered(nn.Module):
         self._initial = {name + suffix: value for suffix in suffixes for name, value in cell.learned}
         like = next(self.parameters())
         for name, value in self._initial.items():
-            if hasattr(self, name):
+            if hasattr(self, name) or hasattr(type(self), name):  # a property may fail as yet
                 raise CellError(f"learn {name}: {self._get_name()} has an attribute of this name, choose another one.")
             self.register_parameter(name, nn.Parameter(like.new_full([self.hidden_size], value)))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from cells.equations import EQUATIONS, NAMES, CellError
 from cells.language.functions import KNOWN
+from cells.language.parser import MAX_NUMBER
 
 PROBABILITIES = ("zoneout", "recurrent_dropout")
 """Kinds of noise that have a name: arguments of an alteration that are a probability."""
@@ -33,6 +34,8 @@ def check_declared(declared: Mapping[str, Mapping[str, float]]) -> None:
                 raise CellError(f"{DECLARED[group]} {name}: the name {name} is taken, choose another one.")
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise CellError(f"{DECLARED[group]} {name} = {value}: give a number.")
+            if abs(value) > MAX_NUMBER:
+                raise CellError(f"{DECLARED[group]} {name} = {value}: give a number up to {MAX_NUMBER:,}.")
             if group != "learned" and not 0 <= value <= 1:
                 raise CellError(f"{DECLARED[group]} {name} = {value}: give a probability, from 0 to 1.")
             seen.add(name)

@@ -27,9 +27,9 @@ class LSTMCell(Altered, nn.LSTMCell):
             raise CellError(
                 f"{cell.name} has a mask that stays the same over a sequence: an LSTMCell sees one step, use LSTM."
             )
+        self.recurrence = Step(cell)
         self._take(cell, [""])
         self._flat_learned = []
-        self.recurrence = Step(cell)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """input [B, I] or [I], hx two of [B, H] or [H] -> h, c of the next step, shaped alike."""

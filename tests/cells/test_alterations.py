@@ -133,6 +133,10 @@ def test_a_tree_that_no_text_gives_is_no_alteration(tree: Expression, message: s
         Alteration(tree)
 
 
+def test_a_last_semicolon_means_nothing() -> None:
+    assert resolve("C1;") == resolve("C1; ") == Alteration("c * o")
+
+
 def test_a_module_is_returned_as_it_is() -> None:
     module = nn.Identity()
     assert resolve(module) is module

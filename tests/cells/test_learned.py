@@ -142,6 +142,8 @@ def test_data_type_and_device_are_those_of_the_weights() -> None:
     ("cls", "name", "message"),
     [
         (LSTMCell, "training", "learn training: LSTMCell has an attribute of this name, choose another one"),
+        (LSTMCell, "recurrence", "LSTMCell has an attribute of this name"),
+        (LSTMCell, "path", "LSTMCell has an attribute of this name"),
         (LSTM, "weight_ih", "learn weight_ih: the name weight_ih is taken"),
         (LSTM, "weight_ih2", "learn weight_ih2: the name weight_ih2 is taken"),
         (LSTM, "learned", "learn learned: the name learned is taken"),
@@ -150,6 +152,11 @@ def test_data_type_and_device_are_those_of_the_weights() -> None:
 def test_a_name_that_is_taken_is_refused(cls: type, name: str, message: str) -> None:
     with pytest.raises(CellError, match=message):
         cls(3, 4, alteration=f"o = {name}; learn {name} = 0")
+
+
+def test_an_initial_value_is_as_bounded_as_the_numbers_of_a_formula() -> None:
+    with pytest.raises(CellError, match=r"learn p = 1e\+39: give a number up to 1,000,000"):
+        LSTM(3, 4, alteration="o = p * c; learn p = 1e39")
 
 
 def test_any_other_name_of_the_target_language_is_allowed() -> None:
