@@ -96,9 +96,9 @@ def test_tables_of_the_cell_paper_have_both_recipes_unless_told_otherwise() -> N
     assert {run["recipe"] for run in runs_of("table05_mlma", "recipe=paper")} == {"recipe=paper"}
 
 
-def test_pairs_are_the_baseline_and_all_of_table_1_joined() -> None:
+def test_pairs_are_the_baseline_the_placebo_and_all_of_table_1_joined() -> None:
     cells = {run["cell"].removeprefix("cell=") for run in runs_of("pairs")}
-    assert cells == {"baseline", *(f"{current}+{hidden}" for current in CURRENT for hidden in HIDDEN)}
+    assert cells == {"baseline", "placebo", *(f"{current}+{hidden}" for current in CURRENT for hidden in HIDDEN)}
 
 
 def test_values_on_the_command_line_narrow_an_experiment() -> None:
