@@ -13,6 +13,7 @@ from cells.altered import Altered, for_this_call
 from cells.cell_module import cell_module
 from cells.equations import CellError
 from cells.language.tree import Variable, names_in
+from cells.lengths import as_lengths, check_lengths
 from cells.obstacle import Obstacle
 from cells.recurrence import Step, Unroll, Weights
 from cells.torchscript.equation_cell import EquationCell
@@ -61,6 +62,7 @@ class LSTM(Altered, nn.LSTM):
 
     @torch.jit.unused
     def _choice(self) -> tuple[backends.Backend, dict[str, Obstacle]]:
+        self._update_flat_weights()  # the last call may have had others, given from outside
         weights = [own for layer in range(self.num_layers) for own in self._weights(layer)]
         return backends.choose(self.recurrence, [], weights)
 
@@ -69,9 +71,9 @@ class LSTM(Altered, nn.LSTM):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """-> output, (h_n, c_n), all as torch.nn.LSTM has them.
 
-        lengths [B] (int64, 0 to T) says how many steps of each row of a padded batch are real. Behind them the output
-        is exactly zero; the reverse direction starts at the last of them; and the final states are those of a row's
-        last real step, or its initial states if it has no step: as with a PackedSequence.
+        lengths [B] (int64 or a list, 0 to T) says how many steps of each row of a padded batch are real. Behind them
+        the output is exactly zero; the reverse direction starts at the last of them; and the final states are those of
+        a row's last real step, or its initial states if it has no step: as with a PackedSequence.
 
         Raises what torch.nn.LSTM raises, and ValueError for lengths that do not fit the input.
         """
@@ -79,6 +81,8 @@ class LSTM(Altered, nn.LSTM):
             self._update_flat_weights()
             if isinstance(input, PackedSequence):
                 return self._forward_packed(input, hx, lengths)
+            if lengths is not None and not isinstance(lengths, Tensor):
+                lengths = as_lengths(lengths)
         if input.dim() not in (2, 3):
             raise ValueError(f"LSTM: Expected input to be 2D or 3D, got {input.dim()}D instead")
         if hx is not None and (hx[0].dim() != input.dim() or hx[1].dim() != input.dim()):
@@ -217,13 +221,10 @@ def pack(lengths: Tensor, steps: int, batch: int) -> tuple[Tensor, Tensor, list[
 
     -> order [B]: the rows, longest first; places [N]: where each packed row is in the flat [T B]; sizes [T].
     """
-    if lengths.dtype != torch.int64 or lengths.dim() != 1 or lengths.size(0) != batch:
-        got = f"{lengths.dtype} of shape {list(lengths.shape)}"
-        raise ValueError(f"lengths must be int64 of shape [{batch}], not {got}")
-    lengths, order = torch.sort(lengths.cpu(), descending=True, stable=True)
-    if batch > 0 and (int(lengths[0]) > steps or int(lengths[-1]) < 0):
-        raise ValueError(f"lengths must be from 0 to T = {steps}, not {int(lengths[-1])} to {int(lengths[0])}")
-    step = torch.arange(steps).unsqueeze(1)
+    lengths = lengths.cpu()
+    check_lengths(lengths, steps, [batch])
+    lengths, order = torch.sort(lengths, descending=True, stable=True)
+    step = torch.arange(steps, device=lengths.device).unsqueeze(1)
     real = step < lengths  # [T, B]
     sizes: list[int] = real.sum(1).tolist()
     return order, (step * batch + order)[real], sizes

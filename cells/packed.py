@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from cells.lengths import check_lengths
+
 
 class Packed(NamedTuple):
     """How the real steps of a padded batch [B, T], or of a batch for each of K models, lie as rows.
@@ -46,7 +48,7 @@ class Packed(NamedTuple):
     def sequence(self, rows: Tensor) -> "PackedSequence | StackedSequence":
         """The input of an LSTM: `rows [N, F]` as a PackedSequence, `rows [K, N, F]` as a StackedSequence."""
         if self.lengths.dim() == 1:
-            return PackedSequence(rows, torch.tensor(self.sizes[0] or [0]))
+            return PackedSequence(rows, torch.tensor(self.sizes[0] or [0], device="cpu"))
         return StackedSequence(rows, self)
 
 
@@ -61,24 +63,30 @@ def packed(lengths: Tensor, steps: int) -> Packed:
     """How the real steps of a batch lie as rows.
 
     Args:
-        lengths: of the samples, [B], or [K, B] of K models; from 0 to T.
+        lengths: of the samples, [B], or [K, B] of K models; int64, from 0 to T.
         steps: T.
+
+    Raises:
+        ValueError: they are not.
     """
-    own = lengths.cpu().view(-1, lengths.size(-1))
+    own = lengths.cpu()
+    check_lengths(own, steps, list(own.shape))
+    own = own.view(-1, own.size(-1))
+    on_cpu = own.device
     models, batch = own.shape
     own, order = torch.sort(own, dim=1, descending=True, stable=True)
-    step = torch.arange(int(own.max())).unsqueeze(1)
+    step = torch.arange(int(own.max()), device=on_cpu).unsqueeze(1)
     real = step < own.unsqueeze(1)  # [K, T', B]
     sizes = real.sum(2)
-    owners = (torch.arange(models).view(models, 1, 1) * batch + order.unsqueeze(1)).expand(real.shape)
+    owners = (torch.arange(models, device=on_cpu).view(models, 1, 1) * batch + order.unsqueeze(1)).expand(real.shape)
     places = owners * steps + step
     counts = sizes.sum(1)
-    there = torch.arange(int(counts.max())) < counts.unsqueeze(1)  # [K, N]
+    there = torch.arange(int(counts.max()), device=on_cpu) < counts.unsqueeze(1)  # [K, N]
     rows = torch.nonzero(there.flatten()).squeeze(1)
     by_sample = rows[places[real].argsort()]
     device = lengths.device
     flat_places, flat_owners = (
-        torch.zeros(there.shape, dtype=torch.int64).masked_scatter(there, of[real]).flatten().to(device)
+        torch.zeros(there.shape, dtype=torch.int64, device=on_cpu).masked_scatter(there, of[real]).flatten().to(device)
         for of in (places, owners)
     )
     running = [[n for n in of_model if n] for of_model in sizes.tolist()]

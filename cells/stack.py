@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cells import backends
+from cells.lengths import as_lengths, check_lengths
 from cells.lstm import LSTM
 from cells.obstacle import Obstacle
 from cells.packed import Packed, StackedSequence, packed
@@ -65,13 +66,42 @@ class StackedLSTM(nn.Module):
         Args:
             input: [K, B, T, I], or a StackedSequence; the outputs are of the same kind, with D H in place of I.
             hx: None.
-            lengths: [K, B] of the samples, all of them T if not given; behind them the outputs are zero.
+            lengths: [K, B] of the samples (int64 or lists, 0 to T), all of them T if not given; behind them the outputs
+                are zero.
+
+        Raises what `LSTM` raises for an input or lengths that do not fit, and ValueError for states.
         """
+        if hx is not None:
+            raise ValueError("a StackedLSTM begins at zero states: leave hx out")
         if isinstance(input, StackedSequence):
+            if lengths is not None:
+                raise ValueError("a StackedSequence brings its own lengths")
+            self._check(input.data, 3)
             return StackedSequence(self._rows(*input), input.packed), None
-        steps = input.size(2)
-        rows = packed(torch.full(input.shape[:2], steps) if lengths is None else lengths, steps)
+        self._check(input, 4)
+        models, batch, steps, _ = input.shape
+        if steps == 0:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+        if lengths is None:
+            lengths = torch.full((models, batch), steps, device=input.device)
+        elif not isinstance(lengths, Tensor):
+            lengths = as_lengths(lengths)
+        check_lengths(lengths, steps, [models, batch])
+        rows = packed(lengths.to(input.device), steps)
         return rows.pad(self._rows(rows.pick(input), rows)), None
+
+    def _check(self, input: Tensor, dims: int) -> None:
+        """Raise what `LSTM` raises for an input that does not fit the weights."""
+        weight = self.get_parameter("weight_ih_l0")
+        if input.dim() != dims:
+            raise ValueError(f"StackedLSTM: Expected input to be {dims}D, got {input.dim()}D instead")
+        if input.size(0) != len(weight):
+            raise ValueError(f"StackedLSTM: Expected input of {len(weight)} models, got {input.size(0)} instead")
+        if input.size(-1) != weight.size(2):
+            got = f"Expected {weight.size(2)}, got {input.size(-1)}"
+            raise RuntimeError(f"input.size(-1) must be equal to input_size. {got}")
+        if input.dtype != weight.dtype and not torch._C._is_any_autocast_enabled():
+            raise ValueError(f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype})")
 
     @property
     def path(self) -> str:

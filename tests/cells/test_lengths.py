@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence
 
 from cells import LSTM
+from cells.packed import packed
+from cells.stack import StackedLSTM
 
 LENGTHS = torch.tensor([3, 5, 0, 1, 5])  # of a batch of 5 rows with 5 steps
 
@@ -164,3 +166,26 @@ def test_lengths_without_a_padded_batch() -> None:
         LSTM(3, 4)(pack_sequence([torch.randn(2, 3)]), lengths=torch.tensor([2]))
     with pytest.raises(ValueError, match="lengths are for batches"):
         LSTM(3, 4)(torch.randn(2, 3), lengths=torch.tensor([2]))
+
+
+def test_lengths_may_be_a_list() -> None:
+    lstm, x = LSTM(3, 4, bidirectional=True), torch.randn(5, 5, 3)
+    assert torch.equal(lstm(x, lengths=LENGTHS.tolist())[0], lstm(x, lengths=LENGTHS)[0])
+    assert lstm(torch.randn(5, 0, 3), lengths=[])[0].shape == (5, 0, 8)
+    for lengths in ([1.0, 2.0, 3.0, 4.0, 5.0], [True] * 5):
+        with pytest.raises(ValueError, match=r"lengths must be int64 of shape \[5\]"):
+            lstm(x, lengths=lengths)
+
+
+def test_another_default_device_does_not_concern_the_lengths() -> None:
+    """The indices are where the batch is: "meta" stands for a GPU."""
+    lstm, x = LSTM(3, 4, bidirectional=True), torch.randn(5, 5, 3)
+    stack, of_two = StackedLSTM([LSTM(3, 4, batch_first=True) for _ in range(2)]), torch.stack([LENGTHS, LENGTHS])
+    both = torch.stack([x, x])
+    expected = lstm(x, lengths=LENGTHS)[0], stack(both, lengths=of_two)[0]
+    with torch.device("meta"):
+        assert torch.equal(lstm(x, lengths=LENGTHS)[0], expected[0])
+        assert torch.equal(lstm(x, lengths=LENGTHS.tolist())[0], expected[0])
+        assert torch.equal(stack(both, lengths=of_two)[0], expected[1])
+        assert stack(both)[0].shape == (2, 5, 5, 4)
+        packed(LENGTHS, 5).sequence(torch.zeros(14, 3, device="cpu"))

@@ -101,6 +101,74 @@ def test_lstms_that_differ_cannot_be_stacked() -> None:
         StackedLSTM([LSTM(3, 4, 2, batch_first=True)] * 2)
 
 
+ONE = torch.ones(K, B, dtype=torch.int64)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        (ONE * (T + 1), r"lengths must be from 0 to T = 7, not 8 to 8"),
+        (ONE * -1, r"lengths must be from 0 to T = 7, not -1 to -1"),
+        (ONE.double(), r"lengths must be int64 of shape \[3, 5\], not torch.float64 of shape \[3, 5\]"),
+        (ONE[0], r"lengths must be int64 of shape \[3, 5\], not torch.int64 of shape \[5\]"),
+        (ONE[:, 1:], r"lengths must be int64 of shape \[3, 5\], not torch.int64 of shape \[3, 4\]"),
+    ],
+)
+def test_lengths_that_do_not_fit(lengths: Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        StackedLSTM(lstms("C1", False, torch.float32))(torch.randn(K, B, T, INPUTS), lengths=lengths)
+
+
+@pytest.mark.parametrize("lengths", [ONE * (T + 1), ONE * -1, ONE.double()])
+def test_lengths_that_cannot_be_packed(lengths: Tensor) -> None:
+    with pytest.raises(ValueError, match="lengths must be"):
+        packed(lengths, T)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "kind", "message"),
+    [
+        ((K, T, INPUTS), torch.float32, ValueError, "StackedLSTM: Expected input to be 4D, got 3D instead"),
+        ((K - 1, B, T, INPUTS), torch.float32, ValueError, "StackedLSTM: Expected input of 3 models, got 2 instead"),
+        ((K, B, 0, INPUTS), torch.float32, RuntimeError, "Expected sequence length to be larger than 0 in RNN"),
+        ((K, B, T, 3), torch.float32, RuntimeError, "input.size(-1) must be equal to input_size. Expected 4, got 3"),
+        (
+            (K, B, T, INPUTS),
+            torch.float64,
+            ValueError,
+            "RNN input dtype (torch.float64) does not match weight dtype (torch.float32)",
+        ),
+    ],
+)
+def test_an_input_that_does_not_fit(
+    shape: tuple[int, ...], dtype: torch.dtype, kind: type[Exception], message: str
+) -> None:
+    together, x = StackedLSTM(lstms("C1", False, torch.float32)), torch.zeros(shape, dtype=dtype)
+    with pytest.raises(kind) as caught:
+        together(x)
+    assert str(caught.value) == message
+    if "RNN" in message or "input_size" in message:  # the others are a stack's own
+        with pytest.raises(kind) as caught:
+            LSTM(INPUTS, H, batch_first=True)(x[0])
+        assert str(caught.value).startswith(message)  # some versions of torch add what to do
+
+
+def test_a_stack_takes_neither_states_nor_lengths_twice() -> None:
+    together, layout = StackedLSTM(lstms("C1", False, torch.float32)), packed(LENGTHS, T)
+    rows = StackedSequence(torch.zeros(K, len(layout.places) // K, INPUTS), layout)
+    with pytest.raises(ValueError, match="leave hx out"):
+        together(torch.zeros(K, B, T, INPUTS), (torch.zeros(1), torch.zeros(1)))
+    with pytest.raises(ValueError, match="a StackedSequence brings its own lengths"):
+        together(rows, lengths=LENGTHS)
+    with pytest.raises(RuntimeError, match="Expected 4, got 3"):
+        together(rows._replace(data=rows.data[..., :3]))
+
+
+def test_lengths_may_be_lists() -> None:
+    together, x = StackedLSTM(lstms("C1", True, torch.float64)), torch.randn(K, B, T, INPUTS, dtype=torch.float64)
+    assert torch.equal(together(x, lengths=LENGTHS.tolist())[0], together(x, lengths=LENGTHS)[0])
+
+
 @pytest.mark.parametrize("lengths", [LENGTHS, LENGTHS[0], torch.zeros(3, dtype=torch.int64)])
 def test_packed_rows_are_the_real_steps_longest_sample_first(lengths: Tensor) -> None:
     layout = packed(lengths, T)
