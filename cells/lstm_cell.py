@@ -20,8 +20,17 @@ class LSTMCell(Altered, nn.LSTMCell):
     _noise: list[float]
     _flat_learned: list[Tensor]
 
-    def __init__(self, *args: Any, alteration: Spec = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        alteration: Spec = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, device, dtype)
         cell = cell_module(alteration)
         if cell.masks:
             raise CellError(
@@ -44,8 +53,8 @@ class LSTMCell(Altered, nn.LSTMCell):
         for index, state in enumerate(hx):
             if state.dim() not in (1, 2):
                 raise ValueError(f"LSTMCell: Expected hx[{index}] to be 1D or 2D, got {state.dim()}D instead")
-            if list(state.shape) != shape:
-                raise RuntimeError(f"LSTMCell: Expected hx[{index}] of shape {shape}, got {list(state.shape)}")
+        for index, state in enumerate(hx):
+            self._check_state(state, index, shape)
         h, c = hx
         weight_ih, weight_hh = for_this_call(self.weight_ih), for_this_call(self.weight_hh)
         learned = self._learned()
@@ -53,6 +62,17 @@ class LSTMCell(Altered, nn.LSTMCell):
         gates = F.linear(input, weight_ih, self.bias_ih) + F.linear(recurrent, weight_hh, self.bias_hh)
         c, h = self._step(gates, c, h, learned, self._draw(self._noise, shape, input))
         return h, c
+
+    def _check_state(self, state: Tensor, index: int, shape: list[int]) -> None:
+        """Raise RuntimeError with torch's words unless the state has this shape."""
+        batch, own = shape[0] if len(shape) == 2 else 1, state if len(shape) == 2 else state.unsqueeze(0)
+        if own.size(0) != batch:
+            raise RuntimeError(f"Input batch size {batch} doesn't match hidden{index} batch size {own.size(0)}")
+        size = own.size(1) if own.dim() > 1 else own.size(0)
+        if size != self.hidden_size:
+            raise RuntimeError(f"hidden{index} has inconsistent hidden_size: got {size}, expected {self.hidden_size}")
+        if state.dim() != len(shape):
+            raise RuntimeError(f"LSTMCell: Expected hx[{index}] of shape {shape}, got {list(state.shape)}")
 
     def __prepare_scriptable__(self) -> "LSTMCell":
         """The module for torch.jit.script, which finds no parameters by computed names."""

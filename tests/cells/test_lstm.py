@@ -292,8 +292,21 @@ def test_a_cell_called_step_by_step_is_the_lstm(alteration: str) -> None:
         (zeros(2, 3), (zeros(2, 4), zeros(1, 4))),
         (zeros(2, 3), (zeros(2, 4), zeros(2, 5))),
         (zeros(3), (zeros(1, 4), zeros(1, 4))),
+        (zeros(3), (zeros(5), zeros(4))),
+        (zeros(3), (zeros(4), zeros(2, 4))),
+        (zeros(2, 3), (zeros(2, 5), zeros(3, 4))),
+        (zeros(2, 3), (zeros(4), zeros(2, 4))),
+        (zeros(2),),
+        (zeros(2, 3).double(),),
+        (zeros(2, 3), (zeros(2, 4).double(), zeros(2, 4))),
     ],
-    ids=range(7),
+    ids=range(14),
 )
 def test_a_wrong_call_of_the_cell_fails_as_torchs(arguments: tuple[object, ...]) -> None:
-    assert error_of(LSTMCell(3, 4), *arguments)[0] is error_of(nn.LSTMCell(3, 4), *arguments)[0]
+    assert error_of(LSTMCell(3, 4), *arguments) == error_of(nn.LSTMCell(3, 4), *arguments)
+
+
+@pytest.mark.parametrize("states", [(zeros(3), zeros(3, 4)), (zeros(4), zeros(4, 4))])
+def test_a_state_that_torch_refuses_by_accident_is_named(states: tuple[Tensor, Tensor]) -> None:
+    with pytest.raises(RuntimeError, match=r"hidden0 has|of shape"):
+        LSTMCell(3, 4)(zeros(len(states[1]), 3), states)
