@@ -13,6 +13,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from cells.autocast import cast, lower_dtype
 from cells.errors import UserError
 from cells.llvm.backend import LLVM
 from cells.obstacle import Obstacle
@@ -143,18 +144,29 @@ def layer(
     unroll: Unroll, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor, weights: list[Weights]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `Unroll.forward`, by the first backend that can."""
+    if dtype := lower_dtype(rows.device):
+        rows, c, h = cast((rows, c, h), dtype)
+        weights = [Weights._make(cast(own, dtype)) for own in weights]
     chosen, obstacles = choose(unroll, (rows, c, h), weights)
     if obstacles and rows.size(0):
         _explain(chosen, unroll, obstacles)
-    return chosen.layer(unroll, rows, sizes, c, h, weights, _seen.get())
+    results = chosen.layer(unroll, rows, sizes, c, h, weights, _seen.get())
+    if dtype:  # a user's module may have tensors of another dtype
+        output, c, h = cast(results, dtype)
+        return output, c, h
+    return results
 
 
 def stacked_layer(unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
     """As `Backend.stacked_layer`, by the first backend that can."""
+    if dtype := lower_dtype(rows.device):
+        (rows,) = cast((rows,), dtype)
+        weights = [Weights._make(cast(own, dtype)) for own in weights]
     chosen, obstacles = choose(unroll, (rows,), weights)
     if obstacles:
         _explain(chosen, unroll, obstacles)
-    return chosen.stacked_layer(unroll, rows, packed, weights)
+    output = chosen.stacked_layer(unroll, rows, packed, weights)
+    return cast((output,), dtype)[0] if dtype else output
 
 
 def _explain(chosen: Backend, recurrence: Recurrence, obstacles: dict[str, Obstacle]) -> None:

@@ -1,7 +1,7 @@
 """The equations of a cell as the module that `cells.recurrence.Step` calls, whichever backend runs the cell."""
 
 from cells.alterations import Alteration, Spec, resolve
-from cells.torchscript.equation_cell import EquationCell, shared_cell
+from cells.torchscript.equation_cell import EquationCell, equation_cell
 from cells.torchscript.user_module import UserModule
 
 
@@ -11,4 +11,4 @@ def cell_module(spec: Spec) -> EquationCell | UserModule:
     if not isinstance(resolved, Alteration):
         return UserModule(resolved)
     values = resolved.learned + resolved.drawn_at_steps + resolved.drawn_once
-    return shared_cell(resolved.name, resolved.cell, values)
+    return equation_cell(resolved.name, resolved.cell, values)

@@ -35,6 +35,7 @@ FUNCTIONS = {
     "sigmoid": Function(("value * (1 - value)",)),
     "tanh": Function(("1 - value * value",)),
     "relu": Function(("step(x)",)),
+    "ramp": Function(("1 - step(-x)",)),  # the same, but for its slope at 0
     "exp": Function(("value",), has_pole=True),
     "log": Function(("1 / x",), has_pole=True),
     "sqrt": Function(("0.5 / value",), has_pole=True),
@@ -56,11 +57,12 @@ FUNCTIONS = {
     "min": Function(("0.5 - 0.5 * sign(x - y)", "0.5 + 0.5 * sign(x - y)")),
 }
 
-# For max(x, 0) there are three kinds of kink: relu(x) has slope 0 at 0, x + relu(-x) slope 1, max(x, 0) slope 1/2.
+# For max(x, 0) there are three kinds of kink: relu(x) has slope 0 at 0, ramp(x) slope 1, max(x, 0) slope 1/2. The
+# second is not x + relu(-x): behind a pole, where the gradient is infinite, that gives infinity minus infinity.
 DEFINITIONS = {
     "clamp": Definition(  # slope 1 at both ends
         {"x": None, "low": None, "high": None},
-        "high - ((high - (low + (x - low + relu(low - x)))) + relu(low + (x - low + relu(low - x)) - high))",
+        "high - ramp(high - (low + ramp(x - low)))",
     ),
     "hardtanh": Definition(  # slope 0 at both ends
         {"x": None, "low": -1.0, "high": 1.0}, "high - relu(high - (low + relu(x - low)))"

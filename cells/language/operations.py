@@ -4,7 +4,7 @@ The formulas equal torch's operations in value and slope for all finite numbers.
 torch takes there; for max(x, 0) there are three kinds:
 
     relu(x)             slope 0 at 0
-    x + relu(-x)        slope 1 at 0
+    ramp(x)             slope 1 at 0
     (x + abs(x)) / 2    slope 1/2 at 0
 """
 
@@ -21,8 +21,8 @@ from cells.language.tree import Expression, Number, call, power
 _ZERO, _HALF, _ONE = Number(0.0), Number(0.5), Number(1.0)
 _SELU = {"alpha": Number(1.6732632423543772), "scale": Number(1.0507009873554805)}
 
-_relu, _abs, _sqrt, _exp, _expm1, _softplus = (
-    functools.partial(call, name) for name in ("relu", "abs", "sqrt", "exp", "expm1", "softplus")
+_relu, _ramp, _sqrt, _exp, _expm1, _softplus = (
+    functools.partial(call, name) for name in ("relu", "ramp", "sqrt", "exp", "expm1", "softplus")
 )
 
 
@@ -43,14 +43,10 @@ def _hardtanh(x: Expression, low: Expression, high: Expression) -> Expression:
 def _clamp(x: Expression, low: Any = None, high: Any = None) -> Expression:
     """Slope 1 at both ends."""
     if low is not None:
-        x = _number(low) + _relu_with_slope_1(x - _number(low))
+        x = _number(low) + _ramp(x - _number(low))
     if high is not None:
-        x = _number(high) - _relu_with_slope_1(_number(high) - x)
+        x = _number(high) - _ramp(_number(high) - x)
     return x
-
-
-def _relu_with_slope_1(x: Expression) -> Expression:
-    return x + _relu(-x)
 
 
 def _hardsigmoid(x: Expression) -> Expression:

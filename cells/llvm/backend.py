@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
 from cells.language.module_reader import UnreadableError, misfit
 from cells.obstacle import Obstacle, ObstacleKind
 from cells.packed import Packed
 from cells.recurrence import KnownCell, Recurrence, StackedUnroll, States, Step, Unroll, Weights, known_cell
+from cells.surroundings import follower
 
 
 class LLVM:
@@ -101,11 +101,8 @@ def _in_surroundings() -> Obstacle | None:
     """An obstacle in what surrounds the call."""
     if torch.is_autocast_enabled("cpu"):
         return Obstacle(ObstacleKind.CALL, "autocast is on")
-    if torch.jit.is_tracing():
-        return Obstacle(ObstacleKind.CALL, "it is being traced")
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
-        return Obstacle(ObstacleKind.CALL, "it is inside a transform of torch.func or a forward-mode derivative")
-    return None
+    reason = follower()
+    return Obstacle(ObstacleKind.CALL, reason) if reason else None
 
 
 @functools.cache

@@ -206,7 +206,7 @@ def gradients_of_weights(sums: Mapping[str, Gradient]) -> list[Gradient]:
     """The gradients of the fields of `Weights`, from the SUMS of one direction."""
     d_ih, d_hh, d_bias, d_learned = (sums[name] for name in SUMS)
     again = None if d_bias is None else d_bias.clone()  # two gradients, not one twice
-    d_ih, d_hh = (None if transposed is None else transposed.mT for transposed in (d_ih, d_hh))
+    d_ih, d_hh = (None if transposed is None else transposed.mT.contiguous() for transposed in (d_ih, d_hh))
     found = dict(ih=d_ih, hh=d_hh, bias_ih=d_bias, bias_hh=again, learned=d_learned)
     return [found.get(name) for name in Weights._fields]
 

@@ -13,6 +13,7 @@ FUNCTIONS: dict[str, Callable[..., Vec]] = {
     "sigmoid": vector.sigmoid,
     "tanh": vector.tanh,
     "relu": vector.relu,
+    "ramp": vector.relu,
     "exp": vector.exp,
     "log": vector.log,
     "sqrt": lambda x: x.e.intrinsic("sqrt", x),

@@ -1,11 +1,15 @@
 """The backend `torchscript`: the definition itself, on any device and in any dtype."""
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
 from cells.packed import Packed
 from cells.recurrence import Recurrence, StackedUnroll, States, Step, Unroll, Weights
+from cells.surroundings import saving_is_hooked
+from cells.torchscript.gradients import run_saving_inputs_only
 from cells.torchscript.loop import loop, runner
 from cells.torchscript.observed_layer import run_observed_layer
 from cells.torchscript.stacked_layer import run_stacked_layer
@@ -25,7 +29,7 @@ class TorchScript:
 
     def step(self, step: Step, *arguments: Tensor | None) -> tuple[Tensor, Tensor]:
         """As `Step.forward`."""
-        result: tuple[Tensor, Tensor] = runner(step)(*arguments)
+        result: tuple[Tensor, Tensor] = _run(step, *arguments)
         return result
 
     def layer(
@@ -41,9 +45,16 @@ class TorchScript:
         """As `Unroll.forward`."""
         if seen is not None:
             return run_observed_layer(unroll, rows, sizes, c, h, weights, seen)
-        result: tuple[Tensor, Tensor, Tensor] = runner(unroll)(rows, sizes, c, h, weights)
+        result: tuple[Tensor, Tensor, Tensor] = _run(unroll, rows, sizes, c, h, weights)
         return result
 
     def stacked_layer(self, unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
         """By one product for all models and directions in a step, on padded rows."""
-        return run_stacked_layer(unroll, rows, packed, weights)
+        return run_stacked_layer(functools.partial(_run, unroll), rows, packed, weights)
+
+
+def _run(recurrence: Recurrence, *arguments: Any) -> Any:
+    """The recurrence in the way that suits the call."""
+    if saving_is_hooked() and loop(recurrence) == "compiled":
+        return run_saving_inputs_only(recurrence, *arguments)
+    return runner(recurrence)(*arguments)

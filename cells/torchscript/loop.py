@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.autograd import forward_ad
 
 from cells.recurrence import Recurrence, step_of
+from cells.surroundings import follower
+from cells.torchscript.compiler import COMPILING, compiled, without_hooks
 
 _compiled: weakref.WeakKeyDictionary[nn.Module, torch.jit.ScriptModule] = weakref.WeakKeyDictionary()
 
@@ -16,26 +17,28 @@ _compiled: weakref.WeakKeyDictionary[nn.Module, torch.jit.ScriptModule] = weakre
 def loop(recurrence: Recurrence) -> str:
     """How the recurrence runs now: "compiled", or "eager" where Python has to go step by step.
 
-    That is where TorchScript cannot compile a user's module, and where a tracer, a transform of torch.func or a
-    forward-mode derivative follows every operation.
+    That is where TorchScript cannot compile a user's module, and where something follows every operation.
     """
-    followed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0 or torch.jit.is_tracing()
-    return "eager" if followed or step_of(recurrence).cell.why_eager else "compiled"
+    return "eager" if follower() or step_of(recurrence).cell.why_eager else "compiled"
 
 
 def runner(recurrence: Recurrence) -> Any:
     """The function that runs the recurrence: its compiled form, which shares a user's tensors, or else itself."""
     if loop(recurrence) == "eager":
         return functools.partial(step_by_step, recurrence)
-    if recurrence not in _compiled:
-        compiled = torch.jit.script(recurrence)
-        compiled.forward.__dict__.pop("__wrapped__", None)  # torch's link to the module would keep it alive
-        _compiled[recurrence] = compiled
-    return _compiled[recurrence]
+    script = _compiled.get(recurrence)
+    return _compile(recurrence) if script is None else script
+
+
+def _compile(recurrence: Recurrence) -> torch.jit.ScriptModule:
+    with COMPILING:
+        if recurrence not in _compiled:
+            _compiled[recurrence] = compiled(without_hooks(recurrence))
+        return _compiled[recurrence]
 
 
 def step_by_step(recurrence: Recurrence, *arguments: Any) -> Any:
     """The recurrence, run in Python."""
-    # The cell's equations are compiled all the same, and TorchScript's own derivatives know no forward mode.
+    # A user's module is compiled all the same, and TorchScript's own derivatives know no forward mode.
     with torch.jit.optimized_execution(False):
         return recurrence(*arguments)

@@ -1,4 +1,4 @@
-"""Equations as TorchScript text."""
+"""Equations as text of Python that TorchScript can compile."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,13 @@ from cells.equations import PRE_ACTIVATIONS, PREVIOUS, CellEquations
 from cells.language.program import Program, program
 from cells.language.tree import Binary, Call, Expression, Negative, Number, Power, Variable, names_in
 
-# The functions of cells.language.functions, over tensors.
+# The functions of cells.language.functions, over tensors. Where TorchScript has other derivatives than autograd,
+# they are operations that it leaves to autograd, see `cells.torchscript.autodiff`.
 FUNCTIONS = {
     "sigmoid": "torch.sigmoid({x})",
     "tanh": "torch.tanh({x})",
-    "relu": "torch.relu({x})",
+    "relu": "torch.relu_({x}.clone())",
+    "ramp": "torch.clamp_min({x}, 0.0)",
     "exp": "torch.exp({x})",
     "log": "torch.log({x})",
     "sqrt": "torch.sqrt({x})",
@@ -18,14 +20,14 @@ FUNCTIONS = {
     "abs": "torch.abs({x})",
     "sin": "torch.sin({x})",
     "cos": "torch.cos({x})",
-    "softplus": "torch.nn.functional.softplus({x})",
+    "softplus": "(-torch.nn.functional.logsigmoid(-{x}))",
     "erf": "torch.erf({x})",
     "atan": "torch.atan({x})",
     "expm1": "torch.expm1({x})",
     "log1p": "torch.log1p({x})",
     "silu": "torch.nn.functional.silu({x})",
     "sign": "torch.sign({x})",
-    "step": "torch.relu(torch.sign({x}))",
+    "step": "torch.relu_(torch.sign({x}))",
     "max": "torch.maximum({x}, {y})",
     "min": "torch.minimum({x}, {y})",
 }
@@ -49,7 +51,7 @@ def step_text(name: str, wanted: Sequence[str], drawn: CellEquations, at_mean: C
     arguments = "gates: Tensor, c: Tensor, h: Tensor, {learned}, {noise}, {masks}".format_map(_OPTIONAL)
     bodies = [_step(cell, wanted) for cell in (drawn, at_mean)]
     return _method(
-        name, arguments, "noise is None and masks is None", bodies, f"Tuple[{', '.join(['Tensor'] * len(wanted))}]"
+        name, arguments, "noise is None and masks is None", bodies, f"tuple[{', '.join(['Tensor'] * len(wanted))}]"
     )
 
 
@@ -83,7 +85,7 @@ def tensor_code(formula: Expression) -> str:
     return f"torch.full_like(like, {code(formula)})" if isinstance(formula, Number) else code(formula)
 
 
-_OPTIONAL = {name: f"{name}: Optional[Tensor]" for name in ("learned", "noise", "masks")}
+_OPTIONAL = {name: f"{name}: Tensor | None" for name in ("learned", "noise", "masks")}
 
 
 def _method(name: str, arguments: str, condition: str, bodies: Sequence[list[str]], result: str) -> str:

@@ -1,28 +1,27 @@
 """One layer of K models on padded rows, with one product for all models and directions in a step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from cells.packed import Packed
-from cells.recurrence import StackedUnroll, Weights
-from cells.torchscript.loop import runner
+from cells.recurrence import Weights
 
 
-def run_stacked_layer(unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
+def run_stacked_layer(run: Callable[..., Tensor], rows: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
     """Outputs [K, N, D H] of K models with packed rows [K, N, I]; the states begin at zero.
 
     Args:
-        unroll: of the cell that all models have.
+        run: computes what `StackedUnroll.forward` does, for the cell that all models have.
         rows: of all models.
         packed: how the rows lie.
         weights: of each direction, with a leading K, with biases and without a projection.
     """
-    return packed.pick(_padded(unroll, packed.pad(rows), packed, weights))
+    return packed.pick(_padded(run, packed.pad(rows), packed, weights))
 
 
-def _padded(unroll: StackedUnroll, input: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
+def _padded(run: Callable[..., Tensor], input: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
     """Outputs [K, B, T, D H] for the input [K, B, T, I]."""
     models, batch, steps, _ = input.shape
     lengths = packed.lengths.to(input.device)
@@ -43,7 +42,7 @@ def _padded(unroll: StackedUnroll, input: Tensor, packed: Packed, weights: list[
     learned = _of_directions([None if w.learned is None else w.learned.transpose(0, 1).unsqueeze(2) for w in weights])
     noise = _of_directions([_noise(own.noise, packed, backwards if d else None) for d, own in enumerate(weights)], 2)
     masks = _of_directions([_masks(own.masks, packed) for own in weights])
-    outputs = runner(unroll)(both.contiguous(), mask, weight_hh, learned, noise, masks).permute(1, 2, 0, 3)
+    outputs = run(both.contiguous(), mask, weight_hh, learned, noise, masks).permute(1, 2, 0, 3)
     if len(weights) == 1:
         return outputs
     forward, reverse = outputs.chunk(2)

@@ -5,7 +5,7 @@ import io
 import logging
 import weakref
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,8 @@ from cells.language.canonical import canonical_text
 from cells.language.module_reader import Formulas, Reader, UnreadableError, misfit
 from cells.language.tree import Expression
 from cells.recurrence import KnownCell
-from cells.torchscript.equation_cell import shared_cell
+from cells.torchscript.compiler import compiled
+from cells.torchscript.equation_cell import equation_cell
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,10 @@ class UserModule(nn.Module):
         why_eager: why TorchScript cannot compile the module, so that it runs in Python; empty if it is compiled.
     """
 
+    if TYPE_CHECKING:
+        unaltered: Any
+        module: Any
+
     learned = noise = masks = ()
     """It declares no names, see `EquationCell`."""
 
@@ -37,11 +42,11 @@ class UserModule(nn.Module):
         super().__init__()
         self.name = getattr(module, "original_name", type(module).__name__)
         self.why_eager = ""
-        self.unaltered = shared_cell("baseline", CellEquations.of({}))
+        self.unaltered = equation_cell("baseline", CellEquations.of({}))
         self.module = module
         try:
-            torch.jit.script(self)
-            self.module = torch.jit.script(module)
+            compiled(self)
+            self.module = compiled(module)
         except Exception as error:  # whatever the compiler meets in code it does not know
             reason = _reasons.setdefault(type(module), _first_line(error))
             self.why_eager = f"TorchScript cannot compile {self.name} ({reason})"
@@ -138,7 +143,7 @@ def _check(formulas: Formulas, module: nn.Module, name: str) -> None:
     generator = torch.Generator().manual_seed(0)
     like = tensors[0] if tensors else torch.empty(0, dtype=next(iter(formulas.dtypes), torch.float32))
     c, h, o = ((4 * torch.rand(5, width, generator=generator) - 2).to(like) for _ in "cho")
-    cell = shared_cell(name, _known(formulas, {"c": "c_prev", "h": "h_prev", "o": "a_o"}).equations)
+    cell = equation_cell(name, _known(formulas, {"c": "c_prev", "h": "h_prev", "o": "a_o"}).equations)
     learned = torch.stack([tensor.expand(1, width) for tensor in tensors]) if tensors else None
     try:
         with torch.no_grad():

@@ -35,6 +35,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sigmoid": sigmoid,
     "tanh": np.tanh,
     "relu": lambda x: np.maximum(x, 0.0),
+    "ramp": lambda x: np.maximum(x, 0.0),
     "exp": np.exp,
     "log": np.log,
     "sqrt": np.sqrt,

@@ -8,7 +8,10 @@ from cells.alterations import Alteration
 from cells.language.functions import FUNCTIONS
 
 # The arguments of these stay finite, and away from a kink, where the last digit would decide on the slope.
-POLES, KINKS = {name for name, function in FUNCTIONS.items() if function.has_pole}, {"relu", "abs", "sign", "step"}
+POLES, KINKS = (
+    {name for name, function in FUNCTIONS.items() if function.has_pole},
+    {"relu", "ramp", "abs", "sign", "step"},
+)
 SMOOTH = sorted(name for name, of in FUNCTIONS.items() if len(of.slopes) == 1 and name not in POLES | KINKS)
 DEFINED = ["clamp({} - 0.123, -0.6, 0.7)", "hardtanh({} + 0.013)", "leaky_relu({} + 0.017)", "elu({})", "gelu({})"]
 

@@ -196,6 +196,7 @@ F = torch.nn.functional
     ("text", "of_torch"),
     [
         ("relu(c)", torch.relu),
+        ("ramp(c)", lambda c: torch.clamp_min(c, 0.0)),
         ("abs(c)", torch.abs),
         ("max(c, 0.5)", lambda c: torch.maximum(c, torch.full_like(c, 0.5))),
         ("min(0.5, c)", lambda c: torch.minimum(torch.full_like(c, 0.5), c)),

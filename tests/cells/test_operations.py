@@ -127,7 +127,7 @@ def assert_equal(module: LSTM, x: Tensor, states: tuple[Tensor, Tensor], toleran
     ("code", "reason"),
     [
         ("c ** 2.5", "Applied uses aten::pow in a way that no formula does"),
-        ("torch.clamp(c, min=h)", "Applied uses aten::clamp in a way that no formula does"),
+        ("torch.clamp(c, min=h)", "Applied uses aten::clamp_min in a way that no formula does"),
         ("c * torch.ones_like(c, dtype=torch.float64)", "Applied uses aten::ones_like in a way that no formula does"),
         ("torch.where(c > 0, c, h)", "Applied uses aten::gt, which no formula has"),
         ("c * o.mul_(2)", "Applied changes what is not its own by aten::mul_"),

@@ -1,0 +1,23 @@
+"""What surrounds a call and has to see every operation of it."""
+
+import torch
+from torch.autograd import forward_ad
+
+
+def follower() -> str:
+    """What follows every operation now, as a clause for people; empty if nothing does.
+
+    A compiled loop would pass it by: it has no operations of torch, or others in its second call than in its first.
+    """
+    if torch.jit.is_tracing():
+        return "it is being traced"
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return "it is inside a transform of torch.func or a forward-mode derivative"
+    if torch._C._len_torch_dispatch_stack() > 0:
+        return "a dispatch mode of torch, such as that of make_fx, follows its operations"
+    return ""
+
+
+def saving_is_hooked() -> bool:
+    """Whether somebody takes the tensors that autograd saves, as `torch.utils.checkpoint` does."""
+    return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None

@@ -1,0 +1,37 @@
+"""TorchScript's compiler, as this backend uses it."""
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import torch
+from torch import nn
+
+from cells.torchscript.autodiff import leave_to_autograd
+
+COMPILING = threading.RLock()
+"""Held while TorchScript compiles: it fails where several threads compile one class at once."""
+
+
+def compiled(module: nn.Module) -> torch.jit.ScriptModule:
+    """The module compiled, with the derivatives that autograd has."""
+    with COMPILING:
+        script = torch.jit.script(module)
+        forward: Any = script.forward
+        leave_to_autograd(forward.graph)
+    # Torch's link to the module would keep it alive, and some of its tools follow it and run the module instead.
+    forward.__dict__.pop("__wrapped__", None)
+    return script
+
+
+def without_hooks(module: nn.Module) -> nn.Module:
+    """The module with the same contents and no hooks, which are in Python and not for TorchScript."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return module
+    bare = type(module).__new__(type(module))
+    bare.__dict__ = {**module.__dict__, **{name: OrderedDict() for name in _HOOKS}}
+    bare._modules = {name: inner and without_hooks(inner) for name, inner in module._modules.items()}
+    return bare
+
+
+_HOOKS = [name for name, value in vars(nn.Module()).items() if name.endswith(("_hooks", "_with_kwargs", "_called"))]
