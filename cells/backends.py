@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from cells.autocast import cast, lower_dtype
@@ -137,6 +138,9 @@ def choose(
 
 def step(step: Step, gates: Tensor, c: Tensor, h: Tensor, *drawn: Tensor | None) -> tuple[Tensor, Tensor]:
     """As `Step.forward`, by the first backend that can."""
+    if torch.compiler.is_compiling():  # by torch.compile or torch.export, which follow the definition itself
+        by_definition: tuple[Tensor, Tensor] = step(gates, c, h, *drawn)
+        return by_definition
     return choose(step, (gates, c, h), ())[0].step(step, gates, c, h, *drawn)
 
 
@@ -144,6 +148,9 @@ def layer(
     unroll: Unroll, rows: Tensor, sizes: list[int], c: Tensor, h: Tensor, weights: list[Weights]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `Unroll.forward`, by the first backend that can."""
+    if torch.compiler.is_compiling():
+        by_definition: tuple[Tensor, Tensor, Tensor] = unroll(rows, sizes, c, h, weights)
+        return by_definition
     if dtype := lower_dtype(rows.device):
         rows, c, h = cast((rows, c, h), dtype)
         weights = [Weights._make(cast(own, dtype)) for own in weights]

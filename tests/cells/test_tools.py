@@ -104,11 +104,12 @@ def test_floating_point_operations_are_counted() -> None:
         lambda: LSTMCell(3, 4, alteration="sqrt(relu(c))"),
     ],
 )
-def test_an_exported_program_takes_any_batch(make: Callable[[], nn.Module]) -> None:
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_exported_program_takes_any_batch(make: Callable[[], nn.Module], strict: bool) -> None:
     module = make().eval()
     x = X if isinstance(module, LSTM) else X[0]
     batch = {0: torch.export.Dim("batch", min=1, max=64)}
-    exported = torch.export.export(module, (x,), dynamic_shapes=(batch,), strict=False).module()
+    exported = torch.export.export(module, (x,), dynamic_shapes=(batch,), strict=strict).module()
     for rows in (1, 2, 7):
         other = torch.randn(rows, *x.shape[1:])
         torch.testing.assert_close(exported(other), module(other))
@@ -119,6 +120,21 @@ def test_a_users_module_is_exported() -> None:
     module = LSTM(3, 4, alteration=Mixing()).eval()
     exported = torch.export.export(module, (X,), strict=False).module()
     torch.testing.assert_close(exported(2 * X), module(2 * X))
+
+
+@pytest.mark.parametrize("kind", [LSTM, LSTMCell])
+def test_compiled_by_dynamo(kind: type[nn.Module]) -> None:
+    """In one graph. A recurrent layer, torch's as ours, needs `allow_rnn` for that and breaks the graph otherwise."""
+    module = kind(3, 4, alteration="C1")
+    net = nn.Sequential(nn.Linear(3, 3), module)
+    x = (X if kind is LSTM else X[0]).clone().requires_grad_()
+    found = []
+    with torch._dynamo.config.patch(allow_rnn=True):
+        for one in (net, torch.compile(net, fullgraph=True, backend="aot_eager")):
+            output = one(x)[0]
+            found.append([output, *torch.autograd.grad(output.sum(), [x, *net.parameters()])])
+    for got, want in zip(*found, strict=True):
+        torch.testing.assert_close(got, want)
 
 
 # who takes the saved tensors
