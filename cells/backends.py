@@ -1,7 +1,7 @@
 """The backends that can run a layer, in the order in which they are asked, and the contract that each implements.
 
 A backend is a package with a class that implements `Backend`, and an entry in `BACKENDS`. The entry must stand before
-`TorchScript()`, which accepts everything: no backend after it would ever be asked.
+`TorchScript()`, which accepts everything where TorchScript works: few calls would reach a backend after it.
 """
 
 import functools
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from cells.autocast import cast, lower_dtype
+from cells.eager.backend import Eager
 from cells.errors import UserError
 from cells.llvm.backend import LLVM
 from cells.obstacle import Obstacle
@@ -78,7 +79,7 @@ class Backend(Protocol):
         """
 
 
-BACKENDS: Sequence[Backend] = (LLVM(), TorchScript())
+BACKENDS: Sequence[Backend] = (LLVM(), TorchScript(), Eager())
 """Asked in this order; the first without an obstacle runs. The last one, the definition itself, never has one."""
 
 _forced: ContextVar[Backend | None] = ContextVar("forced", default=None)
@@ -177,8 +178,8 @@ def stacked_layer(unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: 
 
 
 def _explain(chosen: Backend, recurrence: Recurrence, obstacles: dict[str, Obstacle]) -> None:
-    """Log why the last backend has to run this."""
-    if chosen is BACKENDS[-1] and not step_of(recurrence).cell.why_eager:  # already logged when the module was wrapped
+    """Log why one of the two definitions has to run this."""
+    if chosen in BACKENDS[-2:] and not step_of(recurrence).cell.why_eager:  # already logged when the module was wrapped
         for name, obstacle in obstacles.items():
             _warn_once(chosen.name, chosen.loop(recurrence), name, obstacle.reason)
 

@@ -1,1 +1,1 @@
-"""The backend that can run everything: the loop over time compiled by TorchScript, or run in Python."""
+"""The backend that can run everything where TorchScript works: the loop over time compiled, or run in Python."""

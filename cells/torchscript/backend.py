@@ -6,13 +6,15 @@ from typing import Any
 
 from torch import Tensor
 
+from cells.eager.observed_layer import run_observed_layer
+from cells.eager.stacked_layer import run_stacked_layer
+from cells.obstacle import Obstacle, ObstacleKind
 from cells.packed import Packed
 from cells.recurrence import Recurrence, StackedUnroll, States, Step, Unroll, Weights
 from cells.surroundings import saving_is_hooked
+from cells.torchscript.compiler import why_broken
 from cells.torchscript.gradients import run_saving_inputs_only
 from cells.torchscript.loop import loop, runner
-from cells.torchscript.observed_layer import run_observed_layer
-from cells.torchscript.stacked_layer import run_stacked_layer
 
 
 class TorchScript:
@@ -20,8 +22,12 @@ class TorchScript:
 
     name = "torchscript"
 
-    def obstacle(self, recurrence: Recurrence, tensors: Sequence[Tensor], weights: Sequence[Weights]) -> None:
-        """None: it runs everything that torch runs."""
+    def obstacle(
+        self, recurrence: Recurrence, tensors: Sequence[Tensor], weights: Sequence[Weights]
+    ) -> Obstacle | None:
+        """None where TorchScript can compile: it runs everything that torch runs."""
+        reason = why_broken()
+        return Obstacle(ObstacleKind.MACHINE, f"TorchScript does not work here ({reason})") if reason else None
 
     def loop(self, recurrence: Recurrence) -> str:
         """See `cells.torchscript.loop`."""

@@ -1,5 +1,6 @@
 """TorchScript's compiler, as this backend uses it."""
 
+import functools
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -22,6 +23,22 @@ def compiled(module: nn.Module) -> torch.jit.ScriptModule:
     # Torch's link to the module would keep it alive, and some of its tools follow it and run the module instead.
     forward.__dict__.pop("__wrapped__", None)
     return script
+
+
+@functools.cache
+def why_broken() -> str:
+    """Why TorchScript cannot compile anything here, as torch says for Pythons from 3.14 on; empty if it can."""
+    try:
+        compiled(nn.Identity())
+    except Exception as error:  # whatever torch raises, or does not have any more
+        return first_line(error)
+    return ""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message that says something."""
+    lines = [line.strip(" :") for line in str(error).splitlines()]
+    return next(filter(None, lines), type(error).__name__)
 
 
 def without_hooks(module: nn.Module) -> nn.Module:

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from cells.eager.step_by_step import step_by_step
 from cells.recurrence import Recurrence, step_of
 from cells.surroundings import follower
-from cells.torchscript.compiler import COMPILING, compiled, without_hooks
+from cells.torchscript.compiler import COMPILING, compiled, why_broken, without_hooks
 
 _compiled: weakref.WeakKeyDictionary[nn.Module, torch.jit.ScriptModule] = weakref.WeakKeyDictionary()
 
@@ -17,9 +18,9 @@ _compiled: weakref.WeakKeyDictionary[nn.Module, torch.jit.ScriptModule] = weakre
 def loop(recurrence: Recurrence) -> str:
     """How the recurrence runs now: "compiled", or "eager" where Python has to go step by step.
 
-    That is where TorchScript cannot compile a user's module, and where something follows every operation.
+    That is where TorchScript cannot compile a user's module or anything, and where something follows every operation.
     """
-    return "eager" if follower() or step_of(recurrence).cell.why_eager else "compiled"
+    return "eager" if follower() or step_of(recurrence).cell.why_eager or why_broken() else "compiled"
 
 
 def runner(recurrence: Recurrence) -> Any:
@@ -35,10 +36,3 @@ def _compile(recurrence: Recurrence) -> torch.jit.ScriptModule:
         if recurrence not in _compiled:
             _compiled[recurrence] = compiled(without_hooks(recurrence))
         return _compiled[recurrence]
-
-
-def step_by_step(recurrence: Recurrence, *arguments: Any) -> Any:
-    """The recurrence, run in Python."""
-    # A user's module is compiled all the same, and TorchScript's own derivatives know no forward mode.
-    with torch.jit.optimized_execution(False):
-        return recurrence(*arguments)

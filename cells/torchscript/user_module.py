@@ -15,7 +15,7 @@ from cells.language.canonical import canonical_text
 from cells.language.module_reader import Formulas, Reader, UnreadableError, misfit
 from cells.language.tree import Expression
 from cells.recurrence import KnownCell
-from cells.torchscript.compiler import compiled
+from cells.torchscript.compiler import compiled, first_line
 from cells.torchscript.equation_cell import equation_cell
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class UserModule(nn.Module):
             compiled(self)
             self.module = compiled(module)
         except Exception as error:  # whatever the compiler meets in code it does not know
-            reason = _reasons.setdefault(type(module), _first_line(error))
+            reason = _reasons.setdefault(type(module), first_line(error))
             self.why_eager = f"TorchScript cannot compile {self.name} ({reason})"
             log.warning("%s, so the loop over time runs in Python", self.why_eager)
 
@@ -114,11 +114,6 @@ _readers: "weakref.WeakKeyDictionary[nn.Module, Reader]" = weakref.WeakKeyDictio
 
 # Why a class could not be compiled: the compiler says so the first time only.
 _reasons: dict[type[nn.Module], str] = {}
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip(" :") for line in str(error).splitlines()]
-    return next(filter(None, lines), type(error).__name__)
 
 
 def _known(formulas: Formulas, equations: Mapping[str, str]) -> KnownCell:

@@ -22,6 +22,7 @@ from torch.utils.checkpoint import checkpoint
 from cells import LSTM, backend, backends, resolve
 from cells.alterations import NAMED
 from cells.cell_module import cell_module
+from cells.eager.step_by_step import step_by_step
 from cells.equations import GATES, CellEquations
 from cells.language.functions import FUNCTIONS
 from cells.llvm.backend import LLVM
@@ -30,7 +31,6 @@ from cells.obstacle import Obstacle, ObstacleKind
 from cells.packed import packed
 from cells.recurrence import StackedUnroll, Step, Unroll, Weights
 from cells.torchscript import backend as torchscript
-from cells.torchscript.loop import step_by_step
 
 BOTH = (
     "current = c * relu(o) - 0.3 * softplus(f) / (1 + square(g)); "

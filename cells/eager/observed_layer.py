@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cells.eager.step_by_step import step_by_step
 from cells.recurrence import States, Step, Unroll, Weights
-from cells.torchscript.loop import step_by_step
 
 
 class _Recorder(nn.Module):

@@ -1,0 +1,14 @@
+"""A recurrence, run in Python."""
+
+from typing import Any
+
+import torch
+
+from cells.recurrence import Recurrence
+
+
+def step_by_step(recurrence: Recurrence, *arguments: Any) -> Any:
+    """As the recurrence."""
+    # A user's module may be compiled all the same, and TorchScript's own derivatives know no forward mode.
+    with torch.jit.optimized_execution(False):
+        return recurrence(*arguments)
