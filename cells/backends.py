@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from cells.autocast import cast, lower_dtype
+from cells.autocast import cast, lower_dtype, suspended
 from cells.eager.backend import Eager
 from cells.errors import UserError
 from cells.llvm.backend import LLVM
@@ -155,10 +155,11 @@ def layer(
     if dtype := lower_dtype(rows.device):
         rows, c, h = cast((rows, c, h), dtype)
         weights = [Weights._make(cast(own, dtype)) for own in weights]
-    chosen, obstacles = choose(unroll, (rows, c, h), weights)
-    if obstacles and rows.size(0):
-        _explain(chosen, unroll, obstacles)
-    results = chosen.layer(unroll, rows, sizes, c, h, weights, _seen.get())
+    with suspended(unroll, dtype, rows):
+        chosen, obstacles = choose(unroll, (rows, c, h), weights)
+        if obstacles and rows.size(0):
+            _explain(chosen, unroll, obstacles)
+        results = chosen.layer(unroll, rows, sizes, c, h, weights, _seen.get())
     if dtype:  # a user's module may have tensors of another dtype
         output, c, h = cast(results, dtype)
         return output, c, h
@@ -170,10 +171,11 @@ def stacked_layer(unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: 
     if dtype := lower_dtype(rows.device):
         (rows,) = cast((rows,), dtype)
         weights = [Weights._make(cast(own, dtype)) for own in weights]
-    chosen, obstacles = choose(unroll, (rows,), weights)
-    if obstacles:
-        _explain(chosen, unroll, obstacles)
-    output = chosen.stacked_layer(unroll, rows, packed, weights)
+    with suspended(unroll, dtype, rows):
+        chosen, obstacles = choose(unroll, (rows,), weights)
+        if obstacles:
+            _explain(chosen, unroll, obstacles)
+        output = chosen.stacked_layer(unroll, rows, packed, weights)
     return cast((output,), dtype)[0] if dtype else output
 
 

@@ -18,9 +18,11 @@ _compiled: weakref.WeakKeyDictionary[nn.Module, torch.jit.ScriptModule] = weakre
 def loop(recurrence: Recurrence) -> str:
     """How the recurrence runs now: "compiled", or "eager" where Python has to go step by step.
 
-    That is where TorchScript cannot compile a user's module or anything, and where something follows every operation.
+    That is where TorchScript cannot compile a user's module or anything, where something follows every operation, and
+    under autocast, see `cells.autocast.suspended`.
     """
-    return "eager" if follower() or step_of(recurrence).cell.why_eager or why_broken() else "compiled"
+    in_python = follower() or torch._C._is_any_autocast_enabled() or step_of(recurrence).cell.why_eager or why_broken()
+    return "eager" if in_python else "compiled"
 
 
 def runner(recurrence: Recurrence) -> Any:

@@ -259,6 +259,19 @@ def test_autocast_of_a_stack_a_cell_and_a_module_with_tensors() -> None:
             assert {tensor.dtype for tensor in (output, *states)} == {torch.bfloat16}
 
 
+@pytest.mark.parametrize("alteration", ["softmax(c) * 0.75", Mixing()], ids=str)
+@pytest.mark.parametrize("kind", [LSTM, LSTMCell])
+def test_autocast_leaves_nothing_behind(alteration: object, kind: type[nn.Module]) -> None:
+    """TorchScript would keep its casts for other layers of this cell."""
+    x = X if kind is LSTM else X[0]
+    for dtype in (torch.bfloat16, torch.float32, torch.float32, torch.float32):
+        module = kind(3, 4, alteration=alteration)
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype != torch.float32):
+            output = module(x)[0]
+        output.float().sum().backward()
+        assert output.dtype == (dtype if kind is LSTM else torch.float32)
+
+
 # smaller things
 
 
