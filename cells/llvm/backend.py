@@ -107,10 +107,9 @@ def _in_surroundings() -> Obstacle | None:
 
 @functools.cache
 def _in_machine() -> Obstacle | None:
-    """An obstacle in the machine or in what is installed."""
+    """An obstacle in what is installed."""
     try:
-        from cells.llvm import machine
+        import cells.llvm.machine  # noqa: F401
     except ImportError as error:
         return Obstacle(ObstacleKind.MACHINE, f"llvmlite cannot be imported ({error})")
-    reason = machine.obstacle()
-    return Obstacle(ObstacleKind.MACHINE, reason) if reason else None
+    return None

@@ -47,6 +47,7 @@ _BOTH = (
     *("masks", "mask_rows"),  # [R, B, H] from the task's first row of the batch on, and B
     "kept",  # 1: `gates` (what the cell keeps) and `c` (c") have all rows; 0: `gates` has one chunk, `c` one step
     *("gates", "c"),
+    "packed",  # room for copies of W_ih and W_hh in panels
 )
 _OPTIONAL = {
     "learned": "no equation has a learned coefficient",
@@ -64,7 +65,8 @@ BACKWARD = Fields(
         "d_h0_wanted",
         *("d_gates", "r"),  # da and r of a chunk
         "d_r",  # of the rows of a step
-        *("d_x", "d_w_ih", "d_w_hh"),  # those of the weights are transposed: [I, 4 H] and [H, 4 H]
+        "sums",  # room for dW_hh and dW_ih of the chunks so far, [H + I, 4 H]
+        *("d_x", "d_w_ih", "d_w_hh"),
         *("d_bias", "d_learned"),
     ),
     {

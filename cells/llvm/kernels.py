@@ -13,9 +13,9 @@ well:
     dr = W_hh^T da                                   dh' += dr by the equation of r
     dx = W_ih^T da    dW_ih += da x^T    dW_hh += da r^T    db += da
 
-Products with W_hh stay inside the loop, one per step. The other products are done for a chunk of steps at once, small
-enough to stay in a core's cache between them. Everything between two products is one pass over a step's rows, see
-`cells.llvm.passes`.
+Products with W_hh stay inside the loop, one per step, and W_ih x joins them where a step has rows enough. The other
+products are done for a chunk of steps at once, small enough to stay in a core's cache between them. All of them are in
+`cells.llvm.products`; everything between two products is one pass over a step's rows, see `cells.llvm.passes`.
 
 Rows are packed (see `cells.recurrence`); a task is one direction over a range of the batch. Its steps are numbered
 in the order in which it visits them; `start .. start + count` are a step's rows that are still running. What a task
@@ -31,15 +31,20 @@ from llvmlite import ir
 from cells.llvm import passes
 from cells.llvm.fields import BACKWARD, FORWARD, Fields
 from cells.llvm.passes import Cell
+from cells.llvm.products import Products
+from cells.llvm.target import Tile
 from cells.llvm.vector import Precision
-from cells.llvm.writer import Blas, Int, Writer
+from cells.llvm.writer import Int, Writer
+
+JOINED = 8  # rows of a step; with fewer, W_ih x is worth a product for a whole chunk, which reads W_ih once
 
 
-def write(module: ir.Module, precision: Precision, cell: Cell) -> None:
+def write(module: ir.Module, precision: Precision, cell: Cell, tile: Tile) -> None:
     """Add the functions `forward(task)` and, if the cell has it, `backward(task)` to the module."""
-    forward_loop(module, precision, cell)
+    products = Products(precision, tile)
+    forward_loop(module, precision, cell, products)
     if cell.has_backward:
-        backward_loop(module, precision, cell)
+        backward_loop(module, precision, cell, products)
 
 
 class _Part(NamedTuple):
@@ -53,19 +58,23 @@ class _Part(NamedTuple):
     c_before: ir.Value
 
 
-def forward_loop(module: ir.Module, precision: Precision, cell: Cell) -> None:
+def forward_loop(module: ir.Module, precision: Precision, cell: Cell, products: Products) -> None:
     """All steps of a task: from x, h0 and c0 to out and c, and the gates where they are kept."""
     step = passes.forward_step(module, precision, cell)
     multiplied = None if cell.multiplies_h else passes.product_step(module, precision, cell)
     w = Writer(module, "forward", precision, 1)
-    task, blas = _read(w, FORWARD), Blas(w)
+    task = _read(w, FORWARD)
     hidden, width = task.hidden, w.mul(4, task.hidden)
+    w_ih, w_hh = task.packed, w.at(task.packed, products.padded(w, width), task.inputs)
+    products.call(w, "pack_columns", task.w_ih, w_ih, task.inputs, width)
+    products.call(w, "pack_columns", task.w_hh, w_hh, hidden, width)
     with w.loop(0, task.chunks) as chunk:
         first, last, row0, rows = _steps_and_rows(w, task, chunk)
         gates0 = w.select(w.given(task.kept), 0, row0)  # the first row held in `gates`
-        x, a = w.at(task.x, row0, task.inputs), w.at(task.gates, w.sub(row0, gates0), width)
-        strides = (task.inputs, task.inputs, width)
-        blas.gemm(x, task.w_ih, a, (rows, width, task.inputs), strides, transposed="b")
+        joined = w.less(w.mul(JOINED, w.sub(last, first)), w.add(rows, 1))
+        with w.when(w.b.not_(joined)):
+            x, a = w.at(task.x, row0, task.inputs), w.at(task.gates, w.sub(row0, gates0), width)
+            products.call(w, "multiply", x, task.inputs, w_ih, task.inputs, 0, 0, 0, 0, a, width, rows, width, 0)
         with w.loop(first, last) as t:
             for part in _parts(w, task, t):
                 gates = w.at(task.gates, w.sub(part.row, gates0), width)
@@ -74,21 +83,26 @@ def forward_loop(module: ir.Module, precision: Precision, cell: Cell) -> None:
                 if multiplied is not None:
                     r, r_stride = task.r, hidden
                     multiplied.call(w, {**own, "r": r})
-                sizes, strides = (part.n, width, hidden), (r_stride, hidden, width)
-                blas.gemm(r, task.w_hh, gates, sizes, strides, add=True, transposed="b")
+                x, columns = w.at(task.x, part.row, task.inputs), w.select(joined, task.inputs, 0)
+                both, add = (x, task.inputs, w_ih, columns, r, r_stride, w_hh, hidden), w.select(joined, 0, 1)
+                products.call(w, "multiply", *both, gates, width, part.n, width, add)
                 row = w.item(task.start, t)
                 own["c_after"] = w.at(task.c, w.add(w.mul(task.kept, row), part.first), hidden)
                 step.call(w, {**own, "out": w.at(task.out, part.row, task.stride)})
     w.done()
 
 
-def backward_loop(module: ir.Module, precision: Precision, cell: Cell) -> None:
+def backward_loop(module: ir.Module, precision: Precision, cell: Cell, products: Products) -> None:
     """All steps of a task, last one first: from d_out, d_h and d_c to the gradients of everything."""
     step = passes.backward_step(module, precision, cell)
     multiplied = None if cell.multiplies_h else passes.product_backward_step(module, precision, cell)
     w = Writer(module, "backward", precision, 1)
-    task, blas = _read(w, BACKWARD), Blas(w)
+    task = _read(w, BACKWARD)
     hidden, width = task.hidden, w.mul(4, task.hidden)
+    w_hh, w_ih = task.packed, w.at(task.packed, products.padded(w, hidden), width)
+    products.call(w, "pack_rows", task.w_hh, w_hh, width, hidden)
+    with w.when(w.given(task.d_x)):
+        products.call(w, "pack_rows", task.w_ih, w_ih, width, task.inputs)
     with w.loop(0, task.chunks) as done:
         first, last, row0, rows = _steps_and_rows(w, task, w.sub(w.sub(task.chunks, 1), done))
         with w.loop(0, w.sub(last, first)) as steps_done:
@@ -103,14 +117,15 @@ def backward_loop(module: ir.Module, precision: Precision, cell: Cell) -> None:
             needed = w.b.or_(w.less(0, t), w.given(task.d_h0_wanted))
             with w.when(w.b.or_(needed, w.less(0, int(cell.learns_in_product)))):
                 d_gates = w.at(task.d_gates, w.sub(w.item(task.start, t), row0), width)
-                sizes, strides = (w.item(task.count, t), hidden, width), (width, hidden, hidden)
-                if multiplied is None:
-                    blas.gemm(d_gates, task.w_hh, task.d_h, sizes, strides, add=cell.reads_h)
-                else:
-                    blas.gemm(d_gates, task.w_hh, task.d_r, sizes, strides)
+                d_r, add = (task.d_h, int(cell.reads_h)) if multiplied is None else (task.d_r, 0)
+                count = w.item(task.count, t)
+                of_da = (d_gates, width, w_hh, width)
+                products.call(w, "multiply", *of_da, 0, 0, 0, 0, d_r, hidden, count, hidden, add)
+                if multiplied is not None:
                     for part in _parts(w, task, t):
                         multiplied.call(w, _arguments(w, task, part) | _gradients(w, task, part))
-        _chunk_gradients(w, task, blas, row0, rows, again=w.less(0, done))
+        _chunk_gradients(w, task, products, w_ih, (row0, rows), again=w.less(0, done))
+    _weight_gradients(w, task, products)
     w.done()
 
 
@@ -133,20 +148,32 @@ def _gradients(w: Writer, task: SimpleNamespace, part: _Part) -> dict[str, Int]:
 
 
 def _chunk_gradients(
-    w: Writer, task: SimpleNamespace, blas: Blas, row0: ir.Value, rows: ir.Value, again: ir.Value
+    w: Writer,
+    task: SimpleNamespace,
+    products: Products,
+    w_ih: ir.Value,
+    chunk: tuple[ir.Value, ir.Value],
+    again: ir.Value,
 ) -> None:
-    """dx of a chunk, and its part of dW_ih and dW_hh; `again`: an earlier chunk has begun these sums."""
-    width, inputs, hidden = w.mul(4, task.hidden), task.inputs, task.hidden
-    x = w.at(task.x, row0, inputs)
-    with w.when(w.given(task.d_w_hh)):
-        sizes, strides = (hidden, width, rows), (hidden, width, width)
-        blas.gemm(task.r, task.d_gates, task.d_w_hh, sizes, strides, again, transposed="a")
-    with w.when(w.given(task.d_w_ih)):
-        sizes, strides = (inputs, width, rows), (inputs, width, width)
-        blas.gemm(x, task.d_gates, task.d_w_ih, sizes, strides, again, transposed="a")
+    """dx of a chunk's rows, and their part of dW_ih and dW_hh; `again`: an earlier chunk has begun these sums."""
+    (row0, rows), width, inputs, hidden = chunk, w.mul(4, task.hidden), task.inputs, task.hidden
+    x, add = w.at(task.x, row0, inputs), w.select(again, 1, 0)
+    for given, a, lda, of_sum in ((task.d_w_hh, task.r, hidden, 0), (task.d_w_ih, x, inputs, hidden)):
+        with w.when(w.given(given)):
+            total = w.at(task.sums, of_sum, width)
+            sizes = (width, rows, total, width, lda, width)
+            products.call(w, "multiply_transposed", a, lda, task.d_gates, *sizes, add)
     with w.when(w.given(task.d_x)):
         d_x = w.at(task.d_x, row0, inputs)
-        blas.gemm(task.d_gates, task.w_ih, d_x, (rows, inputs, width), (width, inputs, inputs))
+        products.call(w, "multiply", task.d_gates, width, w_ih, width, 0, 0, 0, 0, d_x, inputs, rows, inputs, 0)
+
+
+def _weight_gradients(w: Writer, task: SimpleNamespace, products: Products) -> None:
+    """dW_hh and dW_ih from their sums, which lie transposed: [H, 4 H] and [I, 4 H]."""
+    width = w.mul(4, task.hidden)
+    for given, columns, of_sum in ((task.d_w_hh, task.hidden, 0), (task.d_w_ih, task.inputs, task.hidden)):
+        with w.when(w.given(given)):
+            products.call(w, "transpose", w.at(task.sums, of_sum, width), width, given, columns, columns, width)
 
 
 def _read(w: Writer, fields: Fields) -> SimpleNamespace:

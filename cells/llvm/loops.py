@@ -6,13 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cells.llvm import machine
+from cells.llvm import machine, team
 from cells.llvm.fields import BACKWARD, FORWARD
 from cells.llvm.plan import BoundTask, Plan, Task
 from cells.llvm.workspace import Workspace
 from cells.recurrence import Weights
 
 Gradient = Tensor | None
+
+LANES = 16  # of the widest vector of any target and type
 
 workspace = Workspace()
 """Shared by all layers."""
@@ -66,7 +68,7 @@ class Loops:
         else:
             states = list(self.c.clone())
         tasks = self.forward_tasks(output, gates, states)  # keep alive: they hold the tensors that are read
-        machine.run_tasks(self.kernels.forward, [task.words for task in tasks])
+        team.run_tasks(self.kernels.forward, [task.words for task in tasks])
         return output, gates, states
 
     def forward_tasks(self, output: Tensor, gates: Sequence[Tensor], states: Sequence[Tensor]) -> list[BoundTask]:
@@ -78,12 +80,16 @@ class Loops:
             tensors = {
                 **self._inputs(task),
                 "bias": biases[d],
-                "gates": gates[d] if keep else output.new_empty(task.chunk_rows, 4 * self.hidden),
+                "gates": gates[d] if keep else None,
                 "c": states[d] if keep else states[d][task.low :],
                 "out": output[:, d * self.hidden :],
+            }
+            sizes = {
+                "packed": (self.rows.size(1) + self.hidden) * padded(4 * self.hidden),
+                "gates": 0 if keep else task.chunk_rows * 4 * self.hidden,
                 "r": self._of_a_step(task),
             }
-            tasks.append(task.bind(FORWARD, self.numbers, tensors))
+            tasks.append(task.bind(FORWARD, self.numbers, tensors, workspace.room(self.rows, sizes)))
         return tasks
 
     def backward(
@@ -113,7 +119,7 @@ class Loops:
         sums = [self._sums(task, wanted_of_weights[task.direction]) for task in self.plan.tasks]
         tasks = self.backward_tasks(output, gates, states, dense(d_output), d_c, d_h, d_rows, sums, wanted[2])
         assert self.kernels.backward is not None
-        machine.run_tasks(self.kernels.backward, [task.words for task in tasks])
+        team.run_tasks(self.kernels.backward, [task.words for task in tasks])
         found = [_total(d_rows), d_c, d_h]
         for d in range(self.directions):
             own = [task.tensors for task in tasks if task.direction == d]
@@ -145,11 +151,16 @@ class Loops:
                 **self._inputs(task),
                 **{"gates": gates[d], "c": states[d], "out": output[:, columns], "d_out": d_output[:, columns]},
                 **{"d_c": d_c[d, task.low :], "d_h": d_h[d, task.low :], "d_x": d_rows[d]},
-                "d_gates": self.rows.new_empty(task.chunk_rows, 4 * self.hidden),
-                **{"r": self.rows.new_empty(task.chunk_rows, self.hidden), "d_r": self._of_a_step(task)},
                 **own,
             }
-            tasks.append(task.bind(BACKWARD, numbers, tensors))
+            inputs, hidden = self.rows.size(1), self.hidden
+            sizes = {
+                "packed": 4 * hidden * (padded(hidden) + padded(inputs)),
+                "sums": 4 * hidden * (hidden + inputs),
+                **{"d_gates": task.chunk_rows * 4 * hidden, "r": task.chunk_rows * hidden},
+                "d_r": self._of_a_step(task),
+            }
+            tasks.append(task.bind(BACKWARD, numbers, tensors, workspace.room(self.rows, sizes)))
         return tasks
 
     def _inputs(self, task: Task) -> dict[str, Gradient]:
@@ -160,9 +171,9 @@ class Loops:
         drawn = {"noise": own.noise, "masks": masks}
         return {"x": self.rows, "learned": own.learned, **drawn, **states, "w_ih": own.ih, "w_hh": own.hh}
 
-    def _of_a_step(self, task: Task) -> Gradient:
-        """A buffer for r or dr of a task's rows at a step, where the cell needs one."""
-        return None if self.kernels.multiplies_h else self.rows.new_empty(task.high - task.low, self.hidden)
+    def _of_a_step(self, task: Task) -> int:
+        """The numbers of r or dr of a task's rows at a step, where the cell needs room for them."""
+        return 0 if self.kernels.multiplies_h else (task.high - task.low) * self.hidden
 
     def _bias(self, own: Weights) -> Tensor:
         if own.bias_ih is None or own.bias_hh is None:
@@ -173,8 +184,8 @@ class Loops:
         """Buffers for gradients summed within a task; `wanted` holds for each weight whether its gradient is wanted."""
         inputs, width, learned = self.rows.size(1), 4 * self.hidden, self.weights[task.direction].learned
         return {
-            "d_w_ih": self.rows.new_empty(inputs, width) if wanted.ih else None,
-            "d_w_hh": self.rows.new_empty(self.hidden, width) if wanted.hh else None,
+            "d_w_ih": self.rows.new_empty(width, inputs) if wanted.ih else None,
+            "d_w_hh": self.rows.new_empty(width, self.hidden) if wanted.hh else None,
             "d_bias": self.rows.new_zeros(width),
             "d_learned": None if learned is None else torch.zeros_like(learned),
         }
@@ -197,6 +208,11 @@ def of_directions(values: Sequence[Any]) -> list[Weights]:
     return [Weights._make(values[k : k + width]) for k in range(0, len(values), width)]
 
 
+def padded(columns: int) -> int:
+    """At least as many columns as `cells.llvm.products` has in the panels of a matrix."""
+    return -(-columns // LANES) * LANES
+
+
 def dense(tensor: Tensor) -> Tensor:
     """The tensor with its numbers in memory row by row and with their signs."""
     return tensor.contiguous().resolve_neg()
@@ -206,7 +222,6 @@ def gradients_of_weights(sums: Mapping[str, Gradient]) -> list[Gradient]:
     """The gradients of the fields of `Weights`, from the SUMS of one direction."""
     d_ih, d_hh, d_bias, d_learned = (sums[name] for name in SUMS)
     again = None if d_bias is None else d_bias.clone()  # two gradients, not one twice
-    d_ih, d_hh = (None if transposed is None else transposed.mT.contiguous() for transposed in (d_ih, d_hh))
     found = dict(ih=d_ih, hh=d_hh, bias_ih=d_bias, bias_hh=again, learned=d_learned)
     return [found.get(name) for name in Weights._fields]
 

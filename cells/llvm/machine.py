@@ -1,25 +1,22 @@
-"""Machine code for the kernels, which use torch's own matrix products and threads.
+"""Machine code for the kernels.
 
-LLVM (llvmlite) compiles in the user's process, so no compiler is needed. `sgemm_` and `dgemm_` are those of torch's
-library, and the threads are torch's OpenMP team, so neither is duplicated. `cells.llvm.threads` says how many threads
-run.
+LLVM (llvmlite) compiles in the user's process, so no compiler is needed, and no BLAS, as the products are our own.
+`cells.llvm.team` has the threads.
 """
 
-import ctypes
 import functools
-import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
 import torch
 from llvmlite import ir
 
-from cells.llvm import kernels, threads
+from cells.llvm import kernels, products
 from cells.llvm.passes import Cell
-from cells.llvm.vector import DOUBLE, SINGLE
-from cells.llvm.writer import INT, WORD, Writer
+from cells.llvm.target import Target, host
+from cells.llvm.vector import DOUBLE, SINGLE, Precision
+from cells.llvm.writer import Writer
 
 
 class Kernels(NamedTuple):
@@ -38,101 +35,81 @@ class Kernels(NamedTuple):
     engine: object
 
 
-class _Torch(NamedTuple):
-    """The parts of the libraries in torch's folder that the kernels use."""
-
-    symbols: dict[str, int]
-    parallel: "ctypes._FuncPointer"
-
-
-@functools.cache
-def obstacle() -> str:
-    """Why this machine or this build of torch cannot run kernels; empty if it can."""
-    try:
-        _libraries()
-    except (OSError, AttributeError, StopIteration) as error:
-        return f"this build of torch does not show its matrix products or threads ({error or 'no libgomp'})"
-    return ""
-
-
-@functools.cache
-def _libraries() -> _Torch:
-    folder = Path(torch.__file__).parent / "lib"
-    torch_cpu = ctypes.CDLL(str(folder / "libtorch_cpu.so"))
-    openmp = ctypes.CDLL(str(next(folder.glob("libgomp*"))))
-    wanted = [
-        *((torch_cpu, name) for name in ("sgemm_", "dgemm_", "MKL_Set_Num_Threads_Local")),
-        *((openmp, name) for name in ("omp_get_thread_num", "omp_get_num_threads")),
-    ]
-    symbols = {name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0 for library, name in wanted}
-    parallel = openmp.GOMP_parallel
-    parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
-    parallel.restype = None
-    return _Torch(symbols, parallel)
-
-
 @functools.cache
 def compiled(cell: Cell, dtype: torch.dtype) -> Kernels:
     """The kernels of a cell. Compiling them takes about 0.2 s, so they are not worth a cache on disk."""
-    module = ir.Module("lstm")
-    kernels.write(module, SINGLE if dtype == torch.float32 else DOUBLE, cell)
+    precision, target = SINGLE if dtype == torch.float32 else DOUBLE, host()
     names = ("forward", "backward") if cell.has_backward else ("forward",)
-    for name in names:
+    shared = _products(precision, target)
+    symbols = {name: shared.engine.get_function_address(name) for name in products.symbols(precision)}
+    code = load(module_of(cell, precision, target), target, symbols)
+    addresses = {name: code.engine.get_function_address(f"{name}_team") for name in names}
+    return Kernels(cell.multiplies_h, addresses["forward"], addresses.get("backward"), (code, shared))
+
+
+def module_of(cell: Cell, precision: Precision, target: Target) -> ir.Module:
+    """The kernels of a cell as a module, whose products are in `products_module`."""
+    module = ir.Module("lstm")
+    kernels.write(module, precision, cell, target.tile)
+    for name in ("forward", "backward") if cell.has_backward else ("forward",):
         _team(module, name)
-    engine, kept = _machine_code(module)
-    addresses = {name: engine.get_function_address(f"{name}_team") for name in names}
-    return Kernels(cell.multiplies_h, addresses["forward"], addresses.get("backward"), kept)
+    return module
 
 
-def _machine_code(module: ir.Module) -> tuple[llvm.ExecutionEngine, object]:
-    for name, address in _libraries().symbols.items():
+def products_module(precision: Precision, target: Target) -> ir.Module:
+    """The functions of `cells.llvm.products` as a module."""
+    module = ir.Module("products")
+    products.write(module, precision, target.tile)
+    return module
+
+
+class Code(NamedTuple):
+    """Loaded machine code, with all that must live as long."""
+
+    engine: llvm.ExecutionEngine
+    held: object
+
+
+@functools.cache
+def _products(precision: Precision, target: Target) -> Code:
+    # As written: LLVM's optimiser takes longer than all the rest, and what it makes of them is no faster.
+    return load(products_module(precision, target), target, {}, speed_level=0)
+
+
+def load(module: ir.Module, target: Target, symbols: Mapping[str, int], speed_level: int = 2) -> Code:
+    """The module's code in this process; `symbols` has the addresses of functions that others bring."""
+    for name, address in symbols.items():
         llvm.add_symbol(name, address)
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    machine = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
-    parsed = llvm.parse_assembly(str(module))
-    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
-    passes.getModulePassManager().run(parsed, passes)
+    machine = target.machine()
+    parsed = optimised(module, machine, speed_level)
     engine = llvm.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
-    return engine, (engine, machine, parsed)
+    return Code(engine, (machine, parsed))
+
+
+def optimised(module: ir.Module, machine: llvm.TargetMachine, speed_level: int = 2) -> llvm.ModuleRef:
+    """The module as LLVM's optimiser leaves it for a target."""
+    parsed = llvm.parse_assembly(str(module))
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=speed_level))
+    passes.getModulePassManager().run(parsed, passes)
+    return parsed
 
 
 def _team(module: ir.Module, name: str) -> None:
-    """Add `name`_team(data), the function that each thread of a team runs.
+    """Add `name`_team(data), the function that each thread of a team runs until no task is left.
 
-    `data` is [number of tasks, their addresses]. Thread m of n takes the tasks m, m + n, ..., each with a BLAS of one
-    thread.
+    `data` is [number of tasks, number of those begun, their addresses].
     """
     loop = module.globals[name]
     w = Writer(module, f"{name}_team", SINGLE, 1)
     data = w.arguments[0]
-    number = ir.FunctionType(INT, [])
-    me, team = (w.b.sext(w.b.call(w.external(f"omp_get_{n}", number), []), WORD) for n in ("thread_num", "num_threads"))
-    set_threads = w.external("MKL_Set_Num_Threads_Local", ir.FunctionType(INT, [INT]))
-    before = w.b.call(set_threads, [ir.Constant(INT, 1)])
-    with w.loop(0, w.item(data, 0)) as task, w.when(w.b.icmp_signed("==", w.b.srem(task, team), me)):
-        w.call(loop, w.item(data, w.add(task, 1)))
-    w.b.call(set_threads, [before])
+    again, body, end = (w.function.append_basic_block(block) for block in ("again", "body", "end"))
+    w.b.branch(again)
+    w.b.position_at_end(again)
+    task = w.next_item(w.add(data, 8))
+    w.b.cbranch(w.less(task, w.item(data, 0)), body, end)
+    w.b.position_at_end(body)
+    w.call(loop, w.item(data, w.add(task, 2)))
+    w.b.branch(again)
+    w.b.position_at_end(end)
     w.done()
-
-
-def run_tasks(team_function: int, tasks: Sequence[ctypes.Array[ctypes.c_int64]]) -> None:
-    """Run the tasks on `threads.running()` threads; a single one stays on the calling thread."""
-    data = (ctypes.c_int64 * (len(tasks) + 1))(len(tasks), *[ctypes.addressof(task) for task in tasks])
-    # The whole team even for fewer tasks: OpenMP would end the threads without work, and start them again later.
-    team = threads.running() if len(tasks) > 1 and not _forked else 1
-    _libraries().parallel(team_function, ctypes.addressof(data), team, 0)
-
-
-_forked = False  # OpenMP's threads stay in the parent, and a team in the child would wait for them forever
-
-
-def _note_fork() -> None:
-    global _forked
-    _forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)

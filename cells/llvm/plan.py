@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cells.llvm.fields import Fields, Words
+from cells.llvm.workspace import Room
 
 LEAST_SLICE = 16  # rows of the batch; with fewer, products are too slow to be worth a thread
 CHUNK_BYTES = 1 << 18  # of a chunk's gates, so that they stay in a core's cache
@@ -99,23 +100,26 @@ class Task:
         self._own_fields = {name: ctypes.addressof(table) for name, table in self.tables.items()}
         self._own_fields["chunks"] = len(edges) - 1
 
-    def bind(self, fields: Fields, numbers: Mapping[str, int], tensors: Mapping[str, Tensor | None]) -> "BoundTask":
-        """The task on these tensors, for the pass that reads these fields; None leaves a field out.
+    def bind(
+        self, fields: Fields, numbers: Mapping[str, int], tensors: Mapping[str, Tensor | None], room: Room
+    ) -> "BoundTask":
+        """The task on these tensors and in this room, for the pass that reads these fields; None leaves a field out.
 
         Raises:
             ValueError: a name is not that of a field, or a field is missing that the pass cannot do without.
         """
-        values = {**self._own_fields, **numbers}
+        values = {**self._own_fields, **numbers, **room.addresses}
         values.update((name, tensor.data_ptr()) for name, tensor in tensors.items() if tensor is not None)
-        return BoundTask(self.direction, fields.words(values), tensors)
+        return BoundTask(self.direction, fields.words(values), tensors, room)
 
 
 class BoundTask(NamedTuple):
-    """A task on tensors: what a kernel reads, and the tensors whose addresses that holds."""
+    """A task on tensors: what a kernel reads, and what owns the memory whose addresses that holds."""
 
     direction: int
     words: Words
     tensors: Mapping[str, Any]  # Tensor or None
+    room: Room
 
 
 def _chunks(count: Sequence[int], most: int) -> Iterator[int]:

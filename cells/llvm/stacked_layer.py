@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from cells.equations import CellEquations
-from cells.llvm import machine
+from cells.llvm import machine, team
 from cells.llvm.loops import Gradient, Loops, dense, gradients_of_weights, of_directions, workspace
 from cells.llvm.passes import Cell
 from cells.llvm.plan import Plan, cached_plan, chunk_rows
@@ -81,7 +81,7 @@ class _StackedFunction(torch.autograd.Function):
             own_states = model.own(states) if call.keep_for_backward else list(loops.c.clone())
             (own_output,) = model.own([output])
             tasks += loops.forward_tasks(own_output, model.own(gates), own_states)
-        machine.run_tasks(call.kernels.forward, [task.words for task in tasks])
+        team.run_tasks(call.kernels.forward, [task.words for task in tasks])
         if call.keep_for_backward:
             ctx.call = call
             ctx.save_for_backward(rows, *weights, output, *gates, *states)
@@ -109,7 +109,7 @@ class _StackedFunction(torch.autograd.Function):
             own = (own_output, model.own(gates), model.own(states), own_d_output)
             tasks += loops.backward_tasks(*own, d_c, d_h, own_d_rows, own_sums, d_h_wanted=False)
         assert call.kernels.backward is not None
-        machine.run_tasks(call.kernels.backward, [task.words for task in tasks])
+        team.run_tasks(call.kernels.backward, [task.words for task in tasks])
         found: list[Gradient] = [None, _total_of_rows(d_rows, call.counts)]
         for of_one in sums:
             found += gradients_of_weights(of_one)
@@ -128,11 +128,11 @@ def _loops_of_models(
 
 
 def _sums(rows: Tensor, own: Weights) -> dict[str, Gradient]:
-    """Buffers for the SUMS of one direction, transposed, [K, ..]; zero for a model without a step."""
+    """Buffers for the SUMS of one direction, [K, ..]; zero for a model without a step."""
     models, width, hidden = own.hh.shape
     return {
-        "d_w_ih": rows.new_zeros(models, rows.size(2), width),
-        "d_w_hh": rows.new_zeros(models, hidden, width),
+        "d_w_ih": rows.new_zeros(models, width, rows.size(2)),
+        "d_w_hh": rows.new_zeros(models, width, hidden),
         "d_bias": rows.new_zeros(models, width),
         "d_learned": None if own.learned is None else torch.zeros_like(own.learned),
     }

@@ -7,7 +7,7 @@ units in the last place and mostly to one; NaN and infinity behave as in torch.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
@@ -30,11 +30,16 @@ class Precision:
     ln2: tuple[float, float]  # log(2) as a sum whose first part has trailing zero bits: n * ln2[0] is exact
     largest: float  # exp is infinite above it
     root_half: int  # the bits of sqrt(1/2)
+    width: int = BYTES  # bytes of a Vec
 
     @property
     def lanes(self) -> int:
         """Numbers in a Vec."""
-        return BYTES // self.size
+        return self.width // self.size
+
+    def of_width(self, width: int) -> "Precision":
+        """The same type in vectors of that many bytes."""
+        return replace(self, width=width)
 
 
 _SINGLE_LN2 = (0.693359375, -2.12194440e-4)
@@ -267,7 +272,7 @@ def softplus(x: Vec) -> Vec:
 def libm(name: str, x: Vec) -> Vec:
     """The C library's function of this name, lane by lane."""
     e, module = x.e, x.e.b.module
-    name += "f" if e.p is SINGLE else ""
+    name += "f" if e.p.name == SINGLE.name else ""
     function = module.globals.get(name) or ir.Function(module, ir.FunctionType(e.p.scalar, [e.p.scalar]), name)
     result: ir.Value = ir.Constant(e.vector, ir.Undefined)
     for k in range(e.p.lanes):

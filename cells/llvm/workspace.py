@@ -9,6 +9,8 @@ import math
 import mmap
 import threading
 import weakref
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +18,16 @@ from torch import Tensor
 
 LEAST = 1 << 20  # bytes of a buffer; malloc itself keeps smaller ones
 MOST_IDLE = 8  # buffers that wait; if there are more, the oldest go back to the system
+
+
+ALIGNMENT = 64  # bytes, so that no vector lies across two lines of the cache
+
+
+class Room(NamedTuple):
+    """Uninitialised memory for a kernel: the addresses of its parts, and what owns it."""
+
+    addresses: dict[str, int]
+    owner: Tensor
 
 
 class Workspace:
@@ -34,6 +46,17 @@ class Workspace:
         array = np.frombuffer(block, np.uint8, size)  # lives as long as torch has a tensor on it
         weakref.finalize(array, self._give_back, block).atexit = False
         return torch.from_numpy(array).view(like.dtype).view(shape)
+
+    def room(self, like: Tensor, sizes: Mapping[str, int]) -> Room:
+        """Room for that many numbers for each name, in one buffer; none for those with size 0."""
+        starts: dict[str, int] = {}
+        end = 0
+        for name, size in sizes.items():
+            if size:
+                starts[name] = end
+                end += -(-size * like.element_size() // ALIGNMENT) * ALIGNMENT
+        buffer = self.empty(like, end // like.element_size())
+        return Room({name: buffer.data_ptr() + start for name, start in starts.items()}, buffer)
 
     def _take(self, size: int) -> mmap.mmap:
         with self._lock:

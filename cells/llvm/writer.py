@@ -1,17 +1,17 @@
-"""Scalars, loops, memory and matrix products of an LLVM function, around the vector arithmetic of cells.llvm.vector.
+"""Scalars, loops and memory of an LLVM function, around the vector arithmetic of cells.llvm.vector.
 
 Sizes, counts and addresses are all 64-bit integers. A matrix is the address of its first number, and lies row by row.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from llvmlite import ir
 
 from cells.llvm.vector import Emitter, Precision, Vec
 
-BIT, BYTE, INT, WORD, POINTER = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.PointerType()
+INT, WORD, POINTER = ir.IntType(32), ir.IntType(64), ir.PointerType()
 Int: TypeAlias = ir.Value | int
 
 
@@ -76,6 +76,10 @@ class Writer:
             offset = self.mul(offset, factor)
         return self.add(address, offset)
 
+    def next_item(self, address: ir.Value) -> ir.Value:
+        """The 64-bit integer at the address, raised by 1 there; no two threads get the same one."""
+        return self.b.atomic_rmw("add", self._pointer(address), self.number(1), "seq_cst")
+
     def _pointer(self, address: ir.Value) -> ir.Value:
         return self.b.inttoptr(address, POINTER)
 
@@ -84,15 +88,38 @@ class Writer:
     @contextlib.contextmanager
     def loop(self, start: Int, stop: Int, by: int = 1) -> Iterator[ir.Value]:
         """Run the body of the `with` statement for i in range(start, stop, by)."""
+        with self.carrying(start, stop, [], by) as (i, _, go_on):
+            yield i
+            go_on([])
+
+    @contextlib.contextmanager
+    def carrying(
+        self, start: Int, stop: Int, first: list[list[Vec]], by: int = 1
+    ) -> Iterator[tuple[ir.Value, list[list[Vec]], Callable[[list[list[Vec]]], None]]]:
+        """Run the body of the `with` statement for i in range(start, stop, by), with rows of numbers in registers.
+
+        Gives i, the numbers, and a function by which the body says at its end what they are for the next i. They begin
+        as `first`; after the statement they are what the last i left.
+        """
         before = self.b.block
         head, body, end = (self.function.append_basic_block(name) for name in ("head", "body", "end"))
         self.b.branch(head)
         self.b.position_at_end(head)
         i = self.b.phi(WORD)
         i.add_incoming(self.number(start), before)
+        numbers = [[self.b.phi(one.v.type) for one in row] for row in first]
+
+        def add_incoming(rows: list[list[Vec]]) -> None:
+            for phis, row in zip(numbers, rows, strict=True):
+                for phi, one in zip(phis, row, strict=True):
+                    phi.add_incoming(one.v, self.b.block)
+
+        for phis, row in zip(numbers, first, strict=True):
+            for phi, one in zip(phis, row, strict=True):
+                phi.add_incoming(one.v, before)
         self.b.cbranch(self.less(i, stop), body, end)
         self.b.position_at_end(body)
-        yield i
+        yield i, [[Vec(self.e, phi) for phi in row] for row in numbers], add_incoming
         i.add_incoming(self.add(i, by), self.b.block)
         self.b.branch(head)
         self.b.position_at_end(end)
@@ -134,6 +161,20 @@ class Writer:
             kind = ir.FunctionType(ir.VoidType(), [self.e.vector, POINTER, INT, mask.type])
             self.b.call(self._masked("store", kind), [value.v, pointer, ir.Constant(INT, self.p.size), mask])
 
+    def everywhere(self, address: ir.Value) -> Vec:
+        """The number at the address, in every lane."""
+        number = self.b.load(self._pointer(address), typ=self.p.scalar)
+        first = self.b.insert_element(ir.Constant(self.e.vector, ir.Undefined), number, ir.Constant(INT, 0))
+        return Vec(self.e, self.shuffled(first, first, [0] * self.p.lanes))
+
+    def shuffled(self, x: ir.Value, y: ir.Value, lanes: Sequence[int]) -> ir.Value:
+        """The vector of these lanes, counted through x and then y."""
+        return self.b.shuffle_vector(x, y, ir.Constant(ir.VectorType(INT, len(lanes)), list(lanes)))
+
+    def copy(self, source: ir.Value, target: ir.Value) -> None:
+        """Copy one number from an address to another."""
+        self.b.store(self.b.load(self._pointer(source), typ=self.p.scalar), self._pointer(target))
+
     def _masked(self, what: str, kind: ir.FunctionType) -> ir.Function:
         return self.external(f"llvm.masked.{what}.v{self.p.lanes}{self.p.name}.p0", kind)
 
@@ -141,56 +182,5 @@ class Writer:
         """The mask whose first `count` lanes are real."""
         lanes = ir.VectorType(WORD, self.p.lanes)
         first = self.b.insert_element(ir.Constant(lanes, ir.Undefined), count, ir.Constant(INT, 0))
-        everywhere = ir.Constant(ir.VectorType(INT, self.p.lanes), [0] * self.p.lanes)
-        counts = self.b.shuffle_vector(first, first, everywhere)
+        counts = self.shuffled(first, first, [0] * self.p.lanes)
         return self.b.icmp_signed("<", ir.Constant(lanes, list(range(self.p.lanes))), counts)
-
-
-class Blas:
-    """Matrix products of one function, by torch's BLAS."""
-
-    def __init__(self, writer: Writer) -> None:
-        self.w, b = writer, writer.b
-        # BLAS takes every argument by address.
-        self.sizes = [b.alloca(INT) for _ in range(6)]
-        self.factors = [b.alloca(writer.p.scalar) for _ in range(2)]
-        self.flags = [b.alloca(BYTE) for _ in range(2)]
-
-    def gemm(
-        self,
-        a: ir.Value,
-        b: ir.Value,
-        c: ir.Value,
-        sizes: tuple[Int, Int, Int],
-        strides: tuple[Int, Int, Int],
-        add: ir.Value | bool = False,
-        transposed: str = "",
-    ) -> None:
-        """c = a b, or c += a b if `add`.
-
-        Args:
-            a: [m, k].
-            b: [k, n].
-            c: [m, n].
-            sizes: m, n and k.
-            strides: the distance of two rows of a, of b and of c.
-            add: whether to add to c, as a constant or as a value that is known when the function runs.
-            transposed: "a" if a is stored as [k, m], or "b" if b is stored as [n, k].
-        """
-        w = self.w
-        m, n, k = sizes
-        lda, ldb, ldc = strides
-        # BLAS counts matrices column by column, so what it computes is c^T = b^T a^T.
-        for slot, size in zip(self.sizes, (n, m, k, ldb, lda, ldc), strict=True):
-            w.b.store(w.b.trunc(w.number(size), INT), slot)
-        one, zero = ir.Constant(w.p.scalar, 1.0), ir.Constant(w.p.scalar, 0.0)
-        w.b.store(one, self.factors[0])
-        w.b.store((one if add else zero) if isinstance(add, bool) else w.b.select(add, one, zero), self.factors[1])
-        for slot, name in zip(self.flags, "ba", strict=True):
-            w.b.store(ir.Constant(BYTE, ord("T" if name in transposed else "N")), slot)
-        kind = ir.FunctionType(ir.VoidType(), [POINTER] * 13)
-        function = w.external("sgemm_" if w.p.name == "f32" else "dgemm_", kind)
-        n_, m_, k_, ldb_, lda_, ldc_ = self.sizes
-        alpha, beta = self.factors
-        left, right, result = (w.b.inttoptr(address, POINTER) for address in (b, a, c))
-        w.b.call(function, [*self.flags, n_, m_, k_, alpha, left, ldb_, right, lda_, beta, result, ldc_])

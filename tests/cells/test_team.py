@@ -1,0 +1,43 @@
+"""The team of threads where torch has none."""
+
+import ctypes
+import threading
+
+from cells.llvm.team import OwnTeam
+
+CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64)
+
+
+def test_every_thread_of_a_team_runs_the_function_with_its_data() -> None:
+    team, seen = OwnTeam(), []
+    together = threading.Barrier(3)
+
+    @CALLBACK
+    def function(data: int) -> None:
+        together.wait(10)  # breaks unless all three run at a time
+        seen.append((threading.get_ident(), data))
+
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    for data in (7, 8):
+        seen.clear()
+        team.run(address, data, 3)
+        assert [value for _, value in seen] == [data] * 3
+        assert len({thread for thread, _ in seen}) == 3
+        assert threading.get_ident() in {thread for thread, _ in seen}
+
+
+def test_while_a_team_is_busy_others_run_alone() -> None:
+    team, seen = OwnTeam(), []
+
+    @CALLBACK
+    def inner(data: int) -> None:
+        seen.append(threading.get_ident())
+
+    @CALLBACK
+    def outer(data: int) -> None:
+        if threading.get_ident() == caller:
+            team.run(ctypes.cast(inner, ctypes.c_void_p).value, 0, 2)
+
+    caller = threading.get_ident()
+    team.run(ctypes.cast(outer, ctypes.c_void_p).value, 0, 2)
+    assert seen == [caller]
