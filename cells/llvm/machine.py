@@ -4,8 +4,8 @@ LLVM (llvmlite) compiles in the user's process, so no compiler is needed, and no
 `cells.llvm.team` has the threads.
 """
 
+import ctypes
 import functools
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
@@ -76,9 +76,12 @@ def _products(precision: Precision, target: Target) -> Code:
     return load(products_module(precision, target), target, {}, speed_level=0)
 
 
-def load(module: ir.Module, target: Target, symbols: Mapping[str, int], speed_level: int = 2) -> Code:
+_fltused = ctypes.c_int(0)  # Windows' code that computes with fractions names it, and nobody reads it
+
+
+def load(module: ir.Module, target: Target, symbols: dict[str, int], speed_level: int = 2) -> Code:
     """The module's code in this process; `symbols` has the addresses of functions that others bring."""
-    for name, address in symbols.items():
+    for name, address in (symbols | {"_fltused": ctypes.addressof(_fltused)}).items():
         llvm.add_symbol(name, address)
     machine = target.machine()
     parsed = optimised(module, machine, speed_level)
