@@ -86,7 +86,7 @@ def _in_tensors(
     if reason := misfit(alteration, known.tensors, hidden):
         return Obstacle(ObstacleKind.FORMULA, reason)
     every = [*tensors, *known.tensors, *(weight for own in weights for weight in own if weight is not None)]
-    if any(tensor.device.type != "cpu" or type(tensor) not in (Tensor, nn.Parameter) for tensor in every):
+    if not all(tensor.is_cpu and type(tensor) in (Tensor, nn.Parameter) for tensor in every):
         return Obstacle(ObstacleKind.CALL, "its tensors are not all plain ones on the CPU")
     dtypes = {tensor.dtype for tensor in every}
     if dtypes not in ({torch.float32}, {torch.float64}):

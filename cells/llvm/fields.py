@@ -56,7 +56,16 @@ _OPTIONAL = {
 }
 _H_ITSELF = "W_hh is multiplied by h'"
 
-FORWARD = Fields((*_BOTH, "bias", "r"), {**_OPTIONAL, "r": _H_ITSELF})  # r: of the rows of a step
+_NO_BIAS = "the layer has no biases"
+
+FORWARD = Fields(
+    (
+        *_BOTH,
+        *("bias_ih", "bias_hh"),
+        *("bias", "r"),  # room for their sum [4 H], and for r of the rows of a step
+    ),
+    {**_OPTIONAL, "bias_ih": _NO_BIAS, "bias_hh": _NO_BIAS, "r": _H_ITSELF},
+)
 
 BACKWARD = Fields(
     (
@@ -66,13 +75,13 @@ BACKWARD = Fields(
         *("d_gates", "r"),  # da and r of a chunk
         "d_r",  # of the rows of a step
         "sums",  # room for dW_hh and dW_ih of the chunks so far, [H + I, 4 H]
-        *("d_x", "d_w_ih", "d_w_hh"),
-        *("d_bias", "d_learned"),
+        "d_bias",  # room for db of the steps so far, [4 H]
+        *("d_x", "d_w_ih", "d_w_hh", "d_bias_ih", "d_bias_hh", "d_learned"),
     ),
     {
         **_OPTIONAL,
         "d_learned": _OPTIONAL["learned"],
         "d_r": _H_ITSELF,
-        **dict.fromkeys(("d_x", "d_w_ih", "d_w_hh"), "nobody wants this gradient"),
+        **dict.fromkeys(("d_x", "d_w_ih", "d_w_hh", "d_bias_ih", "d_bias_hh"), "nobody wants this gradient"),
     },
 )

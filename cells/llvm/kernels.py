@@ -22,7 +22,7 @@ in the order in which it visits them; `start .. start + count` are a step's rows
 gives to the kernels is listed in `cells.llvm.fields`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -68,6 +68,9 @@ def forward_loop(module: ir.Module, precision: Precision, cell: Cell, products: 
     w_ih, w_hh = task.packed, w.at(task.packed, products.padded(w, width), task.inputs)
     products.call(w, "pack_columns", task.w_ih, w_ih, task.inputs, width)
     products.call(w, "pack_columns", task.w_hh, w_hh, hidden, width)
+    _fill(w, task.bias, width, [])
+    with w.when(w.given(task.bias_ih)):
+        _fill(w, task.bias, width, [task.bias_ih, task.bias_hh])
     with w.loop(0, task.chunks) as chunk:
         first, last, row0, rows = _steps_and_rows(w, task, chunk)
         gates0 = w.select(w.given(task.kept), 0, row0)  # the first row held in `gates`
@@ -101,6 +104,7 @@ def backward_loop(module: ir.Module, precision: Precision, cell: Cell, products:
     hidden, width = task.hidden, w.mul(4, task.hidden)
     w_hh, w_ih = task.packed, w.at(task.packed, products.padded(w, hidden), width)
     products.call(w, "pack_rows", task.w_hh, w_hh, width, hidden)
+    _fill(w, task.d_bias, width, [])
     with w.when(w.given(task.d_x)):
         products.call(w, "pack_rows", task.w_ih, w_ih, width, task.inputs)
     with w.loop(0, task.chunks) as done:
@@ -169,11 +173,21 @@ def _chunk_gradients(
 
 
 def _weight_gradients(w: Writer, task: SimpleNamespace, products: Products) -> None:
-    """dW_hh and dW_ih from their sums, which lie transposed: [H, 4 H] and [I, 4 H]."""
+    """dW_hh and dW_ih from their sums, which lie transposed: [H, 4 H] and [I, 4 H]; db twice."""
     width = w.mul(4, task.hidden)
     for given, columns, of_sum in ((task.d_w_hh, task.hidden, 0), (task.d_w_ih, task.inputs, task.hidden)):
         with w.when(w.given(given)):
             products.call(w, "transpose", w.at(task.sums, of_sum, width), width, given, columns, columns, width)
+    for given in (task.d_bias_ih, task.d_bias_hh):
+        with w.when(w.given(given)):
+            _fill(w, given, width, [task.d_bias])
+
+
+def _fill(w: Writer, target: ir.Value, length: ir.Value, terms: Sequence[ir.Value]) -> None:
+    """Store the sum of some vectors of that length."""
+    with w.loop(0, length, by=w.p.lanes) as j:
+        mask = w.first_lanes(w.sub(length, j))
+        w.store(sum((w.load(term, j, mask) for term in terms), w.e.const(0.0)), target, j, mask)
 
 
 def _read(w: Writer, fields: Fields) -> SimpleNamespace:

@@ -84,17 +84,16 @@ class _LayerFunction(torch.autograd.Function):
         again = torch.is_grad_enabled()
         if again or batched:
             return None, *gradients_by_definition(call.equations, call.sizes, inputs, wanted, gradients, again)
-        _, c, h, *_ = inputs
-        d_output, d_c, d_h = (
-            torch.zeros_like(value, memory_format=torch.contiguous_format) if d is None else d
-            for value, d in zip((output, c, h), gradients, strict=True)
-        )
-        gates, states = kept[: c.size(0)], kept[c.size(0) :]
+        d_output, d_c, d_h = gradients
+        if d_output is None:
+            d_output = torch.zeros_like(output)
+        directions = len(kept) // 2
+        gates, states = kept[:directions], kept[directions:]
         loops = Loops(call.kernels, call.plan, call.keep_for_backward, *inputs)
         return None, *loops.backward(output, gates, states, d_output, d_c, d_h, wanted)
 
 
 def _last(plan: Plan, states: Sequence[Tensor], initial: Tensor) -> Tensor:
     """The final states [D, B, H]: each row's state at its last step, or its initial state if it has no steps."""
-    stepless = initial[:, plan.batch :]
-    return torch.stack([torch.cat([plan.final(s, d), stepless[d]]) for d, s in enumerate(states)])
+    last = torch.stack([plan.final(s, d) for d, s in enumerate(states)])
+    return last if plan.batch == initial.size(1) else torch.cat([last, initial[:, plan.batch :]], 1)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cells.llvm import machine, team
 from cells.llvm.fields import BACKWARD, FORWARD
-from cells.llvm.plan import BoundTask, Plan, Task
+from cells.llvm.plan import BoundTask, Place, Plan, Task
 from cells.llvm.workspace import Workspace
 from cells.recurrence import Weights
 
@@ -73,20 +73,19 @@ class Loops:
 
     def forward_tasks(self, output: Tensor, gates: Sequence[Tensor], states: Sequence[Tensor]) -> list[BoundTask]:
         """The tasks that fill these three, which are as `forward` returns them."""
-        biases = [self._bias(own) for own in self.weights]
-        tasks = []
+        tasks, keep, hidden = [], self.keep_for_backward, self.hidden
         for task in self.plan.tasks:
-            d, keep = task.direction, self.keep_for_backward
+            d = task.direction
+            own = self.weights[d]
             tensors = {
                 **self._inputs(task),
-                "bias": biases[d],
-                "gates": gates[d] if keep else None,
-                "c": states[d] if keep else states[d][task.low :],
-                "out": output[:, d * self.hidden :],
+                **{"bias_ih": own.bias_ih, "bias_hh": own.bias_hh, "gates": gates[d] if keep else None},
+                "c": states[d] if keep else Place(states[d], task.low * hidden),
+                "out": Place(output, d * hidden),
             }
             sizes = {
-                "packed": (self.rows.size(1) + self.hidden) * padded(4 * self.hidden),
-                "gates": 0 if keep else task.chunk_rows * 4 * self.hidden,
+                "packed": (self.rows.size(1) + hidden) * padded(4 * hidden),
+                **{"gates": 0 if keep else task.chunk_rows * 4 * hidden, "bias": 4 * hidden},
                 "r": self._of_a_step(task),
             }
             tasks.append(task.bind(FORWARD, self.numbers, tensors, workspace.room(self.rows, sizes)))
@@ -98,8 +97,8 @@ class Loops:
         gates: Sequence[Tensor],
         states: Sequence[Tensor],
         d_output: Tensor,
-        d_c: Tensor,
-        d_h: Tensor,
+        d_c: Gradient,
+        d_h: Gradient,
         wanted: Sequence[bool],
     ) -> list[Gradient]:
         """-> the gradients of rows, c, h and the weights' fields, None where not wanted.
@@ -109,11 +108,12 @@ class Loops:
             gates: for each direction what the cell keeps [N, 4 H], as `forward` returned them.
             states: for each direction the c of all rows [N, H], as `forward` returned them.
             d_output: the gradient of the output.
-            d_c: the gradient of the final c [D, B, H].
-            d_h: the gradient of the final h [D, B, H].
+            d_c: the gradient of the final c [D, B, H], None where it is zero.
+            d_h: likewise of the final h.
             wanted: for each tensor given to `Loops`, whether its gradient is wanted.
         """
-        d_c, d_h = dense(d_c).clone(), dense(d_h).clone()  # the loops update them
+        # The loops update these two.
+        d_c, d_h = (self.c.new_zeros(self.c.shape) if d is None else dense(d).clone() for d in (d_c, d_h))
         d_rows = [workspace.empty(self.rows, *self.rows.shape) if wanted[0] else None for _ in range(self.directions)]
         wanted_of_weights = of_directions(wanted[3:])
         sums = [self._sums(task, wanted_of_weights[task.direction]) for task in self.plan.tasks]
@@ -122,8 +122,8 @@ class Loops:
         team.run_tasks(self.kernels.backward, [task.words for task in tasks])
         found = [_total(d_rows), d_c, d_h]
         for d in range(self.directions):
-            own = [task.tensors for task in tasks if task.direction == d]
-            found += gradients_of_weights({name: _total([sums[name] for sums in own]) for name in SUMS})
+            own = [part for task, part in zip(tasks, sums, strict=True) if task.direction == d]
+            found += gradients_of_weights({name: _total([part[name] for part in own]) for name in SUMS})
         return [gradient if is_wanted else None for gradient, is_wanted in zip(found, wanted, strict=True)]
 
     def backward_tasks(
@@ -145,40 +145,39 @@ class Loops:
         numbers = {**self.numbers, "d_h0_wanted": int(d_h_wanted)}
         tasks = []
         for task, own in zip(self.plan.tasks, sums, strict=True):
-            d = task.direction
-            columns = slice(d * self.hidden, (d + 1) * self.hidden)
+            d, inputs, hidden = task.direction, self.rows.size(1), self.hidden
+            first = self._first(task)
             tensors = {
                 **self._inputs(task),
-                **{"gates": gates[d], "c": states[d], "out": output[:, columns], "d_out": d_output[:, columns]},
-                **{"d_c": d_c[d, task.low :], "d_h": d_h[d, task.low :], "d_x": d_rows[d]},
+                **{"gates": gates[d], "c": states[d]},
+                **{"out": Place(output, d * hidden), "d_out": Place(d_output, d * hidden)},
+                **{"d_c": Place(d_c, first), "d_h": Place(d_h, first), "d_x": d_rows[d]},
                 **own,
             }
-            inputs, hidden = self.rows.size(1), self.hidden
             sizes = {
                 "packed": 4 * hidden * (padded(hidden) + padded(inputs)),
                 "sums": 4 * hidden * (hidden + inputs),
                 **{"d_gates": task.chunk_rows * 4 * hidden, "r": task.chunk_rows * hidden},
-                "d_r": self._of_a_step(task),
+                **{"d_r": self._of_a_step(task), "d_bias": 4 * hidden},
             }
             tasks.append(task.bind(BACKWARD, numbers, tensors, workspace.room(self.rows, sizes)))
         return tasks
 
-    def _inputs(self, task: Task) -> dict[str, Gradient]:
+    def _inputs(self, task: Task) -> dict[str, Tensor | Place | None]:
         """The tensors that both passes of a task read."""
-        own, low = self.weights[task.direction], task.low
-        states = {"h0": self.h[task.direction, low:], "c0": self.c[task.direction, low:]}
-        masks = None if own.masks is None else own.masks[:, low:]
+        own, first = self.weights[task.direction], self._first(task)
+        states = {"h0": Place(self.h, first), "c0": Place(self.c, first)}
+        masks = None if own.masks is None else Place(own.masks, task.low * self.hidden)
         drawn = {"noise": own.noise, "masks": masks}
         return {"x": self.rows, "learned": own.learned, **drawn, **states, "w_ih": own.ih, "w_hh": own.hh}
+
+    def _first(self, task: Task) -> int:
+        """The place of a task's first row in states [D, B, H]."""
+        return (task.direction * self.c.size(1) + task.low) * self.hidden
 
     def _of_a_step(self, task: Task) -> int:
         """The numbers of r or dr of a task's rows at a step, where the cell needs room for them."""
         return 0 if self.kernels.multiplies_h else (task.high - task.low) * self.hidden
-
-    def _bias(self, own: Weights) -> Tensor:
-        if own.bias_ih is None or own.bias_hh is None:
-            return self.rows.new_zeros(4 * self.hidden)
-        return own.bias_ih + own.bias_hh
 
     def _sums(self, task: Task, wanted: Weights) -> dict[str, Gradient]:
         """Buffers for gradients summed within a task; `wanted` holds for each weight whether its gradient is wanted."""
@@ -186,19 +185,18 @@ class Loops:
         return {
             "d_w_ih": self.rows.new_empty(width, inputs) if wanted.ih else None,
             "d_w_hh": self.rows.new_empty(width, self.hidden) if wanted.hh else None,
-            "d_bias": self.rows.new_zeros(width),
+            "d_bias_ih": self.rows.new_empty(width) if wanted.bias_ih else None,
+            "d_bias_hh": self.rows.new_empty(width) if wanted.bias_hh else None,
             "d_learned": None if learned is None else torch.zeros_like(learned),
         }
 
 
 def _dense_weights(own: Weights) -> Weights:
-    """The weights with `dense` matrices; nobody reads the biases but torch."""
-    ih, hh, bias_ih, bias_hh, hr, *declared = own
-    declared = [None if tensor is None else dense(tensor) for tensor in declared]
-    return Weights(dense(ih), dense(hh), bias_ih, bias_hh, hr, *declared)
+    """The weights, each of them `dense`."""
+    return Weights._make([None if tensor is None else dense(tensor) for tensor in own])
 
 
-SUMS = ("d_w_ih", "d_w_hh", "d_bias", "d_learned")
+SUMS = ("d_w_ih", "d_w_hh", "d_bias_ih", "d_bias_hh", "d_learned")
 """The gradients that a task sums up, by the names of its fields."""
 
 
@@ -220,10 +218,8 @@ def dense(tensor: Tensor) -> Tensor:
 
 def gradients_of_weights(sums: Mapping[str, Gradient]) -> list[Gradient]:
     """The gradients of the fields of `Weights`, from the SUMS of one direction."""
-    d_ih, d_hh, d_bias, d_learned = (sums[name] for name in SUMS)
-    again = None if d_bias is None else d_bias.clone()  # two gradients, not one twice
-    found = dict(ih=d_ih, hh=d_hh, bias_ih=d_bias, bias_hh=again, learned=d_learned)
-    return [found.get(name) for name in Weights._fields]
+    d_ih, d_hh, d_bias_ih, d_bias_hh, d_learned = (sums[name] for name in SUMS)
+    return list(Weights(d_ih, d_hh, d_bias_ih, d_bias_hh, None, d_learned, None, None))  # type: ignore[arg-type]
 
 
 def _total(parts: Sequence[Gradient]) -> Gradient:

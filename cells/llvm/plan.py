@@ -5,7 +5,7 @@ import ctypes
 import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -101,7 +101,7 @@ class Task:
         self._own_fields["chunks"] = len(edges) - 1
 
     def bind(
-        self, fields: Fields, numbers: Mapping[str, int], tensors: Mapping[str, Tensor | None], room: Room
+        self, fields: Fields, numbers: Mapping[str, int], tensors: Mapping[str, "Tensor | Place | None"], room: Room
     ) -> "BoundTask":
         """The task on these tensors and in this room, for the pass that reads these fields; None leaves a field out.
 
@@ -109,8 +109,22 @@ class Task:
             ValueError: a name is not that of a field, or a field is missing that the pass cannot do without.
         """
         values = {**self._own_fields, **numbers, **room.addresses}
-        values.update((name, tensor.data_ptr()) for name, tensor in tensors.items() if tensor is not None)
+        for name, given in tensors.items():
+            if given is not None:
+                values[name] = given.address if isinstance(given, Place) else given.data_ptr()
         return BoundTask(self.direction, fields.words(values), tensors, room)
+
+
+class Place(NamedTuple):
+    """A number of a dense tensor; a view of the tensor would take longer to make."""
+
+    tensor: Tensor
+    first: int
+
+    @property
+    def address(self) -> int:
+        """Where it is in memory."""
+        return self.tensor.data_ptr() + self.first * self.tensor.element_size()
 
 
 class BoundTask(NamedTuple):
@@ -118,7 +132,7 @@ class BoundTask(NamedTuple):
 
     direction: int
     words: Words
-    tensors: Mapping[str, Any]  # Tensor or None
+    tensors: Mapping[str, "Tensor | Place | None"]
     room: Room
 
 

@@ -133,7 +133,7 @@ def _sums(rows: Tensor, own: Weights) -> dict[str, Gradient]:
     return {
         "d_w_ih": rows.new_zeros(models, width, rows.size(2)),
         "d_w_hh": rows.new_zeros(models, width, hidden),
-        "d_bias": rows.new_zeros(models, width),
+        **{name: None if own.bias_ih is None else rows.new_zeros(models, width) for name in ("d_bias_ih", "d_bias_hh")},
         "d_learned": None if own.learned is None else torch.zeros_like(own.learned),
     }
 

@@ -1,4 +1,4 @@
-"""Code for processors and systems that this machine does not have: compiled, and run by an emulator where there is one."""
+"""Code for processors and systems that this machine does not have: compiled, and run where there is an emulator."""
 
 import ctypes
 import shutil
@@ -15,7 +15,7 @@ from cells import LSTM
 from cells.llvm import machine, products
 from cells.llvm.loops import SUMS, Loops
 from cells.llvm.passes import Cell
-from cells.llvm.plan import BoundTask, cached_plan
+from cells.llvm.plan import BoundTask, Place, cached_plan
 from cells.llvm.target import Target, host
 from cells.llvm.vector import DOUBLE, SINGLE, Precision
 from cells.recurrence import known_cell
@@ -113,7 +113,8 @@ class Emulated:
 
     def run(self, name: str, tasks: Sequence[BoundTask], tables: Sequence[object]) -> None:
         """Run the tasks; their tensors then hold what the program wrote."""
-        tensors = [t for task in tasks for t in (*task.tensors.values(), task.room.owner) if t is not None]
+        given = [t for task in tasks for t in (*task.tensors.values(), task.room.owner) if t is not None]
+        tensors = [t.tensor if isinstance(t, Place) else t for t in given]
         blocks = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
         blocks |= {ctypes.addressof(table): ctypes.sizeof(table) for table in (*tables, *(t.words for t in tasks))}
         places, end = {}, 4096
