@@ -35,10 +35,13 @@ class Kernels(NamedTuple):
     engine: object
 
 
-@functools.cache
 def compiled(cell: Cell, dtype: torch.dtype) -> Kernels:
     """The kernels of a cell. Compiling them takes about 0.2 s, so they are not worth a cache on disk."""
-    precision, target = SINGLE if dtype == torch.float32 else DOUBLE, host()
+    return _compiled(cell, SINGLE if dtype == torch.float32 else DOUBLE, host())
+
+
+@functools.cache
+def _compiled(cell: Cell, precision: Precision, target: Target) -> Kernels:
     names = ("forward", "backward") if cell.has_backward else ("forward",)
     shared = _products(precision, target)
     symbols = {name: shared.engine.get_function_address(name) for name in products.symbols(precision)}

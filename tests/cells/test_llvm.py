@@ -13,6 +13,7 @@ import torch
 from conftest import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processors import OLDER
 from random_cells import cells, formulas
 from torch import Tensor, nn
 from torch.autograd import forward_ad
@@ -128,6 +129,19 @@ def test_results_and_gradients_are_those_of_the_definition(alteration: str) -> N
                 for with_states in (False, True):
                     x, states = batch(module, 7, 6, with_states)
                     assert_equal_to_the_definition(module, x, lengths, states)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", sorted(OLDER.keys() - {"host"}))
+@pytest.mark.parametrize("alteration", ["C4", BOTH, CELLS[4], CELLS[6]])
+def test_on_older_processors(alteration: str, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cells.llvm.machine.host", lambda: OLDER[target])
+    torch.manual_seed(0)
+    for hidden, inputs in ((10, 3), (33, 20)):
+        module = lstm(inputs, hidden, bidirectional=True, alteration=alteration, dtype=torch.float64)
+        for lengths in (None, RAGGED):
+            x, states = batch(module, 7, 6)
+            assert_equal_to_the_definition(module, x, lengths, states)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Our matrix products against torch's, in every tail, and which targets' code runs or is only compiled."""
+"""Our matrix products against torch's, in every tail, on this processor and as on older ones."""
 
 import ctypes
 import functools
@@ -6,27 +6,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from processors import OLDER
 from torch import Tensor
 
 from cells.llvm import machine, products
-from cells.llvm.target import Target, host
 from cells.llvm.vector import DOUBLE, SINGLE
 
-FEATURES = [name for name in host().features.split(",") if name.startswith("+")]
-
-
-def restricted(cpu: str, *without: str) -> Target:
-    """The host as a processor of this name, without the features that begin like these."""
-    kept = [name for name in FEATURES if not name[1:].startswith(without)]
-    return Target(host().triple, cpu, ",".join(kept))
-
-
-X86 = host().triple.startswith("x86_64")
-TARGETS = {
-    "host": host(),
-    **({"avx2": restricted("haswell", "avx512", "avx10", "evex512", "amx")} if "+avx2" in FEATURES else {}),
-    **({"sse2": Target(host().triple, "x86-64", "+sse2")} if X86 else {}),
-}
 DTYPES = {torch.float32: SINGLE, torch.float64: DOUBLE}
 
 
@@ -34,7 +19,7 @@ DTYPES = {torch.float32: SINGLE, torch.float64: DOUBLE}
 def functions(target: str, dtype: torch.dtype) -> Callable[..., None]:
     """call(name, *arguments), tensors by their addresses."""
     precision = DTYPES[dtype]
-    code = machine._products(precision, TARGETS[target])
+    code = machine._products(precision, OLDER[target])
 
     def call(name: str, *arguments: Tensor | int) -> None:
         address = code.engine.get_function_address(products.symbol(name, precision))
@@ -51,7 +36,7 @@ def padded(columns: int) -> int:
 SIZES = [(1, 1, 1), (2, 3, 5), (6, 7, 64), (7, 5, 65), (13, 9, 100), (29, 20, 31), (64, 33, 256), (5, 17, 130)]
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", OLDER)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("add", [False, True])
@@ -87,6 +72,15 @@ def test_products_are_torchs_and_touch_nothing_else(
 def assert_close(got: Tensor, want: Tensor, k: int) -> None:
     rounding = torch.finfo(want.dtype).eps * (k + 6) * 4
     torch.testing.assert_close(got, want, rtol=rounding, atol=rounding)
+
+
+@pytest.mark.parametrize(("target", "registers"), [("avx2", "zmm"), ("sse2", "ymm")])
+def test_code_for_an_older_processor_uses_no_newer_registers(target: str, registers: str) -> None:
+    if target not in OLDER:
+        pytest.skip(f"this processor does not have {target}")
+    generator = OLDER[target].machine()
+    module = machine.products_module(SINGLE, OLDER[target])
+    assert registers not in generator.emit_assembly(machine.optimised(module, generator, 0))
 
 
 def test_without_a_first_product_the_second_is_alone() -> None:
