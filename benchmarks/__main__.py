@@ -1,4 +1,4 @@
-"""python -m benchmarks recurrence | fit | fits | gpu: measure on this machine."""
+"""python -m benchmarks recurrence | products | fit | fits | gpu: measure on this machine."""
 
 import argparse
 import importlib
@@ -22,6 +22,8 @@ def main() -> None:
     recurrence.add_argument("--shapes", type=int, nargs="+", choices=numbers, metavar="N", help=help)
     recurrence.add_argument("--quick", action="store_true", help="a few calls each and no memory: to see that it works")
     recurrence.add_argument("--json", metavar="FILE", help="write every number to this file as well")
+    products = commands.add_parser("products", help="the matrix products of a layer: ours and those of torch's BLAS")
+    products.add_argument("--seconds", type=float, default=1, help="for each product [1]")
     fit = commands.add_parser("fit", help="an epoch of training by Lightning, and by a bare loop over the same net")
     fit.add_argument("overrides", nargs="*", help="as for train.py [data=mlma]")
     fit.add_argument("--epochs", type=int, default=5, help="of each kind [5]")

@@ -6,6 +6,7 @@ LLVM (llvmlite) compiles in the user's process, so no compiler is needed, and no
 
 import ctypes
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
@@ -71,6 +72,17 @@ class Code(NamedTuple):
 
     engine: llvm.ExecutionEngine
     held: object
+
+
+def product_functions(dtype: torch.dtype) -> dict[str, Callable[..., None]]:
+    """The functions of `cells.llvm.products`, for calls from Python."""
+    precision = SINGLE if dtype == torch.float32 else DOUBLE
+    engine = _products(precision, host()).engine
+    functions: dict[str, Callable[..., None]] = {}
+    for name, count in products.ARGUMENTS.items():
+        address = engine.get_function_address(products.symbol(name, precision))
+        functions[name] = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * count)(address)
+    return functions
 
 
 @functools.cache

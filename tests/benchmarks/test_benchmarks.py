@@ -20,6 +20,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from benchmarks import contenders, others
 from benchmarks.__main__ import main as benchmarks_main
 from benchmarks.measure import Calls, interleaved, peak
+from benchmarks.products import measured, products
 from benchmarks.shapes import SHAPES, Shape
 from cells.llvm.backend import LLVM
 
@@ -33,6 +34,23 @@ def benchmarks(code: str, *arguments: str) -> str:
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout
+
+
+def test_products_are_those_of_a_layer_and_equal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.products.SHAPES", [TINY])
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "products", "--seconds", "0"])
+    benchmarks_main()
+    title, _, *rows = capsys.readouterr().out.strip().splitlines()
+    assert title == f"{TINY}, 1 thread"[: len(title)]
+    assert [row.split("  ")[0] for row in rows] == [product.name for product in products(TINY)]
+    assert "4, 24, 6" in rows[0]
+    (wrong, *_) = products(TINY)
+    monkeypatch.setattr("benchmarks.products._blas", lambda product, a, b, c: lambda: c.zero_())
+    with pytest.raises(AssertionError, match="not close"):
+        measured(wrong, 0)
 
 
 @pytest.mark.processes
