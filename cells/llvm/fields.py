@@ -16,10 +16,12 @@ class Fields:
     Args:
         names: in the order in which they lie in memory.
         optional: those that may be left out and are 0 then, with the reason why they may.
+        in_room: those that tell where something lies in the room of the thread that runs the task, in bytes.
     """
 
-    def __init__(self, names: tuple[str, ...], optional: Mapping[str, str]) -> None:
-        self.names, self.optional = names, optional
+    def __init__(self, names: tuple[str, ...], optional: Mapping[str, str], in_room: tuple[str, ...]) -> None:
+        self.names, self.optional, self.in_room = (*names, *in_room), optional, in_room
+        names = self.names
         self._known, self._needed = frozenset(names), frozenset(names) - optional.keys()
 
     def words(self, values: Mapping[str, int]) -> Words:
@@ -45,9 +47,8 @@ _BOTH = (
     "learned",  # [P, H]
     *("noise", "noise_rows"),  # [Q, N, H] and N
     *("masks", "mask_rows"),  # [R, B, H] from the task's first row of the batch on, and B
-    "kept",  # 1: `gates` (what the cell keeps) and `c` (c") have all rows; 0: `gates` has one chunk, `c` one step
+    "kept",  # 1: `gates` (what the cell keeps) and `c` (c") have all rows; 0: `c` has those of one step
     *("gates", "c"),
-    "packed",  # room for copies of W_ih and W_hh in panels
 )
 _OPTIONAL = {
     "learned": "no equation has a learned coefficient",
@@ -62,9 +63,23 @@ FORWARD = Fields(
     (
         *_BOTH,
         *("bias_ih", "bias_hh"),
-        *("bias", "r"),  # room for their sum [4 H], and for r of the rows of a step
     ),
-    {**_OPTIONAL, "bias_ih": _NO_BIAS, "bias_hh": _NO_BIAS, "r": _H_ITSELF},
+    {
+        **_OPTIONAL,
+        **{
+            "bias_ih": _NO_BIAS,
+            "bias_hh": _NO_BIAS,
+            "gates": "nobody needs them later",
+            "chunk_gates": "gates are kept",
+        },
+        "r": _H_ITSELF,
+    },
+    (
+        "packed",  # W_ih and W_hh in panels
+        "chunk_gates",
+        "bias",  # the sum of both, [4 H]
+        "r",  # of the rows of a step
+    ),
 )
 
 BACKWARD = Fields(
@@ -72,10 +87,6 @@ BACKWARD = Fields(
         *_BOTH,
         *("d_out", "d_h", "d_c"),  # the latter two come as dh" and dc" of the last step and leave as dh0 and dc0
         "d_h0_wanted",
-        *("d_gates", "r"),  # da and r of a chunk
-        "d_r",  # of the rows of a step
-        "sums",  # room for dW_hh and dW_ih of the chunks so far, [H + I, 4 H]
-        "d_bias",  # room for db of the steps so far, [4 H]
         *("d_x", "d_w_ih", "d_w_hh", "d_bias_ih", "d_bias_hh", "d_learned"),
     ),
     {
@@ -84,4 +95,11 @@ BACKWARD = Fields(
         "d_r": _H_ITSELF,
         **dict.fromkeys(("d_x", "d_w_ih", "d_w_hh", "d_bias_ih", "d_bias_hh"), "nobody wants this gradient"),
     },
+    (
+        "packed",  # W_hh and W_ih in panels
+        *("d_gates", "r"),  # da and r of a chunk
+        "d_r",  # of the rows of a step
+        "sums",  # dW_hh and dW_ih of the chunks so far, [H + I, 4 H]
+        "d_bias",  # db of the steps so far, [4 H]
+    ),
 )

@@ -40,7 +40,7 @@ JOINED = 8  # rows of a step; with fewer, W_ih x is worth a product for a whole 
 
 
 def write(module: ir.Module, precision: Precision, cell: Cell, tile: Tile) -> None:
-    """Add the functions `forward(task)` and, if the cell has it, `backward(task)` to the module."""
+    """Add the functions `forward(task, room)` and, if the cell has it, `backward(task, room)` to the module."""
     products = Products(precision, tile)
     forward_loop(module, precision, cell, products)
     if cell.has_backward:
@@ -62,7 +62,7 @@ def forward_loop(module: ir.Module, precision: Precision, cell: Cell, products: 
     """All steps of a task: from x, h0 and c0 to out and c, and the gates where they are kept."""
     step = passes.forward_step(module, precision, cell)
     multiplied = None if cell.multiplies_h else passes.product_step(module, precision, cell)
-    w = Writer(module, "forward", precision, 1)
+    w = Writer(module, "forward", precision, 2)
     task = _read(w, FORWARD)
     hidden, width = task.hidden, w.mul(4, task.hidden)
     w_ih, w_hh = task.packed, w.at(task.packed, products.padded(w, width), task.inputs)
@@ -73,14 +73,15 @@ def forward_loop(module: ir.Module, precision: Precision, cell: Cell, products: 
         _fill(w, task.bias, width, [task.bias_ih, task.bias_hh])
     with w.loop(0, task.chunks) as chunk:
         first, last, row0, rows = _steps_and_rows(w, task, chunk)
-        gates0 = w.select(w.given(task.kept), 0, row0)  # the first row held in `gates`
+        kept = w.given(task.kept)
+        gates0, all_gates = w.select(kept, 0, row0), w.select(kept, task.gates, task.chunk_gates)
         joined = w.less(w.mul(JOINED, w.sub(last, first)), w.add(rows, 1))
         with w.when(w.b.not_(joined)):
-            x, a = w.at(task.x, row0, task.inputs), w.at(task.gates, w.sub(row0, gates0), width)
+            x, a = w.at(task.x, row0, task.inputs), w.at(all_gates, w.sub(row0, gates0), width)
             products.call(w, "multiply", x, task.inputs, w_ih, task.inputs, 0, 0, 0, 0, a, width, rows, width, 0)
         with w.loop(first, last) as t:
             for part in _parts(w, task, t):
-                gates = w.at(task.gates, w.sub(part.row, gates0), width)
+                gates = w.at(all_gates, w.sub(part.row, gates0), width)
                 own = {**_arguments(w, task, part), "gates": gates, "bias": task.bias}
                 r, r_stride = part.h_before, part.h_stride
                 if multiplied is not None:
@@ -99,7 +100,7 @@ def backward_loop(module: ir.Module, precision: Precision, cell: Cell, products:
     """All steps of a task, last one first: from d_out, d_h and d_c to the gradients of everything."""
     step = passes.backward_step(module, precision, cell)
     multiplied = None if cell.multiplies_h else passes.product_backward_step(module, precision, cell)
-    w = Writer(module, "backward", precision, 1)
+    w = Writer(module, "backward", precision, 2)
     task = _read(w, BACKWARD)
     hidden, width = task.hidden, w.mul(4, task.hidden)
     w_hh, w_ih = task.packed, w.at(task.packed, products.padded(w, hidden), width)
@@ -191,8 +192,10 @@ def _fill(w: Writer, target: ir.Value, length: ir.Value, terms: Sequence[ir.Valu
 
 
 def _read(w: Writer, fields: Fields) -> SimpleNamespace:
-    """The fields of the task that is the function's argument."""
-    return SimpleNamespace(**{name: w.item(w.arguments[0], k) for k, name in enumerate(fields.names)})
+    """The fields of the task that is the function's first argument; those in its room as addresses."""
+    task, room = w.arguments
+    values = {name: w.item(task, k) for k, name in enumerate(fields.names)}
+    return SimpleNamespace(**values | {name: w.add(values[name], room) for name in fields.in_room})
 
 
 def _steps_and_rows(w: Writer, task: SimpleNamespace, chunk: ir.Value) -> tuple[ir.Value, ...]:

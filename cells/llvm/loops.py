@@ -9,15 +9,12 @@ from torch import Tensor
 from cells.llvm import machine, team
 from cells.llvm.fields import BACKWARD, FORWARD
 from cells.llvm.plan import BoundTask, Place, Plan, Task
-from cells.llvm.workspace import Workspace
+from cells.llvm.workspace import workspace
 from cells.recurrence import Weights
 
 Gradient = Tensor | None
 
 LANES = 16  # of the widest vector of any target and type
-
-workspace = Workspace()
-"""Shared by all layers."""
 
 
 class Loops:
@@ -68,7 +65,7 @@ class Loops:
         else:
             states = list(self.c.clone())
         tasks = self.forward_tasks(output, gates, states)  # keep alive: they hold the tensors that are read
-        team.run_tasks(self.kernels.forward, [task.words for task in tasks])
+        team.run_tasks(self.kernels.forward, tasks)
         return output, gates, states
 
     def forward_tasks(self, output: Tensor, gates: Sequence[Tensor], states: Sequence[Tensor]) -> list[BoundTask]:
@@ -85,10 +82,10 @@ class Loops:
             }
             sizes = {
                 "packed": (self.rows.size(1) + hidden) * padded(4 * hidden),
-                **{"gates": 0 if keep else task.chunk_rows * 4 * hidden, "bias": 4 * hidden},
+                **{"chunk_gates": 0 if keep else task.chunk_rows * 4 * hidden, "bias": 4 * hidden},
                 "r": self._of_a_step(task),
             }
-            tasks.append(task.bind(FORWARD, self.numbers, tensors, workspace.room(self.rows, sizes)))
+            tasks.append(task.bind(FORWARD, self.numbers, tensors, self._bytes(sizes)))
         return tasks
 
     def backward(
@@ -119,7 +116,7 @@ class Loops:
         sums = [self._sums(task, wanted_of_weights[task.direction]) for task in self.plan.tasks]
         tasks = self.backward_tasks(output, gates, states, dense(d_output), d_c, d_h, d_rows, sums, wanted[2])
         assert self.kernels.backward is not None
-        team.run_tasks(self.kernels.backward, [task.words for task in tasks])
+        team.run_tasks(self.kernels.backward, tasks)
         found = [_total(d_rows), d_c, d_h]
         for d in range(self.directions):
             own = [part for task, part in zip(tasks, sums, strict=True) if task.direction == d]
@@ -160,7 +157,7 @@ class Loops:
                 **{"d_gates": task.chunk_rows * 4 * hidden, "r": task.chunk_rows * hidden},
                 **{"d_r": self._of_a_step(task), "d_bias": 4 * hidden},
             }
-            tasks.append(task.bind(BACKWARD, numbers, tensors, workspace.room(self.rows, sizes)))
+            tasks.append(task.bind(BACKWARD, numbers, tensors, self._bytes(sizes)))
         return tasks
 
     def _inputs(self, task: Task) -> dict[str, Tensor | Place | None]:
@@ -170,6 +167,10 @@ class Loops:
         masks = None if own.masks is None else Place(own.masks, task.low * self.hidden)
         drawn = {"noise": own.noise, "masks": masks}
         return {"x": self.rows, "learned": own.learned, **drawn, **states, "w_ih": own.ih, "w_hh": own.hh}
+
+    def _bytes(self, numbers: Mapping[str, int]) -> dict[str, int]:
+        """The bytes of that many numbers for each name, without those that need none."""
+        return {name: count * self.rows.element_size() for name, count in numbers.items() if count}
 
     def _first(self, task: Task) -> int:
         """The place of a task's first row in states [D, B, H]."""

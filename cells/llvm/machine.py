@@ -116,18 +116,20 @@ def optimised(module: ir.Module, machine: llvm.TargetMachine, speed_level: int =
 def _team(module: ir.Module, name: str) -> None:
     """Add `name`_team(data), the function that each thread of a team runs until no task is left.
 
-    `data` is [number of tasks, number of those begun, their addresses].
+    `data` is [number of tasks, number of those begun, number of threads that have come, address of the first thread's
+    room, bytes of a room, addresses of the tasks].
     """
     loop = module.globals[name]
     w = Writer(module, f"{name}_team", SINGLE, 1)
     data = w.arguments[0]
+    room = w.add(w.item(data, 3), w.mul(w.next_item(w.add(data, 16)), w.item(data, 4)))
     again, body, end = (w.function.append_basic_block(block) for block in ("again", "body", "end"))
     w.b.branch(again)
     w.b.position_at_end(again)
     task = w.next_item(w.add(data, 8))
     w.b.cbranch(w.less(task, w.item(data, 0)), body, end)
     w.b.position_at_end(body)
-    w.call(loop, w.item(data, w.add(task, 2)))
+    w.call(loop, w.item(data, w.add(task, 5)), room)
     w.b.branch(again)
     w.b.position_at_end(end)
     w.done()

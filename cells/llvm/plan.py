@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from cells.llvm.fields import Fields, Words
-from cells.llvm.workspace import Room
 
 LEAST_SLICE = 16  # rows of the batch; with fewer, products are too slow to be worth a thread
 CHUNK_BYTES = 1 << 18  # of a chunk's gates, so that they stay in a core's cache
+ALIGNMENT = 64  # bytes, so that no vector lies across two lines of the cache
 LEAST_CHUNK = 64  # rows of a chunk
 
 
@@ -101,18 +101,27 @@ class Task:
         self._own_fields["chunks"] = len(edges) - 1
 
     def bind(
-        self, fields: Fields, numbers: Mapping[str, int], tensors: Mapping[str, "Tensor | Place | None"], room: Room
+        self,
+        fields: Fields,
+        numbers: Mapping[str, int],
+        tensors: Mapping[str, "Tensor | Place | None"],
+        room: Mapping[str, int],
     ) -> "BoundTask":
-        """The task on these tensors and in this room, for the pass that reads these fields; None leaves a field out.
+        """The task on these tensors, for the pass that reads these fields; None leaves a field out.
+
+        `room` has the bytes that each of the fields in a thread's room takes there.
 
         Raises:
             ValueError: a name is not that of a field, or a field is missing that the pass cannot do without.
         """
-        values = {**self._own_fields, **numbers, **room.addresses}
+        values, end = {**self._own_fields, **numbers}, 0
+        for name, size in room.items():
+            values[name] = end
+            end += -(-size // ALIGNMENT) * ALIGNMENT
         for name, given in tensors.items():
             if given is not None:
                 values[name] = given.address if isinstance(given, Place) else given.data_ptr()
-        return BoundTask(self.direction, fields.words(values), tensors, room)
+        return BoundTask(self.direction, fields.words(values), tensors, end)
 
 
 class Place(NamedTuple):
@@ -128,12 +137,12 @@ class Place(NamedTuple):
 
 
 class BoundTask(NamedTuple):
-    """A task on tensors: what a kernel reads, and what owns the memory whose addresses that holds."""
+    """A task on tensors: what a kernel reads, the tensors whose addresses that holds, and the bytes of its room."""
 
     direction: int
     words: Words
     tensors: Mapping[str, "Tensor | Place | None"]
-    room: Room
+    room: int
 
 
 def _chunks(count: Sequence[int], most: int) -> Iterator[int]:

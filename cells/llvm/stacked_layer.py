@@ -13,9 +13,10 @@ from torch.autograd.function import once_differentiable
 
 from cells.equations import CellEquations
 from cells.llvm import machine, team
-from cells.llvm.loops import Gradient, Loops, dense, gradients_of_weights, of_directions, workspace
+from cells.llvm.loops import Gradient, Loops, dense, gradients_of_weights, of_directions
 from cells.llvm.passes import Cell
 from cells.llvm.plan import Plan, cached_plan, chunk_rows
+from cells.llvm.workspace import workspace
 from cells.recurrence import Weights
 
 
@@ -81,7 +82,7 @@ class _StackedFunction(torch.autograd.Function):
             own_states = model.own(states) if call.keep_for_backward else list(loops.c.clone())
             (own_output,) = model.own([output])
             tasks += loops.forward_tasks(own_output, model.own(gates), own_states)
-        team.run_tasks(call.kernels.forward, [task.words for task in tasks])
+        team.run_tasks(call.kernels.forward, tasks)
         if call.keep_for_backward:
             ctx.call = call
             ctx.save_for_backward(rows, *weights, output, *gates, *states)
@@ -109,7 +110,7 @@ class _StackedFunction(torch.autograd.Function):
             own = (own_output, model.own(gates), model.own(states), own_d_output)
             tasks += loops.backward_tasks(*own, d_c, d_h, own_d_rows, own_sums, d_h_wanted=False)
         assert call.kernels.backward is not None
-        team.run_tasks(call.kernels.backward, [task.words for task in tasks])
+        team.run_tasks(call.kernels.backward, tasks)
         found: list[Gradient] = [None, _total_of_rows(d_rows, call.counts)]
         for of_one in sums:
             found += gradients_of_weights(of_one)

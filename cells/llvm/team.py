@@ -15,25 +15,32 @@ from pathlib import Path
 import torch
 
 from cells.llvm import threads
+from cells.llvm.plan import BoundTask
+from cells.llvm.workspace import workspace
 
 _Function = ctypes.CFUNCTYPE(None, ctypes.c_int64)
 
 
-def run_tasks(function: int, tasks: Sequence["ctypes.Array[ctypes.c_int64]"]) -> None:
+def run_tasks(function: int, tasks: Sequence[BoundTask]) -> None:
     """Run the tasks on `threads.running()` threads; a single one stays on the calling thread.
 
     Args:
-        function: the address of what each thread runs, with one argument: the address of the number of tasks, the
-            number of those begun, and the addresses of all.
-        tasks: what they read.
+        function: the address of what each thread runs, see `cells.llvm.machine`.
+        tasks: any number.
     """
-    data = (ctypes.c_int64 * (len(tasks) + 2))(len(tasks), 0, *map(ctypes.addressof, tasks))
     # The whole team even for fewer tasks: OpenMP would end the threads without work, and start them again later.
     count = threads.running() if len(tasks) > 1 and not _forked else 1
+    size = max((task.room for task in tasks), default=0)
+    rooms = workspace.empty(_BYTE, count * size)
+    words = [len(tasks), 0, 0, rooms.data_ptr(), size, *(ctypes.addressof(task.words) for task in tasks)]
+    data = (ctypes.c_int64 * len(words))(*words)
     if count == 1:
         _Function(function)(ctypes.addressof(data))
     else:
         _parallel()(function, ctypes.addressof(data), count)
+
+
+_BYTE = torch.empty(0, dtype=torch.uint8, device="cpu")
 
 
 @functools.cache

@@ -9,8 +9,6 @@ import math
 import mmap
 import threading
 import weakref
-from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,16 +16,6 @@ from torch import Tensor
 
 LEAST = 1 << 20  # bytes of a buffer; malloc itself keeps smaller ones
 MOST_IDLE = 8  # buffers that wait; if there are more, the oldest go back to the system
-
-
-ALIGNMENT = 64  # bytes, so that no vector lies across two lines of the cache
-
-
-class Room(NamedTuple):
-    """Uninitialised memory for a kernel: the addresses of its parts, and what owns it."""
-
-    addresses: dict[str, int]
-    owner: Tensor
 
 
 class Workspace:
@@ -47,17 +35,6 @@ class Workspace:
         weakref.finalize(array, self._give_back, block).atexit = False
         return torch.from_numpy(array).view(like.dtype).view(shape)
 
-    def room(self, like: Tensor, sizes: Mapping[str, int]) -> Room:
-        """Room for that many numbers for each name, in one buffer; none for those with size 0."""
-        starts: dict[str, int] = {}
-        end = 0
-        for name, size in sizes.items():
-            if size:
-                starts[name] = end
-                end += -(-size * like.element_size() // ALIGNMENT) * ALIGNMENT
-        buffer = self.empty(like, end // like.element_size())
-        return Room({name: buffer.data_ptr() + start for name, start in starts.items()}, buffer)
-
     def _take(self, size: int) -> mmap.mmap:
         with self._lock:
             del self._idle[:-MOST_IDLE]
@@ -72,3 +49,7 @@ class Workspace:
 
     def _give_back(self, block: mmap.mmap) -> None:
         self._idle.append(block)  # without the lock: the garbage collector may call this in the middle of _take
+
+
+workspace = Workspace()
+"""Shared by all layers."""

@@ -15,7 +15,6 @@ from cells.language.parser import MAX_POWER
 from cells.language.tree import Expression, Guarded, Power, Variable, call
 from cells.llvm import fields, machine, plan, printer, vector
 from cells.llvm.target import host
-from cells.llvm.workspace import Room
 from cells.llvm.writer import Writer
 from cells.torchscript.printer import FUNCTIONS as TORCH
 
@@ -103,13 +102,11 @@ def spacing(x: Tensor) -> Tensor:
 
 # the fields of a task
 
-ROOM = Room({}, torch.empty(0))
-
 
 def test_a_field_with_an_unknown_name_is_refused() -> None:
     (task, *_) = plan.Plan((2, 1), 1, 1, 10, 1).tasks
     with pytest.raises(ValueError, match=r"no kernel reads wieghts: cells/llvm/fields\.py has the fields' names"):
-        task.bind(fields.FORWARD, {}, {"wieghts": torch.ones(2)}, ROOM)
+        task.bind(fields.FORWARD, {}, {"wieghts": torch.ones(2)}, {})
 
 
 @pytest.mark.parametrize("which", [fields.FORWARD, fields.BACKWARD], ids=["forward", "backward"])
@@ -131,11 +128,11 @@ def test_a_tensor_that_is_none_is_left_out() -> None:
     given = dict.fromkeys(fields.BACKWARD.names, torch.ones(2))
     for name in task.tables.keys() | {"chunks"}:
         del given[name]
-    words = task.bind(fields.BACKWARD, {}, {**given, "d_x": None}, ROOM).words
+    words = task.bind(fields.BACKWARD, {}, {**given, "d_x": None}, {}).words
     assert words[fields.BACKWARD.names.index("d_x")] == 0
     assert words[fields.BACKWARD.names.index("x")] == given["x"].data_ptr()
     with pytest.raises(ValueError, match="a kernel reads w_hh, which"):
-        task.bind(fields.BACKWARD, {}, {**given, "w_hh": None}, ROOM)
+        task.bind(fields.BACKWARD, {}, {**given, "w_hh": None}, {})
 
 
 # plans

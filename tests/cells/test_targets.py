@@ -113,7 +113,7 @@ class Emulated:
 
     def run(self, name: str, tasks: Sequence[BoundTask], tables: Sequence[object]) -> None:
         """Run the tasks; their tensors then hold what the program wrote."""
-        given = [t for task in tasks for t in (*task.tensors.values(), task.room.owner) if t is not None]
+        given = [t for task in tasks for t in task.tensors.values() if t is not None]
         tensors = [t.tensor if isinstance(t, Place) else t for t in given]
         blocks = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
         blocks |= {ctypes.addressof(table): ctypes.sizeof(table) for table in (*tables, *(t.words for t in tasks))}
@@ -121,7 +121,7 @@ class Emulated:
         for address, size in blocks.items():
             places[address] = (size, end)
             end += -(-size // 64) * 64
-        assert end <= SIZE
+        assert end + tasks[0].room <= SIZE
 
         def there(word: int) -> int:
             for address, (size, place) in places.items():
@@ -136,7 +136,7 @@ class Emulated:
             place = places[ctypes.addressof(task.words)][1]
             moved = (ctypes.c_int64 * len(task.words))(*map(there, task.words))
             memory[place : place + ctypes.sizeof(moved)] = bytes(moved)
-        data = [len(tasks), 0, *(there(ctypes.addressof(task.words)) for task in tasks)]
+        data = [len(tasks), 0, 0, ARENA + end, tasks[0].room, *(there(ctypes.addressof(task.words)) for task in tasks)]
         memory[: 8 * len(data)] = bytes((ctypes.c_int64 * len(data))(*data))
         done = subprocess.run([COMMANDS[0], self.folder / name], input=memory, capture_output=True, check=True).stdout
         assert len(done) == SIZE
@@ -186,7 +186,7 @@ def test_the_code_for_another_processor_computes_the_same(
     def here(name: str, tasks: Sequence[BoundTask]) -> None:
         from cells.llvm import team
 
-        team.run_tasks(getattr(kernels, name), [task.words for task in tasks])
+        team.run_tasks(getattr(kernels, name), tasks)
 
     wanted = passes(here)
     got = passes(lambda name, tasks: emulated.run(name, tasks, tables))
