@@ -22,7 +22,7 @@ def status(runs: Path) -> str:
     for study in studies:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.since))
         lines.append(f"{study.command}  ({study.host}, pid {study.pid}, since {since})")
-        lines.append(f"  {progress.progress_of(study.folders, study.since)}")
+        lines.append(f"  {progress.progress_of(study.folders, study.since, study.invalid)}")
     if len(studies) > 1:
         lines.append(f"all  {_total(studies)}")
     return "\n".join(lines)
@@ -51,7 +51,8 @@ def _line(total: progress.Progress) -> str:
 
 def _total(studies: list[progress.StudyRecord]) -> progress.Progress:
     folders = dict.fromkeys(folder for study in studies for folder in study.folders)
-    return progress.progress_of(folders, min(study.since for study in studies))
+    invalid = sum(study.invalid for study in studies)
+    return progress.progress_of(folders, min(study.since for study in studies), invalid)
 
 
 def _studies(runs: Path) -> list[progress.StudyRecord]:

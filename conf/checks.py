@@ -1,13 +1,15 @@
 """Which values of a configuration are allowed. Imports nothing heavy, so that a mistake is answered at once."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from omegaconf import DictConfig
 
 from cells.alterations import Alteration
 from cells.errors import UserError
 from conf.compose import PLACEBO, alteration_of, is_placebo
+from conf.keys import refuse_quotes
 from conf.kinds import BY_SEED, FIXED, KINDS, Kind, kind_of
 
 CHOICES = {
@@ -21,6 +23,12 @@ AT_LEAST = {"seed": 0, "split_seed": 0, "fold": 0, "n_folds": 3, "epochs": 1, "b
 
 LARGEST_SEED = 2**32 - 1
 """The largest seed that the generators of NumPy and scikit-learn take."""
+
+AT_MOST = {"seed": LARGEST_SEED, "split_seed": LARGEST_SEED, "threads": 1024}
+"""The largest allowed values, where it is not LARGEST; OpenMP ends the program over too many threads."""
+
+LARGEST = 2**31 - 1
+"""The largest value of any other whole number."""
 
 
 def check(config: DictConfig, given: Sequence[str] = ()) -> None:
@@ -40,13 +48,9 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
     for key, choices in CHOICES.items():
         if config[key] not in choices:
             raise UserError(f"{key}={config[key]}: choose {' or '.join(choices)}.")
-    for key, least in {**AT_LEAST, **kind.at_least}.items():
-        _check_integer(key, config[key], least)
-    for key in ("seed", "split_seed"):
-        if config[key] > LARGEST_SEED:
-            raise UserError(f"{key}={config[key]}: give a whole number up to {LARGEST_SEED}.")
-    for key in ("data_dir", "cache_dir", "runs_dir"):
-        if not isinstance(config[key], str) or not config[key]:
+    check_numbers(config, {**AT_LEAST, **kind.at_least})
+    for key in ("data_dir", "cache_dir", "runs_dir", "run_dir"):
+        if (not isinstance(config[key], str) or not config[key]) and not (key == "run_dir" and config[key] is None):
             raise UserError(f"{key}={config[key]}: give the path of a folder.")
     _check_training(config)
     if is_placebo(config) and alteration_of(config) != Alteration():
@@ -79,11 +83,29 @@ def _refuse_misplaced(override: str, kind: Kind) -> None:
             raise UserError(f"{override}: {key}= {other.misplaced}.")
 
 
+def check_numbers(config: DictConfig, least: Mapping[str, int]) -> None:
+    """Refuse what is no whole number, or is out of range.
+
+    Args:
+        config: as composed.
+        least: the smallest allowed value of each key.
+
+    Raises:
+        UserError: names the key, its value and what is allowed.
+    """
+    for key, smallest in least.items():
+        _check_integer(key, config[key], smallest)
+
+
 def _check_positive(key: str, value: object, allowed: str) -> None:
-    if not isinstance(value, float | int) or isinstance(value, bool) or not value > 0:
+    refuse_quotes(key, value)
+    if not isinstance(value, float | int) or isinstance(value, bool) or not 0 < value < math.inf:
         raise UserError(f"{key}={value}: {allowed}.")
 
 
 def _check_integer(key: str, value: object, least: int) -> None:
+    refuse_quotes(key, value)
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise UserError(f"{key}={value}: give a whole number, {least} or more.")
+    if value > (largest := AT_MOST.get(key, LARGEST)):
+        raise UserError(f"{key}={value}: give a whole number up to {largest}.")

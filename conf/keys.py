@@ -32,6 +32,15 @@ OPEN = tuple(f"{CELL}.{kind}." for kind in DECLARED)
 NAMES = ("data.name", "model.name", "features.name")
 """Keys that name the chosen file: with another value, the same run would have another folder."""
 
+NUMBERS = ("patience", "preprocess.tfidf_terms", "cell.zoneout", "cell.recurrent_dropout")
+"""Keys whose default is null and that take a number: the default does not show it, so they are named here."""
+
+FILES = (
+    "data.file", "data.instead", "data.corpus.member", "model.checkpoint", "sentiment.file", "sentiment.column",
+    "messages.file", "messages.column",
+)  # fmt: skip
+"""Keys that take the name of a file, or of a column or encoder."""
+
 
 def plain(override: str) -> str:
     """An override without Hydra's + and ++, which would add a key: here a key exists or is refused.
@@ -79,8 +88,9 @@ def check_stack(config: DictConfig) -> None:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The one of `names` that is most like the mistyped `name`."""
-    return difflib.get_close_matches(name, list(names), n=1, cutoff=0)[0]
+    """The one of `names` that is most like the mistyped `name`, in capitals or not."""
+    by_letters = {each.lower(): each for each in names}
+    return by_letters[difflib.get_close_matches(name.lower(), by_letters, n=1, cutoff=0)[0]]
 
 
 def no_such_key(key: str, known: Iterable[str]) -> str:
@@ -90,6 +100,16 @@ def no_such_key(key: str, known: Iterable[str]) -> str:
     return (
         f"there is no key {key!r}, did you mean {nearest(key, beside or known)!r}? python train.py --help lists them."
     )
+
+
+def refuse_quotes(path: str, there: object) -> None:
+    """Refuse a number that quotes make a text.
+
+    Raises:
+        UserError: there is "0.001" and not 0.001.
+    """
+    if isinstance(there, str) and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", there):
+        raise UserError(f"{path}='{there}': the quotes make it a text, write {path}={there}.")
 
 
 def paths(tree: Mapping[Any, Any], above: str = "") -> Iterator[str]:
@@ -110,6 +130,7 @@ def _compare(found: Mapping[Any, Any], defined: Mapping[Any, Any], above: str, k
     for key in (*found, *defined):
         path = f"{above}{key}"
         if key not in defined and above in OPEN:
+            refuse_quotes(path, found[key])
             continue
         if key not in defined:
             raise UserError(no_such_key(path, known))
@@ -123,14 +144,35 @@ def _compare(found: Mapping[Any, Any], defined: Mapping[Any, Any], above: str, k
                 no_such_key(f"{path}.{next(iter(there))}", known) if there else f"{path}={{}}: give a value."
             )
         elif isinstance(below, Mapping) and path != ALSO_A_NUMBER:
-            shown = "null" if there is None else there
             names = ", ".join(f"{path}.{each}" for each in below or ["NAME"])
-            raise UserError(f"{path}={shown}: set the keys below it, {names}.")
-        elif isinstance(below, bool) and not isinstance(there, bool):  # 1 would be another folder for the same run
-            raise UserError(f"{path}={there}: give true or false.")
-        elif path in NAMES and there != below:
-            group = path.partition(".")[0]
-            raise UserError(f"{path}={there}: it is the name of a file, choose another file with {group}=.")
+            raise UserError(f"{path}={_shown(there)}: set the keys below it, {names}.")
+        else:
+            _check_value(path, there, below)
+
+
+def _check_value(path: str, there: object, below: object) -> None:
+    """Refuse a value that is of another type than the file's, where that would only be noticed later, or never."""
+    if isinstance(below, bool):
+        if not isinstance(there, bool):  # 1 would be another folder for the same run
+            raise UserError(f"{path}={_shown(there)}: give true or false.")
+    elif path in NAMES and there != below:
+        group = path.partition(".")[0]
+        raise UserError(f"{path}={there}: it is the name of a file, choose another file with {group}=.")
+    elif isinstance(below, list) and not isinstance(there, list):
+        raise UserError(f"{path}={_shown(there)}: give a list, such as [{','.join(map(str, below))}].")
+    elif path in FILES and there is not None and not isinstance(there, str):
+        raise UserError(f"{path}={_shown(there)}: give a name; one that looks so is \"{path}='{_shown(there)}'\".")
+    elif path in NUMBERS or isinstance(below, int | float):
+        refuse_quotes(path, there)
+        number = isinstance(there, int | float) and not isinstance(there, bool)
+        if not number and path not in NUMBERS and "${" not in str(there):
+            kind = "number" if isinstance(below, float) else "whole number"
+            raise UserError(f"{path}={_shown(there)}: give a {kind}, such as {below}.")
+
+
+def _shown(value: object) -> str:
+    """A value as a command line has it."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _defined(choices: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -106,7 +106,7 @@ def _explanation(error: Exception) -> str:
     launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", text)
     if launcher is not None and launcher[1] in EXTRAS:
         return not_installed(launcher[1])
-    if missing := re.search(r"Could not find '(\S+)/(\S+)'\s+Available options in '\1':(.*)", text, re.DOTALL):
+    if missing := re.search(r"Could not find '(\S+)/(\S*)'\s+Available options in '\1':(.*)", text, re.DOTALL):
         group, name, names = missing[1], missing[2], missing[3].split()
         return f"there is no {group}={name}, did you mean {nearest(name, names)!r}? The names are {' '.join(names)}."
     return f"{text}; python train.py --help lists the keys."

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from cells.errors import UserError
+from conf.checks import check
 from conf.compose import composed
-from conf.keys import OPEN, paths, plain
+from conf.keys import OPEN, paths, plain, refuse_quotes
 from conf.mistakes import is_mistake, message
 from training.run.record import Record
 from training.studies.grid import Grid
@@ -61,6 +63,18 @@ REFUSED = [
     ("+cell@model=C1", "'cell@model', did you mean"),
     ("+experiment/parts=cells", "'experiment/parts', did you mean"),
     ("preprocess.stem=1", "preprocess.stem=1: give true or false"),
+    ("preprocess.stem=null", "preprocess.stem=null: give true or false"),
+    ("model.hidden=true", "model.hidden=true: give a whole number, such as 64"),
+    ("model.hidden=null", "model.hidden=null: give a whole number"),
+    ("model.dropout=much", "model.dropout=much: give a number, such as 0.2"),
+    ("lr=[1]", "lr=[1]: give a number"),
+    ("data.file=3", "data.file=3: give a name; one that looks so is \"data.file='3'\"."),
+    ("cell=c1", "did you mean 'C1'?"),
+    ("cell=cifg+C1", "did you mean 'CIFG'?"),
+    ("cell=BASELINE", "did you mean 'baseline'?"),
+    ("data=ROBO", "did you mean 'robo'?"),
+    ("LR=1", "'LR', did you mean 'lr'?"),
+    ("experiment=", "there is no experiment=, did you mean"),
     ("model.name=mine", "model.name=mine: it is the name of a file"),
     ("data={name: hate}", "data.name=hate: it is the name of a file"),
 ]
@@ -102,6 +116,36 @@ def test_what_no_file_defines_is_refused_in_one_line(override: str, says: str) -
 )
 def test_a_known_key_means_the_same_however_it_is_written(overrides: list[str], same: list[str]) -> None:
     assert Record.of(composed(*overrides)) == Record.of(composed(*same))
+
+
+NUMBERED = ["lr", "epochs", "seed", "fold", "n_folds", "batch_size", "clip", "patience", "threads", "model.hidden",
+            "model.dropout", "preprocess.min_count", "preprocess.tfidf_terms", "cell.zoneout",
+            "cell.recurrent_dropout", "cell.learned.p", "cell.noise.z"]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", NUMBERED)
+def test_a_quoted_number_is_refused_for_its_quotes(key: str) -> None:
+    with pytest.raises(UserError, match=rf"^{key}='3': the quotes make it a text, write {key}=3\.$"):
+        check(composed(f"{key}='3'"))
+
+
+@pytest.mark.parametrize("number", ["0.001", "1e-3", "-2", "+2.", ".5", "3E5"])
+def test_numbers_are_written_in_many_ways(number: str) -> None:
+    with pytest.raises(UserError, match="the quotes make it a text"):
+        refuse_quotes("lr", number)
+
+
+@pytest.mark.parametrize("other", [3, 0.1, None, "3 cells", "", ".", "e5", [1]])
+def test_only_a_number_in_quotes_is_refused_for_them(other: object) -> None:
+    refuse_quotes("lr", other)
+
+
+def test_a_text_may_look_like_a_number() -> None:
+    assert composed("data=ag", "data.instead='3'", "run_dir='3'", "cell.current='3'").data.instead == "3"
+
+
+def test_a_list_is_no_number() -> None:
+    assert answer("features=btc", "features.series=null") == "features.series=null: give a list, such as [btc]."
 
 
 def test_a_source_of_sentiment_has_the_keys_of_its_file() -> None:

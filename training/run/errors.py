@@ -47,6 +47,27 @@ class DiskFullError(UserError):
         )
 
 
+class MemoryFullError(UserError):
+    """A run needs more memory than there is.
+
+    Args:
+        error: of the allocation.
+    """
+
+    def __init__(self, error: BaseException):
+        first = str(error).strip().partition("\n")[0].rstrip(". ")
+        super().__init__(
+            f"there is not enough memory ({first}); choose a smaller batch_size=, smaller sizes below model=, or "
+            "another machine."
+        )
+
+
+def is_memory_full(error: BaseException) -> bool:
+    """Whether an error says that memory, of the machine or of its GPU, could not be allocated."""
+    told = isinstance(error, RuntimeError) and ("can't allocate memory" in str(error) or "out of memory" in str(error))
+    return told or isinstance(error, MemoryError)
+
+
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether an error, or one that led to it, says that a disk or a quota is full."""
     while error is not None:

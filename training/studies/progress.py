@@ -41,7 +41,8 @@ class StudyRecord(NamedTuple):
     Attributes:
         command: as it was typed.
         host, pid, since: of the process that gave it last.
-        folders: of all its runs.
+        folders: of all its runs but the invalid ones.
+        invalid: how many runs it refused for their configuration, and will have no folder.
     """
 
     command: str
@@ -49,6 +50,7 @@ class StudyRecord(NamedTuple):
     pid: int
     since: float
     folders: list[Path]
+    invalid: int = 0
 
 
 class Progress(NamedTuple):
@@ -68,7 +70,7 @@ class Progress(NamedTuple):
         return f"{self.total} run{'s' if self.total > 1 else ''}: {counts}{speed}"
 
 
-def write_record(runs_dir: Path, folders: Sequence[Path]) -> Path:
+def write_record(runs_dir: Path, folders: Sequence[Path], invalid: int = 0) -> Path:
     """Write a study's record for other processes and machines to read, and return its path.
 
     The same runs have the same path.
@@ -85,6 +87,7 @@ def write_record(runs_dir: Path, folders: Sequence[Path]) -> Path:
         "pid": os.getpid(),
         "since": time.time(),
         "runs": below,
+        "invalid": invalid,
     }
     try:
         write_atomically(path, json.dumps(about))
@@ -102,16 +105,18 @@ def read_record(path: Path) -> StudyRecord:
     return StudyRecord(**about, folders=folders)
 
 
-def progress_of(folders: Iterable[Path], since: float) -> Progress:
+def progress_of(folders: Iterable[Path], since: float, invalid: int = 0) -> Progress:
     """The progress of runs.
 
     Args:
         folders: of the runs.
         since: when the study began, in seconds since 1970; the rate counts nothing older.
+        invalid: how many more runs there are whose configuration was refused: they have failed.
     """
     now = time.time()
     begin = max(since, now - RATE_WINDOW)
-    total = done = running = failed = recent = 0
+    total = failed = invalid
+    done = running = recent = 0
     for folder in folders:
         total += 1
         finished = _modified(folder / MARK)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
+from conf.checks import AT_LEAST, check, check_numbers
 from conf.mistakes import MISTAKES
 from training.run.folder import RunFolder
 from training.studies.grid import REPLICATE_KEYS, RunOverrides
@@ -21,7 +22,7 @@ class PlannedRun(NamedTuple):
         shared: the overrides but for `REPLICATE_KEYS`.
         config: composed from `shared`, for all runs that share it: ignore its seed and fold and use the fields below.
         seed, fold: the run's.
-        path: its folder; None if the configuration is invalid and names none.
+        path: its folder; None if the configuration is invalid.
     """
 
     overrides: tuple[str, ...]
@@ -52,6 +53,11 @@ class StudyPlan(NamedTuple):
     def total(self) -> int:
         """The number of runs."""
         return len(self.finished) + len(self.todo)
+
+    @property
+    def invalid(self) -> int:
+        """The number of runs whose configuration is invalid."""
+        return sum(run.path is None for run in self.todo)
 
 
 def plan_study(
@@ -86,14 +92,18 @@ def in_stacks(runs: Iterable[PlannedRun], size: int) -> list[list[PlannedRun]]:
     """Group runs into stacks of at most `size` that differ in seed and fold alone, in the order of the runs."""
     groups: dict[tuple[str, ...], list[PlannedRun]] = {}
     for run in runs:
-        groups.setdefault(run.shared if size > 1 else run.overrides, []).append(run)
+        groups.setdefault(run.shared if size > 1 and run.path else run.overrides, []).append(run)
     return [group[k : k + size] for group in groups.values() for k in range(0, len(group), size)]
 
 
 def _state(config: DictConfig, run: RunOverrides) -> tuple[str, Path | None, bool]:
     """A name that tells the run from others, its folder, and whether it is finished."""
     try:
+        check_numbers(config, {key: AT_LEAST[key] for key in REPLICATE_KEYS})
         folder = RunFolder.of(config)
-        return f"{folder.path} {folder.record.fingerprint}", folder.path.absolute(), folder.is_finished()
+        finished = folder.is_finished()
+        if not finished:
+            check(config, tuple(run.values()))
+        return f"{folder.path} {folder.record.fingerprint}", folder.path.absolute(), finished
     except MISTAKES:
         return " ".join(run.values()), None, False

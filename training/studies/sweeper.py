@@ -64,7 +64,7 @@ class StudySweeper(Sweeper):
             finished=len(plan.finished),
             total=plan.total,
             since=time.time(),
-            record=str(progress.write_record(Path(self.given.runs_dir), plan.folders)),
+            record=str(progress.write_record(Path(self.given.runs_dir), plan.folders, plan.invalid)),
             host=socket.gethostname(),
             version=launchers.program_version(),
         )
@@ -82,7 +82,7 @@ class StudySweeper(Sweeper):
             return [job.return_value for job in self.launch(jobs, initial_job_idx=0)]
 
         def line() -> str:
-            return str(progress.progress_of(plan.folders, study.since))
+            return str(progress.progress_of(plan.folders, study.since, plan.invalid))
 
         retries = Retries(plan.todo, launch, stack, self.workers.at_once, self.workers.separate)
         if self.workers.separate:

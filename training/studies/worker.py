@@ -14,7 +14,7 @@ from conf.compose import in_multirun
 from conf.keys import check_keys, check_stack
 from conf.mistakes import MISTAKES, exit_on_mistake, message, report
 from training.run import startup
-from training.run.errors import DiskFullError, HeldError, is_disk_full
+from training.run.errors import DiskFullError, HeldError, MemoryFullError, is_disk_full, is_memory_full
 from training.run.folder import FAILED, Member, RunFolder
 from training.run.leases import LeaseWatcher, holder
 from training.studies.job import Job
@@ -86,9 +86,12 @@ def _train(members: Sequence[Member]) -> None:
     except Exception as error:
         if is_disk_full(error):
             raise DiskFullError(members[0].folder.path) from error
+        told = MemoryFullError(error) if is_memory_full(error) else error
         for member in members:
             if not member.folder.is_over:
-                member.folder.fail(report(error))
+                member.folder.fail(report(told))
+        if told is not error:
+            raise told from error
         raise
     finally:
         for member in members:

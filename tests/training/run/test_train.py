@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from conftest import PROJECT, Command, one_line_error, train_here_in
 from interrupting import interrupted
 from omegaconf import OmegaConf
@@ -232,3 +233,18 @@ def test_help_answers_without_importing_torch(tmp_path: Path) -> None:
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert "hydra" in imported
     assert not imported & {"torch", "lightning", "pandas", "nltk", "sklearn"}
+
+
+@pytest.mark.parametrize("arguments", [[], ["-m", "seed=0,1"]])
+def test_a_net_beyond_all_memory_is_one_line(
+    train_here: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setattr("training.run.build.make_net", lambda *_: torch.empty(10**17))
+    done = train_here(*arguments, "epochs=1", *SMALL)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    first, last = lines[0], lines[-1]
+    assert "there is not enough memory (" in first
+    assert "; choose a smaller batch_size=, smaller sizes below model=, or another machine" in first
+    assert "Traceback" not in done.stdout + done.stderr
+    assert last == ("Error: 2 of 2 runs failed, see above; the same command tries them again." if arguments else first)

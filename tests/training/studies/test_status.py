@@ -1,5 +1,6 @@
 """How far a study is, as seen from outside."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT
+from conftest import PROJECT, Command
 
 from analysis.status import follow, status
 from cells.errors import UserError
@@ -46,6 +47,27 @@ def test_several_studies_have_a_total_in_which_each_run_counts_once(tmp_path: Pa
     progress.write_record(tmp_path, folders)  # the same study again: no further one
     assert status(tmp_path).splitlines()[-1] == "all  3 runs: 2 done, 0 running, 0 failed, 1 waiting"
     assert len(status(tmp_path).splitlines()) == 5
+
+
+def test_runs_of_an_invalid_configuration_have_failed_and_do_not_wait(train_here: Command, tmp_path: Path) -> None:
+    small = ["model.embedding=4", "model.hidden=4", "data_dir=nowhere"]
+    done = train_here("-m", *small, "epochs=0", "seed=0,often,'1'")
+    assert [line.rpartition(": ")[2] for line in done.stderr.splitlines()[:3]] == [
+        "give a whole number, 1 or more.",
+        "give a whole number, 0 or more.",
+        "the quotes make it a text, write seed=1.",
+    ]
+    assert status(tmp_path / "runs").endswith("3 runs: 0 done, 0 running, 3 failed, 0 waiting")
+    assert follow(tmp_path / "runs") == "3 runs: 0 done, 0 running, 3 failed, 0 waiting"
+
+
+def test_an_older_record_of_a_study_counts_no_invalid_runs(tmp_path: Path) -> None:
+    study(tmp_path, done=1, failed=0, waiting=1)
+    (path,) = tmp_path.glob(".studies/*.json")
+    about = json.loads(path.read_text())
+    del about["invalid"]
+    path.write_text(json.dumps(about))
+    assert status(tmp_path).endswith("2 runs: 1 done, 0 running, 0 failed, 1 waiting")
 
 
 def test_the_rate_is_that_of_this_command_and_of_the_last_half_hour(
