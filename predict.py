@@ -54,7 +54,8 @@ def arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run, or one above a single run")
-    parser.add_argument("texts", nargs="*", metavar="TEXT", help="texts to label; - or none: lines of standard input")
+    texts = "texts to label; - or none: lines of standard input"
+    parser.add_argument("texts", nargs="*", default=[], metavar="TEXT", help=texts)  # argparse requires it otherwise
     parser.add_argument("--file", type=Path, help="label the lines of this file")
     parser.add_argument("--json", action="store_true", help="one JSON object per line, with every probability")
     parser.add_argument("--data-dir", help="features= only: the folder with market/ [$LSTM_CS_DATA, or data]")

@@ -30,7 +30,7 @@ def read(texts: Sequence[str], file: Path | None) -> Iterator[str]:
     name = file or "standard input"
     empty = True
     try:
-        with open(file or sys.stdin.fileno(), encoding="utf-8") as lines:
+        with open(file or sys.stdin.fileno(), encoding="utf-8-sig") as lines:  # some editors write a byte-order mark
             for line in lines:
                 empty = False
                 yield line.rstrip("\n")

@@ -94,6 +94,13 @@ def write_study(
         write_run(path, scores, cell, seconds=seconds, **about)
 
 
+def with_encoder(metrics: Path, checkpoint: str) -> None:
+    """Name the encoder in a run's metrics.csv, where a run with one names it."""
+    table = pd.read_csv(metrics, dtype=str)
+    table.insert(0, "checkpoint", checkpoint)
+    table.to_csv(metrics, index=False)
+
+
 FACTS = {"data": "hate", "model": "bilstm", "settings": "a1", "recipe": "", "n_folds": 10, "partition": "by_seed"}
 
 

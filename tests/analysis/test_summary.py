@@ -1,5 +1,6 @@
 """`python -m analysis summary`."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -41,6 +42,34 @@ def test_a_copied_run_is_refused(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "a", tmp_path / "copy")
     with pytest.raises(UserError, match="hold the same run"):
         summary(tmp_path)
+
+
+FAULTS = {
+    "a score is not a number": (r",0\.8,", ",nan,", "metrics.csv has nan for top1 in the test row"),
+    "a score is infinite": (r",0\.8,", ",inf,", "metrics.csv has inf for top1 in the test row"),
+    "a score is empty": (r",0\.8,", ",,", "metrics.csv has '' for top1 in the test row"),
+    "a score is a text": (r",0\.8,", ",0.8x,", "metrics.csv has '0.8x' for top1 in the test row"),
+    "the seconds are a text": (r",10,", ",fast,", "metrics.csv has 'fast' for seconds in the val row"),
+    "no test row": (r"\n[^\n]*,test,[^\n]*", "", "metrics.csv has no row of the test part"),
+    "no validation row": (r"\n[^\n]*,val,[^\n]*", "", "metrics.csv has no row of the val part"),
+    "a row was cut": (r",0\.5\n$", "", "values for "),
+    "no split": ("split", "part", "metrics.csv has no column split"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_run_with_a_fault_counts_in_no_mean_and_is_named(tmp_path: Path, fault: str) -> None:
+    pattern, instead, says = FAULTS[fault]
+    for seed in range(3):
+        metrics = run(tmp_path / str(seed), "C1", seed, 0.3 + seed / 10) / "metrics.csv"
+    text = metrics.read_text()
+    metrics.write_text(re.sub(pattern, instead, text))
+    assert metrics.read_text() != text
+    header, row, last = (line.split(maxsplit=15) for line in summary(tmp_path).splitlines())
+    assert (row[header.index("fits")], row[header.index("micro_f1")]) == ("2", "35.0")
+    assert " ".join(last).startswith("No result of 1 fits of hate bilstm ")
+    assert says in " ".join(last)
+    assert " ".join(last).endswith("remove that run's folder and repeat its command")
 
 
 @pytest.mark.parametrize("beside", [True, False])

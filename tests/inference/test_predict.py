@@ -124,6 +124,20 @@ def test_texts_come_from_arguments_a_file_or_standard_input(predict: Predict, ru
     assert answers(predict("sigmoid", "--json", typed=lines.encode())) == by_file
 
 
+def test_a_byte_order_mark_is_no_part_of_a_text(predict: Predict, runs: Path, tmp_path: Path) -> None:
+    marked = "\ufeffgo to the kitchen\r\nbring a cup\r\n".encode()
+    (tmp_path / "marked.txt").write_bytes(marked)
+    for given in (["--file", str(tmp_path / "marked.txt")], ["-"]):
+        found = answers(predict("sigmoid", *given, "--json", typed=marked))
+        assert [each["text"] for each in found] == ["go to the kitchen", "bring a cup"]
+
+
+@pytest.mark.processes
+def test_only_the_run_is_required(runs: Path) -> None:
+    done = predict_in(runs, b"")
+    assert done.stderr.splitlines()[-1] == "predict.py: error: the following arguments are required: RUN"
+
+
 @pytest.mark.processes
 def test_a_process_labels_standard_input(predict: Predict, runs: Path) -> None:
     (here,) = answers(predict("sigmoid", "--json", "go to the café"))

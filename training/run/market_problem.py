@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 from torch import nn
 
+from cells.errors import UserError
 from conf.kinds import MARKET
 from datamodules.market.market_datamodule import MarketDataModule
 from datamodules.market.windows import Floats
@@ -74,10 +75,15 @@ class MarketProblem(Problem):
         return [StateLogger(self.data, lambda net, batch: net(batch.inputs))]
 
     def results(self, trainer: pl.Trainer, task: pl.LightningModule, checkpoint: Path) -> Results:
-        """Errors of the net and of the baselines on each part, forecasts, Figure 7, and the importance of features."""
+        """Errors of the net and of the baselines on each part, forecasts, Figure 7, and the importance of features.
+
+        Raises:
+            UserError: a forecast is no finite number; the loss of training saw only some parts.
+        """
         batches = trainer.predict(task, self.data.predict_dataloader(), ckpt_path=checkpoint)
         assert batches is not None
         forecasts = torch.cat(batches).cpu().numpy().astype(np.float64)  # type: ignore[arg-type]
+        self._refuse_overflow(forecasts)
         rows = [{"split": split, **self._scores(forecasts, chosen)} for split, chosen in self.fold.parts.items()]
         compared = [
             {"split": split, "forecast": name, **self._scores(baseline, chosen)}
@@ -97,6 +103,14 @@ class MarketProblem(Problem):
                 "importance": figures.importance_figure(importance, self.title),
             },
         )
+
+    def _refuse_overflow(self, forecasts: Floats) -> None:
+        for split, chosen in self.fold.parts.items():
+            if not np.isfinite(forecasts[chosen]).all():
+                raise UserError(
+                    f"the net overflows on the {split} part, although the losses were finite numbers; try a smaller lr "
+                    "or another cell."
+                )
 
     def _errors(self, forecasts: Floats, rows: NDArray[np.int64]) -> dict[str, float]:
         return forecast_errors(self.fold, forecasts, rows)

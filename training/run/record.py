@@ -27,6 +27,10 @@ TEXT_SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "loss"
 """Columns: the scores of a run on texts, see `classification.Classification`. `forecasting.accuracy` names those of a
 run on the market."""
 
+FINITE_SCORES = {"data": TEXT_SCORES, "features": ("rmse", "mae")}
+"""By the group of a kind: the scores that are finite numbers in every row. Others may be empty, or infinite beside a
+forecast without errors."""
+
 STATES = ("current", "hidden")
 """The columns with the formulas of equation 7. All else that a cell alters is in its name, in the column `cell`."""
 

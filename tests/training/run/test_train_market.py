@@ -23,6 +23,7 @@ from inference.saved_run import Request
 from training.run.folder import RunFolder
 from training.run.market_problem import MarketProblem
 from training.run.record import MEASURED
+from training.run.tasks.forecast import Forecast
 
 pytestmark = pytest.mark.slow
 
@@ -241,3 +242,14 @@ def test_the_papers_shapes_on_the_real_files(train_here: Command, shared_data: P
     baselines = pd.read_csv(only_run(tmp_path) / "baselines.csv")
     persistence = baselines[(baselines["split"] == "val") & (baselines["forecast"] == "persistence")].iloc[0]
     assert persistence[["rmse", "mae"]].round(4).tolist() == [0.0209, 0.0125]
+
+
+def test_forecasts_that_overflow_behind_the_validation_part_fail_the_run(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Forecast, "predict_step", lambda task, batch, _: task.net(batch.inputs) * float("nan"))
+    line = refused("features=btc", *SMALL)
+    assert "the net overflows on the train part, although the losses were finite numbers" in line
+    run = only_run(tmp_path)
+    assert (run / "failed").read_text().startswith("the net overflows on")
+    assert not (run / "finished").exists()
