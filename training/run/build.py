@@ -5,13 +5,13 @@ import sys
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, Timer
+from lightning.pytorch.callbacks import Callback, EarlyStopping, LambdaCallback, Timer
 from omegaconf import DictConfig
 from torch import nn
 
 from conf.compose import PLACEBO, alteration_of, in_multirun, is_placebo
 from conf.kinds import TEXTS, kind_of
-from training.run import tensorboard
+from training.run import provenance, tensorboard
 from training.run.epoch_lines import EpochLines, quiet
 from training.run.folder import RunFolder
 from training.run.net import make_net
@@ -90,6 +90,7 @@ def evaluator(problem: Problem, folder: RunFolder) -> pl.Trainer:
 
 def _callbacks(config: DictConfig, problem: Problem, folder: RunFolder) -> list[Callback]:
     callbacks: list[Callback] = [
+        LambdaCallback(on_train_start=lambda _, task: provenance.write(folder, config, task)),
         Threads(config.threads),
         SeededEpochs(seed_of_net(config)),
         Timer(verbose=False),

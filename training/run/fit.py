@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Timer
 from omegaconf import DictConfig
 
-from training.run import build, results
+from training.run import build, provenance, results
 from training.run.folder import RunFolder
 from training.run.problem import Problem
 from training.run.resume import keyboard_interrupts
@@ -24,6 +24,7 @@ def fit(config: DictConfig, folder: RunFolder) -> None:
     problem = build.problem(config)
     task = problem.task(build.net(config, problem), config.lr)
     folder.claim()
+    provenance.refuse_changed_data(folder, config)
     trainer = build.trainer(config, problem, folder)
     train(trainer, task, problem, folder)
     results.write(trainer, task, problem, folder, _seconds(trainer))

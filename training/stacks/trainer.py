@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from conf.kinds import kind_of
 from conf.mistakes import report
-from training.run import build
+from training.run import build, provenance
 from training.run.epoch_lines import quiet
 from training.run.errors import HeldError, is_disk_full
 from training.run.fit import fit as fit_alone
@@ -78,6 +78,7 @@ def _loaded(members: Sequence[Member]) -> list[StackedRun]:
                 problems[parts] = build.problem(config)
             run = StackedRun(config, folder, problems[parts].with_seed(config.seed))
             folder.claim()
+            provenance.refuse_changed_data(folder, config)
         except Exception as error:
             if is_disk_full(error) or isinstance(error, HeldError):
                 raise
@@ -140,7 +141,9 @@ class Stack(Callback):
             trainer.fit(self.task, self.train, self.validation)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Restore Adam's state after an interruption."""
+        """Restore Adam's state after an interruption, and write down what the runs are trained with."""
+        for run in self.runs:
+            provenance.write(run.folder, run.config, self.task)
         if self.first_epoch:
             (optimizer,) = trainer.optimizers
             for name, weight in self.task.net.named_parameters():

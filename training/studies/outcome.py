@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from cells.errors import UserError
+from training.run import provenance
 from training.run.leases import holder
 from training.studies.study_plan import PlannedRun, StudyPlan
 
@@ -63,6 +64,8 @@ def announce(plan: StudyPlan) -> None:
         print(f"{plan.total} runs, of which {finished} are finished.", flush=True)
     else:
         print(f"{todo} run{'s' if todo > 1 else ''}.", flush=True)
+    for file, number in plan.changed.items():
+        print(provenance.warning([file], "1 run was" if number == 1 else f"{number} runs were"), flush=True)
 
 
 def conclude(plan: StudyPlan, outcome: StudyOutcome, in_full: bool) -> None:

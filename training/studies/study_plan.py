@@ -1,6 +1,7 @@
 """The plan of a study: which of its runs are finished, and which are to do."""
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from omegaconf import DictConfig
 from conf.checks import AT_LEAST, check, check_numbers
 from conf.mistakes import MISTAKES
 from training.run.folder import RunFolder
+from training.run.provenance import changed_data
 from training.studies.grid import REPLICATE_KEYS, RunOverrides
 
 
@@ -39,10 +41,12 @@ class StudyPlan(NamedTuple):
     Attributes:
         todo: the runs that are not finished.
         finished: the folders of those that are.
+        changed: how many of these were trained on another version of a file than there is now, by its path.
     """
 
     todo: list[PlannedRun]
     finished: list[Path]
+    changed: Counter[str]
 
     @property
     def folders(self) -> list[Path]:
@@ -76,6 +80,7 @@ def plan_study(
     configurations = {overrides: compose(list(overrides)) for overrides in dict.fromkeys(shared)}
     value = functools.cache(lambda override: parser.parse_override(override).value())
     planned: dict[str, PlannedRun | Path] = {}
+    changed: Counter[str] = Counter()
     for run, overrides in zip(runs, shared, strict=True):
         config = configurations[overrides]
         for key in REPLICATE_KEYS:
@@ -83,9 +88,11 @@ def plan_study(
                 config[key] = value(run[key])
         name, path, finished = _state(config, run)
         made = PlannedRun(tuple(run.values()), overrides, config, config.seed, config.fold, path)
+        if path and finished and name not in planned:
+            changed.update(changed_data(path, config))
         planned.setdefault(name, path if path and finished else made)
     todo = [run for run in planned.values() if isinstance(run, PlannedRun)]
-    return StudyPlan(todo, [path for path in planned.values() if isinstance(path, Path)])
+    return StudyPlan(todo, [path for path in planned.values() if isinstance(path, Path)], changed)
 
 
 def in_stacks(runs: Iterable[PlannedRun], size: int) -> list[list[PlannedRun]]:

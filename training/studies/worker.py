@@ -13,7 +13,7 @@ from conf.checks import check
 from conf.compose import in_multirun
 from conf.keys import check_keys, check_stack
 from conf.mistakes import MISTAKES, exit_on_mistake, message, report
-from training.run import startup
+from training.run import provenance, startup
 from training.run.errors import DiskFullError, HeldError, MemoryFullError, is_disk_full, is_memory_full
 from training.run.folder import FAILED, Member, RunFolder
 from training.run.leases import LeaseWatcher, holder
@@ -60,6 +60,8 @@ def _work_alone(config: DictConfig) -> None:
             raise HeldError(folder.path, there)
     if folder.is_finished():
         log.info("%s is finished; nothing to do.", folder.path)
+        if files := provenance.changed_data(folder.path, config):
+            log.warning(provenance.warning(files, f"{folder.path} was"))
     else:
         _train([member])
 

@@ -184,7 +184,7 @@ def test_a_formula_of_the_users_own(train_here: Command, tmp_path: Path) -> None
         (["data=3"], "data=3: data= takes a name"),
         (["model.hidden=0"], "hidden"),
         (["model.dropout=1.5"], "dropout"),
-        (["model.hidden=wide"], "model=bilstm"),
+        (["model.hidden=0"], "model=bilstm"),
         (["preprocess.min_count=100000"], "occurs that often"),
         (["data_dir=${nowhere}"], "nowhere"),
     ],

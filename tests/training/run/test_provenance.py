@@ -1,0 +1,168 @@
+"""What made a run's numbers is written down, and other data than those are noticed."""
+
+import getpass
+import hashlib
+import json
+import socket
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from conftest import PROJECT, Command
+from text_data import lay_out
+from torch import nn
+
+from cells import LSTM
+from cells.errors import UserError
+from conf.compose import composed
+from datamodules.texts.sources import find_file
+from training.run import data_files, provenance
+from training.run.folder import RunFolder
+
+SMALL = (
+    "model.embedding=4",
+    "model.hidden=4",
+    "epochs=1",
+    "threads=1",
+    "data_dir=data",
+    "n_folds=3",
+    "preprocess.min_count=1",
+)
+HATE = "data=hate"
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """The file of HATE."""
+    return lay_out(tmp_path / "data") / "text" / "hate" / "dataset.csv"
+
+
+def sha256(path: Path) -> str:
+    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def written(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(folder.rglob("provenance.json"))]
+
+
+def replace(file: Path) -> None:
+    file.write_bytes(file.read_bytes().replace(b"you", b"thou"))
+
+
+def test_a_run_says_what_made_it(train_here: Command, tmp_path: Path, dataset: Path) -> None:
+    train_here(HATE, *SMALL)
+    (about,) = written(tmp_path)
+    assert about["data"] == {"data": {"file": "text/hate/dataset.csv", "hash": sha256(dataset)}}
+    (attempt,) = about["attempts"]
+    assert attempt["backends"] == {"lstm_1": "llvm", "lstm_2": "llvm"}
+    assert attempt["versions"]["torch"] == version("torch")
+    assert (attempt["threads"], attempt["device"]) == (1, "cpu")
+    assert (attempt["commit"] is None) != (PROJECT / ".git").exists()
+    said = [text for text in (*attempt["versions"].values(), attempt["machine"], attempt["device"]) if "/" in text]
+    assert said == []
+    assert not {getpass.getuser(), socket.gethostname()} & set(json.dumps(about).replace('"', " ").split())
+
+
+@pytest.mark.slow
+def test_runs_of_a_stack_say_it_too(train_here: Command, tmp_path: Path, dataset: Path) -> None:
+    train_here(HATE, *SMALL, "stack.seeds=2")
+    one, other = written(tmp_path)
+    assert one == other
+    assert one["data"]["data"]["hash"] == sha256(dataset)
+    assert list(one["attempts"][0]["backends"]) == ["lstm_1", "lstm_2"]
+
+
+def test_replaced_data_of_finished_runs_are_announced(train_here: Command, dataset: Path) -> None:
+    study = ("-m", "seed=0,1", HATE, *SMALL)
+    train_here(*study)
+    assert "WARNING" not in train_here(*study).stdout
+    replace(dataset)
+    alone = train_here(HATE, *SMALL)
+    finished, warned = alone.stdout.splitlines()
+    assert finished.endswith("is finished; nothing to do.")
+    assert warned.startswith("WARNING: runs/hate/bilstm/baseline/seed0_fold0_")
+    assert warned.endswith("was trained on another data/text/hate/dataset.csv than there is now; remove to train anew.")
+    assert train_here(*study).stdout.splitlines() == [
+        "All 2 runs are finished; nothing to do.",
+        "WARNING: 2 runs were trained on another data/text/hate/dataset.csv than there is now; remove to train anew.",
+    ]
+    dataset.unlink()  # a missing file says nothing
+    assert "WARNING" not in train_here(*study).stdout
+
+
+def test_replaced_data_of_an_interrupted_run_are_refused(
+    train_here: Command, refused: Callable[..., str], tmp_path: Path, dataset: Path
+) -> None:
+    train_here(HATE, *SMALL)
+    (mark,) = tmp_path.rglob("finished")
+    mark.rename(mark.with_name("checkpoints") / "last.ckpt")  # any file: data are looked at first
+    replace(dataset)
+    line = refused(HATE, *SMALL)
+    assert "data/text/hate/dataset.csv has changed since the run in runs/hate/" in line
+    assert "remove that folder to train anew" in line
+
+
+def test_a_run_of_an_older_version_is_as_it_was(train_here: Command, tmp_path: Path, dataset: Path) -> None:
+    train_here(HATE, *SMALL)
+    (path,) = tmp_path.rglob("provenance.json")
+    path.unlink()
+    replace(dataset)
+    done = train_here(HATE, *SMALL)
+    assert done.stdout == f"{path.parent.relative_to(tmp_path)} is finished; nothing to do.\n"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"data": {"data": {}}}', '{"data": 3}', '{"data": {"data": 3}}'])
+def test_a_damaged_file_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "provenance.json").write_text(text)
+    with pytest.raises(UserError, match=r"provenance.json is damaged.*; remove that file\.$"):
+        provenance.changed_data(tmp_path, composed())
+
+
+def test_each_attempt_on_another_program_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = composed(f"run_dir={tmp_path}", "data_dir=nowhere")
+    folder = RunFolder.of(config)
+    modules = nn.ModuleDict({"net": LSTM(2, 3)}).named_modules
+    task = SimpleNamespace(named_modules=modules, device=torch.device("cpu"))
+
+    def attempts(commit: str) -> list[str]:
+        monkeypatch.setattr(provenance, "_commit", lambda: commit)
+        provenance.write(folder, config, task)  # type: ignore[arg-type]
+        return [each["commit"] for each in written(tmp_path)[0]["attempts"]]
+
+    assert attempts("a") == ["a"]
+    assert attempts("b") == ["b"]  # without a checkpoint the run began anew
+    folder.checkpoints.mkdir()
+    (folder.checkpoints / "last.ckpt").write_text("")
+    assert attempts("b") == ["b"]
+    assert attempts("c") == ["b", "c"]
+
+
+@pytest.mark.parametrize("name", ["ag", "crowd", "hasoc", "hasoc_test", "hate", "mlma", "semeval"])
+def test_the_file_that_is_hashed_is_the_file_that_is_read(name: str, tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    config = composed(f"data={name}", f"data_dir={tmp_path}")
+    assert data_files.data_files(config)["data"][1] == find_file(config.data, tmp_path)
+
+
+def test_data_that_are_made_up_have_no_file() -> None:
+    assert data_files.content(composed("features=btc_sent", "source=synthetic")) == {}
+
+
+def test_the_files_of_the_market_are_its_prices_and_the_series_that_are_features(tmp_path: Path) -> None:
+    market = tmp_path / "market"
+    market.mkdir()
+    for name in ("BTC-USD", "GSPC", "DX-Y.NYB_2014-09-18_2019-11-22", "mood", "unused"):
+        (market / f"{name}.csv").write_text(name)
+    given = ("sentiment=csv", "sentiment.file=market/mood.csv", "sentiment.column=m", f"data_dir={tmp_path}")
+    found = data_files.content(composed("features=btc_sent", *given))
+    assert {use: file["file"] for use, file in found.items()} == {
+        "btc": "market/BTC-USD.csv",
+        "usd": "market/DX-Y.NYB_2014-09-18_2019-11-22.csv",
+        "sp500": "market/GSPC.csv",
+        "sentiment": "market/mood.csv",
+    }
+    assert "sentiment" not in data_files.content(composed("features=btc", f"data_dir={tmp_path}"))

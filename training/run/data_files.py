@@ -1,0 +1,81 @@
+"""The files that a run learns from, by their content. Imports nothing heavy: it is asked of finished runs too."""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from conf.compose import CONF
+from conf.kinds import DAILY, TEXTS, kind_of
+from datamodules.download import hash_of
+from datamodules.market.yahoo_layout import MARKETS
+
+BUNDLED = Path("datamodules", "texts", "robo", "commands.csv")
+"""The corpus of a data set without a file, below the project's own folder."""
+
+Content = dict[str, dict[str, str]]
+"""By what a file is for, "data", "btc", "sentiment" and so on: its name below data_dir, and its hash."""
+
+
+def data_files(config: DictConfig) -> dict[str, tuple[str, Path]]:
+    """The files of a configuration that are there now: by their use, the name below data_dir, and the path.
+
+    Empty where all data are made up. The paths are those that `texts.sources`, `market.prices` and `sentiment` read.
+    """
+    data_dir = Path(config.data_dir)
+    names = _text_names(config.data) if kind_of(config) is TEXTS else _market_names(config)
+    found: dict[str, tuple[str, Path]] = {}
+    for use, choices in names.items():
+        for name in choices:
+            path = CONF.parent / name if name == str(BUNDLED) else data_dir / name
+            if path.is_file():
+                found[use] = name, path
+                break
+    return found
+
+
+def content(config: DictConfig) -> Content:
+    """The content of the files of a configuration that are there now."""
+    return {use: {"file": name, "hash": _hash(path)} for use, (name, path) in data_files(config).items()}
+
+
+def changed(config: DictConfig, trained_on: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """The names of the files whose content is no longer what a run was trained on.
+
+    A file that is missing now has not changed, and neither has one that an older version did not record.
+    """
+    files = data_files(config)
+    both = [(files[use], there) for use, there in trained_on.items() if use in files]
+    return [str(path) for (_, path), there in both if _hash(path) != there["hash"]]
+
+
+def _text_names(data: DictConfig) -> dict[str, list[str]]:
+    """In the order in which they are looked for."""
+    if data.get("instead"):
+        return {"data": [data.instead]}
+    return {"data": [str(BUNDLED)] if data.file is None else [data.file, *filter(None, [data.get("unzipped")])]}
+
+
+def _market_names(config: DictConfig) -> dict[str, list[str]]:
+    if config.source == "synthetic":
+        return {}
+    names: dict[str, list[str]] = {}
+    for market, (symbol, _) in MARKETS.items():
+        name = symbol.removeprefix("^")
+        names[market] = [f"market/{name}.csv", f"market/{name}_{config.start}_{config.end}.csv"]
+    given: dict[str, Any] = {group: OmegaConf.to_container(config[group]) for group in DAILY if group in config}
+    return names | {
+        group: [given[group]["file"]] for group in given if group in config.features.series and given[group].get("file")
+    }
+
+
+def _hash(path: Path) -> str:
+    there = path.stat()
+    return _hash_of_version(path.absolute(), there.st_size, there.st_mtime_ns)
+
+
+@functools.cache  # a study has thousands of runs and a few files
+def _hash_of_version(path: Path, _size: int, _modified: int) -> str:
+    return hash_of(path, "sha256:")
