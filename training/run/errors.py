@@ -14,10 +14,12 @@ class DivergedError(UserError):
         loss: NaN or infinite.
         epoch: in which it became so.
         lr: the learning rate.
+        layer: with which it began, see `divergence.odd_layer`; empty if that is not known.
     """
 
-    def __init__(self, loss: float, epoch: int, lr: float):
-        super().__init__(f"the loss is {loss} in epoch {epoch}; try a smaller lr (now {lr}) or another cell.")
+    def __init__(self, loss: float, epoch: int, lr: float, layer: str = ""):
+        where = f", which began in layer {layer}" if layer else ""
+        super().__init__(f"the loss is {loss} in epoch {epoch}{where}; try a smaller lr (now {lr}) or another cell.")
 
 
 class HeldError(UserError):

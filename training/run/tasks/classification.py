@@ -12,6 +12,7 @@ from torchmetrics.classification import MultilabelAccuracy, MultilabelF1Score
 from models.batch import TextBatch
 from models.decision import decide, probabilities
 from models.fitted import FittedNet
+from training.run.divergence import odd_layer
 from training.run.errors import DivergedError
 from training.run.tasks.epoch_mean import EpochMean
 
@@ -71,7 +72,7 @@ class Classification(pl.LightningModule):
 
     def training_step(self, batch: TextBatch, _: int) -> Tensor:
         """The mean loss of the batch."""
-        loss = self._loss(self.net(batch.tokens, batch.lengths), batch.targets)
+        loss = self._loss(self.net(batch.tokens, batch.lengths), batch)
         self.train_loss.update(loss.detach(), len(batch.targets))
         return loss
 
@@ -108,15 +109,16 @@ class Classification(pl.LightningModule):
         """Adam over all weights that are trained."""
         return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr)
 
-    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        loss = self.criterion(logits, targets)
+    def _loss(self, logits: Tensor, batch: TextBatch) -> Tensor:
+        loss = self.criterion(logits, batch.targets)
         if not torch.isfinite(loss):
-            raise DivergedError(loss.item(), self.current_epoch, self.lr)
+            layer = odd_layer(self.net, batch.tokens, batch.lengths)
+            raise DivergedError(loss.item(), self.current_epoch, self.lr, layer)
         return loss
 
     def _score(self, scores: "Scores", batch: TextBatch) -> Tensor:
         logits = self.net(batch.tokens, batch.lengths)
-        scores.update(logits, decide(logits, self.loss), batch.targets, self._loss(logits, batch.targets))
+        scores.update(logits, decide(logits, self.loss), batch.targets, self._loss(logits, batch))
         return logits
 
     def _log(self, split: str, scores: "Scores") -> None:

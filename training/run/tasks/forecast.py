@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from training.run.divergence import odd_layer
 from training.run.errors import DivergedError
 from training.run.tasks.epoch_mean import EpochMean
 
@@ -51,14 +52,14 @@ class Forecast(pl.LightningModule):
         Raises:
             DivergedError: it is NaN or infinite.
         """
-        loss = self._loss(self.net(batch.inputs), batch.targets)
+        loss = self._loss(self.net(batch.inputs), batch)
         self.train_loss.update(loss.detach(), len(batch.targets))
         return loss
 
     def validation_step(self, batch: ForecastBatch, _: int) -> None:
         """Keep the forecasts."""
         forecasts = self.net(batch.inputs)
-        self.val_loss.update(self._loss(forecasts, batch.targets), len(batch.targets))
+        self.val_loss.update(self._loss(forecasts, batch), len(batch.targets))
         self._validated.append((forecasts, batch.rows))
 
     def on_validation_epoch_end(self) -> None:
@@ -78,8 +79,8 @@ class Forecast(pl.LightningModule):
         """Adam over all weights that are trained."""
         return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr)
 
-    def _loss(self, forecasts: Tensor, targets: Tensor) -> Tensor:
-        loss = F.mse_loss(forecasts, targets)
+    def _loss(self, forecasts: Tensor, batch: ForecastBatch) -> Tensor:
+        loss = F.mse_loss(forecasts, batch.targets)
         if not torch.isfinite(loss):
-            raise DivergedError(loss.item(), self.current_epoch, self.lr)
+            raise DivergedError(loss.item(), self.current_epoch, self.lr, odd_layer(self.net, batch.inputs))
         return loss
