@@ -33,7 +33,7 @@ NAMES = ("data.name", "model.name", "features.name")
 """Keys that name the chosen file: with another value, the same run would have another folder."""
 
 NUMBERS = ("patience", "preprocess.tfidf_terms", "cell.zoneout", "cell.recurrent_dropout")
-"""Keys whose default is null and that take a number: the default does not show it, so they are named here."""
+"""Keys that take a number or null: the type of the default does not tell."""
 
 FILES = (
     "data.file", "data.instead", "data.corpus.member", "model.checkpoint", "sentiment.file", "sentiment.column",
