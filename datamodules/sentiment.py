@@ -1,13 +1,15 @@
 """Sources of daily sentiment that conf/sentiment/*.yaml name, and `python -m datamodules.sentiment FILE` for tweets."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
+from datamodules.csv_files import LARGEST, read_table
+from datamodules.days import utc_days
 from datamodules.download import fetch, hash_of
 from datamodules.errors import DataError
 from datamodules.tweets.daily_file import make_daily_file
@@ -87,7 +89,8 @@ class DailyCsv:
         changed = official and self.hash is not None and hash_of(path, self.hash) != self.hash
         origin = f"{self.column!r} of {path.name}" + (", which is not the pinned version" if changed else "")
         name = self.column if self.name == UNNAMED else self.name
-        return DailySeries(name, read_daily_csv(path, self.column), f"Sentiment {name}: {origin}.")
+        values, notes = read_daily_csv(path, self.column)
+        return DailySeries(name, values, f"Sentiment {name}: {', '.join([origin, *notes])}.")
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class Tweets:
         """
         scored = make_daily_file(folders.data_dir / self.file, self.by, folders.cache_dir, prepare=self.prepare)
         name = self.name if self.prepare == RAW else f"{self.name}_{self.prepare}"
-        return DailySeries(name, read_daily_csv(scored, "mean"), f"Sentiment {name}: {tweet_counts(scored)}.")
+        return DailySeries(name, read_daily_csv(scored, "mean").values, f"Sentiment {name}: {tweet_counts(scored)}.")
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ class TweetCounts:
             DataError: see `make_daily_file`.
         """
         scored = make_daily_file(folders.data_dir / self.file, "vader", folders.cache_dir)
-        values = read_daily_csv(scored, "tweets") + read_daily_csv(scored, "duplicates")
+        values = read_daily_csv(scored, "tweets").values + read_daily_csv(scored, "duplicates").values
         return DailySeries(self.name, values, f"Messages {self.name}: {tweet_counts(scored)}.")
 
 
@@ -156,33 +159,42 @@ class PriceSign:
         return DailySeries(self.name, sign, f"Sentiment {self.name}: rebuilt from Bitcoin's own prices.")
 
 
-def read_daily_csv(path: Path, column: str) -> pd.Series:
-    """Read a column of a CSV file, by the day in the column `date`; days without a value are left out.
+class DailyColumn(NamedTuple):
+    """A column of a CSV file with one row a day.
+
+    Attributes:
+        values: float64; index of UTC days in rising order. Days without a value are left out.
+        notes: phrases for the user on times that were converted.
+    """
+
+    values: pd.Series
+    notes: list[str]
+
+
+def read_daily_csv(path: Path, column: str) -> DailyColumn:
+    """Read a column of a CSV file by the day in its column `date`, see `read_table` and `utc_days`.
 
     Raises:
-        DataError: there is no such file or column, no value, a day twice, or a value that is not a number; names date
-            and column.
+        DataError: there is no such file or column, or it is there twice; no value, a day twice, or a value that is not
+            a number; names date and column.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, comment="#")
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}.") from error
-    table.columns = ["date" if name.lower() == "date" else name for name in table.columns]
-    if missing := {"date", column} - set(table.columns):
-        raise DataError(f"{path} has no column {sorted(missing)[0]!r}: it has {', '.join(table.columns)}.")
-    days = pd.to_datetime(table["date"].str[:10], format="%Y-%m-%d", errors="coerce")
-    values = pd.to_numeric(table[column], errors="coerce")
+    table = read_table(path)
+    table = replace(table, names=["date" if name.lower() == "date" else name for name in table.names])
+    texts = pd.DataFrame(table.texts(["date", column]), dtype=object)
+    days, notes = utc_days(texts["date"])
+    values = pd.to_numeric(texts[column], errors="coerce").astype(float)
     for wrong, fault in (
         (days.isna(), "the date is not such as 2014-09-18"),
         (days.duplicated(), "this date occurs twice"),
-        (table[column].notna() & ~np.isfinite(values), f"{column!r} is not a number"),
+        (texts[column].notna() & ~np.isfinite(values), f"{column!r} is not a number"),
+        (values.abs() > LARGEST, f"{column!r} is too large to be true"),
     ):
         if wrong.any():
-            row = table[wrong].iloc[0]
+            row = texts[wrong].iloc[0]
             raise DataError(f"{path}, date {row['date']}, value {row[column]}: {fault}; correct or remove this row.")
     if values.isna().all():
         raise DataError(f"{path} has no value in its column {column!r}: name another with sentiment.column=...")
-    return values.astype(float).set_axis(days).dropna().sort_index().rename(column)
+    return DailyColumn(values.set_axis(days.rename("date")).dropna().sort_index().rename(column), notes)
 
 
 def tweet_counts(scored: Path) -> str:

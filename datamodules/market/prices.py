@@ -2,13 +2,16 @@
 
 import datetime
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from datamodules.csv_files import LARGEST, Table, read_table
+from datamodules.days import utc_days
 from datamodules.errors import DataError
 from datamodules.market.yahoo_layout import COLUMNS, MARKETS, ONE_DAY, PRICE_COLUMNS, DateRange
 
@@ -30,9 +33,9 @@ class DailyPrices(NamedTuple):
 def load_prices(market: str, span: DateRange, data_dir: Path) -> DailyPrices:
     """Read the prices of one of MARKETS, or download them from Yahoo.
 
-    `data_dir/market/BTC-USD.csv` is used as it is. If it is missing, Yahoo's prices are downloaded and kept as
-    `data_dir/market/BTC-USD_START_END.csv`. This file has only days that are over: END is yesterday at the latest, so
-    that tomorrow the same range is downloaded again.
+    `data_dir/market/BTC-USD.csv` is used as it is. If it is missing, Yahoo's prices are downloaded, checked and kept
+    as `data_dir/market/BTC-USD_START_END.csv`. This file has only days that are over: END is yesterday at the latest,
+    so that tomorrow the same range is downloaded again.
 
     Raises:
         DataError: there is neither a file nor a network, the file is broken, or it has no row in the range.
@@ -46,9 +49,14 @@ def load_prices(market: str, span: DateRange, data_dir: Path) -> DailyPrices:
         if not kept.exists():
             from datamodules.market import yahoo  # takes a second to import
 
-            yahoo.fetch_prices(symbol, over, kept, by_hand=path)
+            yahoo.fetch_prices(symbol, over, kept, path, lambda answer: _checked(answer, over, longest_pause))
         path = kept
-    return check_prices(read_prices(path), span, path, longest_pause)
+    return _checked(path, span, longest_pause)
+
+
+def _checked(path: Path, span: DateRange, longest_pause: int) -> DailyPrices:
+    frame, notes = read_prices(path)
+    return check_prices(frame, span, path, longest_pause, notes)
 
 
 def _days_that_are_over(span: DateRange) -> DateRange:
@@ -59,36 +67,68 @@ def _days_that_are_over(span: DateRange) -> DateRange:
     return span._replace(end=min(span.end, yesterday))
 
 
-def read_prices(path: Path) -> pd.DataFrame:
-    """Read a CSV file with the columns Date, Open, High, Low, Close, Adj Close, Volume; # starts a comment.
+class PriceFile(NamedTuple):
+    """The content of a price file, not yet checked.
 
-    Newer exports have no Adj Close. It equals Close for the three markets, which pay no dividends.
+    Attributes:
+        frame: float64, COLUMNS; index of days, in the file's order.
+        notes: phrases for the user: the comment in the file's first line, and times that were converted.
+    """
+
+    frame: pd.DataFrame
+    notes: list[str]
+
+
+def read_prices(path: Path) -> PriceFile:
+    """Read a CSV file with the columns Date, Open, High, Low, Close, Adj Close, Volume; see `read_table`.
+
+    Newer exports have no Adj Close. It equals Close for the three markets, which pay no dividends. A header of two
+    levels, as `yfinance.download` gives it, is read as well.
 
     Raises:
         DataError: a column is missing, or a value is neither a number nor empty; names date and column.
     """
-    try:
-        raw = pd.read_csv(path, dtype=str, comment="#", na_values=["null"])
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}.") from error
-    if "Adj Close" not in raw and "Close" in raw:
-        raw["Adj Close"] = raw["Close"]
-    missing = [column for column in ("Date", *COLUMNS) if column not in raw]
+    table = _one_level(read_table(path))
+    missing = [column for column in ("Date", *COLUMNS) if column not in table.names and column != "Adj Close"]
     if missing:
         raise DataError(
             f"{path} has no column {' or '.join(missing)}: Yahoo's layout is Date,{','.join(COLUMNS)}, "
-            f"this file's is {','.join(raw.columns)}."
+            f"this file's is {','.join(table.names)}."
         )
-    # A date may be followed by a time and a zone, which are ignored.
-    days = pd.to_datetime(raw["Date"].str[:10], format="%Y-%m-%d", errors="coerce")
-    _refuse(path, [f"{text} is not a date (column Date)" for text in raw["Date"][days.isna()]])
-    texts = raw[list(COLUMNS)].set_axis(days, axis=0)
-    frame = texts.apply(pd.to_numeric, errors="coerce").astype(float)
-    _refuse(path, _where(texts.notna() & ~np.isfinite(frame), texts, "is not a number"))
-    return frame
+    texts = table.texts(["Date", *(column for column in COLUMNS if column in table.names)])
+    texts.setdefault("Adj Close", texts["Close"])
+    dates = texts["Date"]
+    days, notes = utc_days(dates)
+    _refuse(
+        path, [f"{text} is not a date (column Date)" for text, wrong in zip(dates, days.isna(), strict=True) if wrong]
+    )
+    values = pd.DataFrame({column: texts[column] for column in COLUMNS}, days.rename("Date"), dtype=object)
+    frame = values.apply(pd.to_numeric, errors="coerce").astype(float)
+    _refuse(path, _where(values.notna() & ~np.isfinite(frame), values, "is not a number"))
+    _refuse(path, _where(frame.abs() > LARGEST, values, "is too large to be true"))
+    return PriceFile(frame, [*([table.comment] if table.comment else []), *notes])
 
 
-def check_prices(frame: pd.DataFrame, span: DateRange, path: Path, longest_pause: int) -> DailyPrices:
+def _one_level(table: Table) -> Table:
+    """The table with a header of one level.
+
+    `yfinance.download` gives three lines since its version 0.2.51: "Price,Close,High,...", "Ticker,^GSPC,^GSPC,..." and
+    "Date,,,...". With group_by="ticker" the first two stand the other way round.
+
+    Raises:
+        DataError: it holds several tickers.
+    """
+    levels = {row[0]: row[1:] for row in (table.names, *(row for _, row in table.rows[:2]))}
+    if list(levels)[:2] not in (["Price", "Ticker"], ["Ticker", "Price"]) or "Date" not in levels:
+        return table
+    if len(tickers := dict.fromkeys(levels["Ticker"])) != 1:
+        raise DataError(f"{table.path} holds the prices of {', '.join(tickers)}: keep one of them in this file.")
+    return replace(table, names=["Date", *levels["Price"]], rows=table.rows[2:])
+
+
+def check_prices(
+    frame: pd.DataFrame, span: DateRange, path: Path, longest_pause: int, notes: Sequence[str] = ()
+) -> DailyPrices:
     """Cut prices to a range of days, drop rows without any price, refuse impossible values, and note the gaps.
 
     Args:
@@ -96,6 +136,7 @@ def check_prices(frame: pd.DataFrame, span: DateRange, path: Path, longest_pause
         span: the range of days.
         path: path of the file, for messages.
         longest_pause: days between two rows that are not a gap.
+        notes: of `read_prices`.
 
     Raises:
         DataError: a day twice, a row that lacks some of its values, a price of 0 or less, a negative volume, a High
@@ -109,7 +150,9 @@ def check_prices(frame: pd.DataFrame, span: DateRange, path: Path, longest_pause
     if frame.empty:
         raise DataError(f"{path} has no prices from {span}: choose other values of start and end.")
     _refuse(path, list(_impossible(frame)))
-    return DailyPrices(frame, _note(path, frame, int(empty.sum()), _gaps(frame.index, span, longest_pause)))
+    phrases = [*notes, *_dropped(int(empty.sum())), *_missing(_gaps(frame.index, span, longest_pause))]
+    days = f"{len(frame):,} days, {frame.index[0]:%Y-%m-%d} to {frame.index[-1]:%Y-%m-%d}"
+    return DailyPrices(frame, f"{', '.join([f'{path.name}: {days}', *phrases])}.")
 
 
 def join_markets(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -161,16 +204,10 @@ def _gaps(days: "pd.Index[pd.Timestamp]", span: DateRange, longest_pause: int) -
     return gaps + [f"between {one:%Y-%m-%d} and {other:%Y-%m-%d}" for one, other in pauses]
 
 
-def _note(path: Path, frame: pd.DataFrame, empty: int, gaps: list[str]) -> str:
-    days = frame.index
-    parts = [f"{path.name}: {len(days):,} days, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"]
-    with open(path, encoding="utf-8") as file:
-        comment = file.readline()
-    if comment.startswith("# "):  # written by yahoo.fetch_prices, with the date of retrieval
-        parts.append(comment.removeprefix("# ").strip())
-    if empty:
-        parts.append(f"{empty:,} rows without a price dropped")
-    if gaps:
-        more = f" and in {len(gaps) - SHOWN} more gaps" if len(gaps) > SHOWN else ""
-        parts.append(f"no rows {', '.join(gaps[:SHOWN])}{more}")
-    return ", ".join(parts) + "."
+def _dropped(rows: int) -> list[str]:
+    return [f"{rows:,} rows without a price dropped"] if rows else []
+
+
+def _missing(gaps: list[str]) -> list[str]:
+    more = f" and in {len(gaps) - SHOWN} more gaps" if len(gaps) > SHOWN else ""
+    return [f"no rows {', '.join(gaps[:SHOWN])}{more}"] if gaps else []

@@ -7,7 +7,7 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,30 +18,38 @@ from datamodules.files import replacing
 from datamodules.market.yahoo_layout import COLUMNS, ONE_DAY, DateRange
 
 
-def fetch_prices(symbol: str, span: DateRange, path: Path, by_hand: Path) -> None:
+def fetch_prices(symbol: str, span: DateRange, path: Path, by_hand: Path, check: Callable[[Path], object]) -> None:
     """Download prices to a CSV file in Yahoo's layout, with the date of retrieval as a comment in its first line.
 
     Args:
         symbol: such as "^GSPC".
         span: days that are over.
-        path: the file to write; it appears whole or not at all.
+        path: the file to write; it appears whole and checked, or not at all.
         by_hand: path at which a file from another source would be used; for the error message.
+        check: raises a DataError if the prices in a file are impossible.
 
     Raises:
-        DataError: offline, refused, or an unknown symbol; says what to do instead.
+        DataError: offline, refused, an unknown symbol or impossible prices; says what to do instead.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         frame, complaints = _history(symbol, span)
     except Exception as error:  # yfinance lets errors of its HTTP client, its parser and pandas through
-        raise _failure(symbol, span, str(error) or type(error).__name__, by_hand) from error
+        raise _failure("no", symbol, span, str(error) or type(error).__name__, by_hand) from error
     if not frame.empty:
         frame = frame[pd.DatetimeIndex(frame.index).date <= span.end]  # Yahoo may add the unfinished day
     if frame.empty:  # yfinance's usual result when it is offline or refused
-        raise _failure(symbol, span, complaints[-1] if complaints else "an empty answer", by_hand)
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        file.write(f"# {symbol} from Yahoo Finance, retrieved {datetime.date.today()}\n")
-        frame.to_csv(file, date_format="%Y-%m-%d")  # the day in the exchange's own time zone
+        raise _failure("no", symbol, span, complaints[-1] if complaints else "an empty answer", by_hand)
+    with replacing(path) as temporary:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            file.write(f"# {symbol} from Yahoo Finance, retrieved {datetime.date.today()}\n")
+            frame.to_csv(file, date_format="%Y-%m-%d")  # the day in the exchange's own time zone
+        try:
+            check(temporary)
+        except DataError as error:
+            faults = str(error).removeprefix(f"{temporary}: ").replace(str(temporary), path.name)
+            faults = faults.split("; correct these")[0]
+            raise _failure("impossible", symbol, span, f"{faults}; they were not kept", by_hand) from error
 
 
 @functools.cache
@@ -84,9 +92,9 @@ def _captured_log() -> Iterator[list[str]]:
         logger.removeFilter(collect)
 
 
-def _failure(symbol: str, span: DateRange, reason: str, by_hand: Path) -> DataError:
+def _failure(which: str, symbol: str, span: DateRange, reason: str, by_hand: Path) -> DataError:
     reason = " ".join(reason.split()).split(". See ")[0].rstrip(".")
     return DataError(
-        f"Yahoo Finance gave no prices of {symbol} for {span} ({reason}): put {by_hand.name}, with columns "
+        f"Yahoo Finance gave {which} prices of {symbol} for {span} ({reason}): put {by_hand.name}, with columns "
         f"{','.join(('Date', *COLUMNS))}, into {by_hand.parent.resolve()} by hand, or use source=synthetic."
     )

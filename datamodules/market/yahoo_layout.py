@@ -3,6 +3,7 @@
 import datetime
 from typing import NamedTuple
 
+from datamodules.days import FIRST, LAST
 from datamodules.errors import DataError
 
 
@@ -39,7 +40,7 @@ class DateRange(NamedTuple):
         """Parse dates such as 2014-09-18.
 
         Raises:
-            DataError: one is not a date, or the end is before the start.
+            DataError: one is not a date between FIRST and LAST, or the end is before the start.
         """
         days = []
         for key, text in (("start", start), ("end", end)):
@@ -47,6 +48,8 @@ class DateRange(NamedTuple):
                 days.append(datetime.date.fromisoformat(str(text)))
             except ValueError as error:
                 raise DataError(f"{key}={text}: write a date such as 2014-09-18.") from error
+            if not FIRST <= days[-1] <= LAST:
+                raise DataError(f"{key}={text}: write a date between {FIRST} and {LAST}.")
         if days[1] < days[0]:
             raise DataError(f"end={end} lies before start={start}.")
         return cls(*days)

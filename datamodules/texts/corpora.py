@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.csv_files import Row, csv_rows, tsv_rows
 from datamodules.errors import DataError
-from datamodules.texts.csv_files import Row, csv_rows, tsv_rows
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from datamodules.tweets.tweet_scores import save_scores, score_by_tag, score_by_
 
 CHUNK_SIZE = 4 << 20  # bytes of the file: about 20,000 tweets, a few seconds
 MOST_PROCESSES = 12  # by default: each takes about 60 MB, and together they should stay below 1 GB
-RULES = 2  # increased whenever the same file would give different numbers
+RULES = {"vader": 3, "tag": 2}  # increased whenever the same file would give different numbers
 
 
 class Scoring(NamedTuple):
@@ -99,7 +99,7 @@ def _fingerprint(path: Path, by: str, chunk_size: int, prepare: str) -> str:
     stat = path.stat()
     packages = [version("nltk"), version("vaderSentiment")] if by == "vader" else []
     preparation = [] if prepare == RAW else [prepare]  # files scored before there was a choice stay as they are
-    identity = [RULES, stat.st_size, stat.st_mtime_ns, chunk_size, *packages, *preparation]
+    identity = [RULES[by], stat.st_size, stat.st_mtime_ns, chunk_size, *packages, *preparation]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
 
 
@@ -159,20 +159,21 @@ def _follow_parent() -> None:
 
 def _score_chunk(path: Path, chunk: Chunk, how: Scoring, target: Path) -> int:
     """Write the scores of a chunk to `target` and return the number of its tweets."""
-    tweets, broken = read_chunk(path, chunk)
+    tweets, broken, not_utf8 = read_chunk(path, chunk)
     scores = score_by_tag(tweets, chunk) if how.by == "tag" else score_by_vader(tweets, how.prepare)
-    save_scores(target, scores, broken)
+    save_scores(target, scores, broken, not_utf8)
     return len(tweets)
 
 
 def _write(path: Path, how: Scoring, folder: Path, result: Path) -> None:
-    table, broken = average_by_day(sorted(folder.glob("*.npz")))
+    table, broken, not_utf8 = average_by_day(sorted(folder.glob("*.npz")))
     if table.empty:
         raise DataError(f"{path} has no readable tweet, but {broken:,} broken lines.")
     tweets, duplicates = int(table["tweets"].sum()), int(table["duplicates"].sum())
+    replaced = f", {not_utf8:,} tweets with bytes that are not UTF-8" if not_utf8 else ""
     with replacing(result) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         file.write(
             f"# {path.name} by {how}: {tweets:,} tweets on {len(table):,} days, "
-            f"{duplicates:,} duplicates left out, {broken:,} broken lines skipped\n"
+            f"{duplicates:,} duplicates left out, {broken:,} broken lines skipped{replaced}\n"
         )
         table.to_csv(file)

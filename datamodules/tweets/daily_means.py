@@ -14,28 +14,39 @@ AT_ONCE = 2_000_000  # tweets in memory at a time
 NEUTRAL = 0.05  # a compound score closer to 0 is neutral, as VADER's authors recommend
 
 
-def average_by_day(paths: list[Path]) -> tuple[pd.DataFrame, int]:
+class DailyMeans(NamedTuple):
+    """The scores of all chunks, averaged.
+
+    Attributes:
+        table: a row for each day. Columns: mean; positive, negative, neutral (shares of the tweets); tweets; duplicates
+            (not counted in the other columns).
+        broken, not_utf8: the sums of those of the chunks, see `ChunkContent`.
+    """
+
+    table: pd.DataFrame
+    broken: int
+    not_utf8: int
+
+
+def average_by_day(paths: list[Path]) -> DailyMeans:
     """Average the scores that `save_scores` wrote to `paths`.
 
     About AT_ONCE tweets are in memory at a time. A day with more tweets is read in parts by their keys, so that only a
     single text repeated more often than AT_ONCE on one day would exceed the limit.
-
-    Returns:
-        A row for each day, and the number of broken lines. Columns: mean; positive, negative, neutral (shares of the
-        tweets); tweets; duplicates (not counted in the other columns).
     """
     rows: dict[int, int] = {}
-    broken = 0
+    broken = not_utf8 = 0
     for path in paths:
         with np.load(path) as chunk:
             broken += int(chunk["broken"])
+            not_utf8 += int(chunk.get("not_utf8", 0))  # chunks scored by older versions do not say
             for day, count in zip(*np.unique(chunk["days"], return_counts=True), strict=True):
                 rows[int(day)] = rows.get(int(day), 0) + int(count)
     if not rows:
-        return pd.DataFrame(), broken
+        return DailyMeans(pd.DataFrame(), broken, not_utf8)
     sums = pd.concat([_sums(paths, block) for block in _blocks(rows)]).groupby(level="date").sum()
     shares = ["mean", "positive", "negative", "neutral"]
-    return sums.assign(**sums[shares].div(sums["tweets"], axis=0)), broken
+    return DailyMeans(sums.assign(**sums[shares].div(sums["tweets"], axis=0)), broken, not_utf8)
 
 
 class _Block(NamedTuple):

@@ -5,11 +5,13 @@ reader would lose the rest of the file at the first stray quote. Here each layou
 row; lines between two matches are broken and are counted.
 """
 
+import itertools
 import re
-from datetime import date, datetime, timezone
+from datetime import date
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from datamodules.days import utc_day
 from datamodules.errors import DataError
 
 LONGEST_TEXT = 10_000  # characters; a longer text is not a tweet but several rows run together
@@ -47,8 +49,23 @@ class Chunk(NamedTuple):
     end: int
 
 
+class ChunkContent(NamedTuple):
+    """What a chunk holds.
+
+    Attributes:
+        tweets: its whole rows.
+        broken: the number of lines that belong to no tweet.
+        not_utf8: the number of tweets that have bytes which are not UTF-8; these are read as U+FFFD.
+    """
+
+    tweets: list[Tweet]
+    broken: int
+    not_utf8: int
+
+
 TAGS = {"Positive": 1, "Neutral": 0, "Negative": -1}
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTED = r'"(?P<quoted>[^"]*(?:""[^"]*)*)"'
 _NUMBERED = r'"?\d+"?;[^;\n]*;[^;\n]*;'  # start of a row of tweets.csv, whole or broken
 
@@ -64,7 +81,7 @@ MBSA = TweetLayout(
 TWEETS = TweetLayout(
     header="id;user;fullname;url;timestamp;replies;likes;retweets;text",
     row=re.compile(
-        r'^"?\d+"?;[^\n]*?;"?(?P<day>\d{4}-\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d)[.\d]*(?P<zone>[+-]\d\d)"?;'
+        r'^"?\d+"?;[^\n]*?;"?(?P<day>\d{4}-\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d)[.\d]*(?P<zone>[+-]\d\d(?::?\d\d)?)"?;'
         rf"\d*;\d*;\d*;(?:{_QUOTED}(?=\r?$)|(?P<plain>[^\n]*(?:\n(?!{_NUMBERED})[^\n]*)*))",
         re.MULTILINE,
     ),
@@ -83,13 +100,16 @@ def layout_of(path: Path) -> TweetLayout:
     """The layout of a tweet file: MBSA, TWEETS or DATED.
 
     Raises:
-        DataError: the file is missing, or its first line is none of their headers.
+        DataError: the file is missing or UTF-16, or its first line is none of their headers.
     """
     try:
         with open(path, "rb") as file:
-            header = file.readline(1000).decode("utf-8-sig", "replace").strip()
+            first_line = file.readline(1000)
     except OSError as error:
         raise DataError(f"the tweet file {path} cannot be read: {error.strerror}.") from error
+    if b"\0" in first_line:
+        raise DataError(f"{path} is not UTF-8 but UTF-16, or no text at all: save it as UTF-8.")
+    header = first_line.decode("utf-8-sig", "replace").strip()
     for layout in (MBSA, TWEETS, DATED):
         if header.replace('"', "") == layout.header:
             return layout
@@ -111,25 +131,29 @@ def chunks(path: Path, size: int) -> list[Chunk]:
         end = file.seek(0, 2)
         for offset in range(cuts[0] + size, end, size):
             cuts.append(_next_row(file, offset, offset + size, layout))
-    cuts = sorted({cut for cut in cuts if cut < end})
-    return [Chunk(*ends) for ends in zip(cuts, [*cuts[1:], end], strict=True)]
+    cuts = [*sorted({cut for cut in cuts if cut < end}), end]
+    return [Chunk(*ends) for ends in itertools.pairwise(cuts)]
 
 
-def read_chunk(path: Path, chunk: Chunk) -> tuple[list[Tweet], int]:
-    """The tweets of a chunk, and the number of broken lines, which belong to no tweet."""
+def read_chunk(path: Path, chunk: Chunk) -> ChunkContent:
+    """Read the tweets of a chunk, and count what is wrong with it."""
     with open(path, "rb") as file:
         file.seek(chunk.start)
-        text = file.read(chunk.end - chunk.start).decode("utf-8", "replace")
-    tweets, broken, read_to = [], 0, 0
+        # A byte that is not UTF-8 becomes a surrogate, which no UTF-8 has, so that its tweet can be counted.
+        text = file.read(chunk.end - chunk.start).decode("utf-8", "surrogateescape")
+    tweets, broken, not_utf8, read_to = [], 0, 0, 0
     for row in layout_of(path).row.finditer(text):
         broken += _lines(text[read_to : row.start()])
         read_to = row.end()
         tweet = _tweet(row)
         if tweet is None:
             broken += _lines(row.group())
-        else:
-            tweets.append(tweet)
-    return tweets, broken + _lines(text[read_to:])
+            continue
+        if _SURROGATE.search(tweet.text):
+            not_utf8 += 1
+            tweet = tweet._replace(text=tweet.text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        tweets.append(tweet)
+    return ChunkContent(tweets, broken + _lines(text[read_to:]), not_utf8)
 
 
 def _next_row(file: BinaryIO, offset: int, limit: int, layout: TweetLayout) -> int:
@@ -149,12 +173,8 @@ def _tweet(row: re.Match[str]) -> Tweet | None:
     text = (fields["plain"] or "").strip() if fields["quoted"] is None else fields["quoted"].replace('""', '"')
     if len(text) > LONGEST_TEXT:
         return None
-    try:
-        day = date.fromisoformat(fields["day"])
-        if "time" in fields:
-            local = datetime.fromisoformat("{day}T{time}{zone}:00".format_map(fields))
-            day = local.astimezone(timezone.utc).date()
-    except ValueError:  # 2019-02-30
+    day = utc_day(fields["day"], fields.get("time", "00:00"), fields.get("zone", "Z"))
+    if day is None:  # 2019-02-30, or the year 9999
         return None
     return Tweet(day, text, TAGS.get(fields.get("tag", "")))
 

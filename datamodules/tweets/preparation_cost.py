@@ -51,7 +51,7 @@ def preparation_cost(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file cannot be read, or has fewer than two different texts.
     """
-    every = (tweet for chunk in chunks(path, CHUNK_SIZE) for tweet in read_chunk(path, chunk)[0])
+    every = (tweet for chunk in chunks(path, CHUNK_SIZE) for tweet in read_chunk(path, chunk).tweets)
     first: dict[str, Tweet] = {}
     for tweet in islice(every, 10 * MOST_TWEETS):
         first.setdefault(tweet.text, tweet)

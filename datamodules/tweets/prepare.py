@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache
 
 from datamodules.stop_words import STOP_WORDS
+from datamodules.tweets.vader import in_ascii_quotes
 
 RAW, PAPER = "raw", "paper"
 PREPARATIONS = (RAW, PAPER)
@@ -29,7 +30,7 @@ def tokens(text: str) -> list[str]:
     word_tokenize's own class, which needs no data.
     """
     sentences, words = _tokenisers()
-    return [token for sentence in sentences(text) for token in words(sentence)]
+    return [token for sentence in sentences(in_ascii_quotes(text)) for token in words(sentence)]
 
 
 def without_stop_words(words: list[str]) -> list[str]:

@@ -76,7 +76,7 @@ def test_an_interrupted_command_says_that_it_can_be_resumed(
 
 
 def test_a_daily_csv_is_read_by_day_without_its_empty_days() -> None:
-    series = read_daily_csv(FIXTURES / "mood.csv", "mood")
+    series = read_daily_csv(FIXTURES / "mood.csv", "mood").values
     assert series.to_dict() == {
         pd.Timestamp(2015, 3, day): value
         for day, value in ((1, 0.1), (2, -0.2), (3, 0.3), (6, 0.6), (8, 0.8), (10, 1.0))
@@ -90,7 +90,12 @@ def test_a_daily_csv_is_read_by_day_without_its_empty_days() -> None:
         ("2015-03-02", "2 March", "date 2 March, value -0.20: the date is not such as"),
         ("0.30", "good", "date 2015-03-03, value good: 'mood' is not a number"),
         ("mood", "mood,empty", "has no value in its column 'empty'"),
-        ("mood", "moods", "has no column 'mood': it has date, moods"),
+        ("0.30", "1e999", "date 2015-03-03, value 1e999: 'mood' is not a number"),
+        ("0.30", "1e40", "date 2015-03-03, value 1e40: 'mood' is too large to be true"),
+        ("2015-03-02", "9999-12-31 23:00:00-05:00", "the date is not such as"),
+        ("mood", "mood,mood", "the column mood stands twice in the header"),
+        ("mood", "mood,Date", "the column date stands twice in the header"),
+        ("mood", "moods", "no column mood in the header 'date,moods'"),
     ],
 )
 def test_a_broken_daily_csv_is_refused_with_date_and_value(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -98,6 +103,33 @@ def test_a_broken_daily_csv_is_refused_with_date_and_value(tmp_path: Path, old: 
     path.write_text((FIXTURES / "mood.csv").read_text().replace(old, new, 1))
     with pytest.raises(DataError, match=message):
         read_daily_csv(path, "empty" if "empty" in new else "mood")
+
+
+def test_a_row_is_not_cut_where_another_column_begins_with_a_hash(tmp_path: Path) -> None:
+    """Cut there, the day would have no value, and the day before's would stand in."""
+    path = tmp_path / "mood.csv"
+    path.write_text("date,top,mood\n2015-03-01,a,0.1\n2015-03-02,#btc,0.2\n")
+    assert read_daily_csv(path, "mood").values.tolist() == [0.1, 0.2]
+
+
+def test_days_with_a_zone_are_converted_and_the_note_says_so(tmp_path: Path) -> None:
+    (tmp_path / "mood.csv").write_text("date,mood\n2014-12-30 19:00:00-05:00,1\n2014-12-31 19:00:00-05:00,2\n")
+    series = DailyCsv("csv", "mood.csv", "mood").load(Folders(tmp_path, tmp_path), NO_PRICES)
+    assert series.values.to_dict() == {pd.Timestamp("2014-12-31"): 1.0, pd.Timestamp("2015-01-01"): 2.0}
+    assert series.note == "Sentiment mood: 'mood' of mood.csv, 2 times with a zone converted to UTC."
+
+
+def test_a_daily_csv_of_a_header_alone_has_no_value(tmp_path: Path) -> None:
+    (tmp_path / "mood.csv").write_text("date,mood\n")
+    with pytest.raises(DataError, match=r"has no value in its column 'mood'"):
+        read_daily_csv(tmp_path / "mood.csv", "mood")
+
+
+@pytest.mark.processes
+def test_the_note_counts_tweets_that_are_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "mbsa.csv").write_bytes(MBSA.read_bytes().replace(b"Today SUX", b"Tod\xe4y SUX"))
+    series = Tweets("tag", "mbsa.csv", "tag").load(Folders(tmp_path, tmp_path), NO_PRICES)
+    assert series.note.endswith("3 broken lines skipped, 1 tweets with bytes that are not UTF-8.")
 
 
 def test_a_daily_csv_without_a_name_gets_that_of_its_column() -> None:

@@ -146,10 +146,10 @@ def test_too_few_days_are_reported_as_such(close: pd.Series) -> None:
 def test_real_moods_are_not_suspected_and_the_rebuilt_tag_is(shared_data: Path) -> None:
     close = load_prices("btc", PAPER, shared_data).frame["Close"]
     table = shared_data / "market" / "daily_sentiment.csv"
-    reddit = audit(read_daily_csv(table, "reddit_comments_cl"), close)
+    reddit = audit(read_daily_csv(table, "reddit_comments_cl").values, close)
     assert not reddit.looks_like_the_price
     assert reddit.by_lag[0].correlation == pytest.approx(0.13, abs=0.005)
-    assert not audit(read_daily_csv(table, "jar_vader"), close).looks_like_the_price
+    assert not audit(read_daily_csv(table, "jar_vader").values, close).looks_like_the_price
 
     tweets = pd.read_csv(shared_data / "market" / "tweets_mbsa_format.csv", parse_dates=["Date"])
     tag = tweets["Sentiment"].map({"Positive": 1.0, "Neutral": 0.0, "Negative": -1.0}).groupby(tweets["Date"]).mean()
@@ -162,6 +162,6 @@ def test_no_real_mood_is_taken_for_the_price_and_the_price_is(shared_data: Path)
     close = load_prices("btc", PAPER, shared_data).frame["Close"]
     table = shared_data / "market" / "daily_sentiment.csv"
     for column in pd.read_csv(table, nrows=1).columns[1:]:
-        assert not audit(read_daily_csv(table, column), close).looks_like_the_price, column
+        assert not audit(read_daily_csv(table, column).values, close).looks_like_the_price, column
     for series in (close, close.shift(-1), np.log(close).diff().shift(-2)):
         assert audit(series.dropna(), close).looks_like_the_price

@@ -20,7 +20,7 @@ def small(series: tuple[str, ...] = SERIES, mood: pd.Series | None = None) -> tu
     """The panel of the fixtures, with the days 2, 3, 5, 6, 9 and 10 March."""
     span = DateRange.parse("2015-03-01", "2015-03-10")
     markets = {market: load_prices(market, span, FIXTURES).frame for market in MARKETS}
-    return assemble_panel(markets, read_daily_csv(MOOD, "mood") if mood is None else mood, series)
+    return assemble_panel(markets, read_daily_csv(MOOD, "mood").values if mood is None else mood, series)
 
 
 def test_columns_come_in_the_order_of_the_series() -> None:
@@ -38,7 +38,7 @@ def test_sentiment_is_filled_from_the_past_alone() -> None:
 
 
 def test_days_outside_of_the_sentiments_range_are_dropped_only_with_sentiment() -> None:
-    mood = read_daily_csv(MOOD, "mood")["2015-03-03":"2015-03-08"]  # type: ignore[misc]
+    mood = read_daily_csv(MOOD, "mood").values["2015-03-03":"2015-03-08"]  # type: ignore[misc]
     assert [day.day for day in small(SERIES, mood)[0].features.index] == [3, 5, 6]
     assert len(small(("btc",), mood)[0].features) == 6
 

@@ -64,6 +64,21 @@ BROKEN = {
     "a day twice": ("2015-03-05,", "2015-03-04,", "2015-03-04 occurs twice", "Date"),
     "no date": ("2015-03-05,", "5 March,", "5 March is not a date", "Date"),
     "a word": (",99.000000,99.000000,3000", ",n/k,99.000000,3000", "on 2015-03-05", "Close n/k is not a number"),
+    "beyond all numbers": ("109.000000", "1e999", "on 2015-03-03", "High 1e999 is not a number"),
+    "too large a number": ("109.000000", "1e300", "on 2015-03-03", "High 1e300 is too large to be true"),
+    "a date of the year 9999": (
+        "2015-03-05,",
+        "9999-12-31 23:00:00-05:00,",
+        "9999-12-31",
+        "is not a date (column Date)",
+    ),
+    "a column twice": ("Adj Close", "Close", "the column Close stands twice in the header", "rename one of them"),
+    "a missing and a new column": (
+        "Adj Close,Volume",
+        "Vol.,Adj",
+        "no column Volume",
+        "is Date,Open,High,Low,Close,Vol.,Adj.",
+    ),
     "infinite": ("109.000000", "inf", "on 2015-03-03", "High inf is not a number"),
     "a half-empty row": ("98.000000,99.000000", "98.000000,null", "on 2015-03-05", "Close nan is a gap"),
     "a negative price": ("97.000000", "-97.000000", "on 2015-03-06", "Low -97.0 is not a price"),
@@ -133,6 +148,66 @@ def test_exports_without_adjusted_close_and_with_a_time_zone_are_read(data_dir: 
     assert frame.index[0] == pd.Timestamp("2015-03-01")
 
 
+def test_days_with_a_zone_are_converted_to_utc_and_said(data_dir: Path) -> None:
+    """Cut off, the zone would shift every day by one, and tomorrow's close into today."""
+    path = data_dir / "market" / "BTC-USD.csv"
+    expected = load_prices("btc", MARCH, data_dir).frame
+    table = pd.read_csv(path)
+    utc = pd.to_datetime(table["Date"]).dt.tz_localize("UTC")
+    table.assign(Date=utc.dt.tz_convert("America/New_York").astype(str)).to_csv(path, index=False)
+    assert "2015-02-28 19:00:00-05:00" in path.read_text()
+    frame, note = load_prices("btc", MARCH, data_dir)
+    pd.testing.assert_frame_equal(frame, expected)
+    assert note.endswith("2015-03-01 to 2015-03-10, 10 times with a zone converted to UTC.")
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_midnight_in_a_markets_zone_is_the_markets_day(data_dir: Path, zone: str) -> None:
+    path = data_dir / "market" / "BTC-USD.csv"
+    expected = load_prices("btc", MARCH, data_dir)
+    table = pd.read_csv(path)
+    table.assign(Date=pd.to_datetime(table["Date"]).dt.tz_localize(zone).astype(str)).to_csv(path, index=False)
+    found = load_prices("btc", MARCH, data_dir)
+    pd.testing.assert_frame_equal(found.frame, expected.frame)
+    assert found.note == expected.note
+
+
+def test_a_comment_in_latin_1_is_in_the_note(data_dir: Path) -> None:
+    path = data_dir / "market" / "BTC-USD.csv"
+    path.write_bytes("# Tägliche Kurse\n".encode("latin-1") + path.read_bytes())
+    frame, note = load_prices("btc", MARCH, data_dir)
+    assert len(frame) == 10
+    assert note.endswith("2015-03-01 to 2015-03-10, Tägliche Kurse.")
+
+
+@pytest.mark.parametrize("levels", [["Price", "Ticker"], ["Ticker", "Price"]])
+@pytest.mark.parametrize("adjusted", [True, False])
+def test_the_two_levels_of_yfinance_are_read(data_dir: Path, levels: list[str], adjusted: bool) -> None:
+    path = data_dir / "market" / "BTC-USD.csv"
+    expected = load_prices("btc", MARCH, data_dir)
+    table = pd.read_csv(path, index_col="Date")[
+        ["Close", "High", "Low", "Open", "Volume"] + ["Adj Close"] * (not adjusted)
+    ]
+    table.columns = pd.MultiIndex.from_product([table.columns, ["BTC-USD"]], names=["Price", "Ticker"])
+    table.reorder_levels(levels, axis=1).to_csv(path)
+    assert path.read_text().startswith(f"{levels[0]},")
+    found = load_prices("btc", MARCH, data_dir)
+    pd.testing.assert_frame_equal(found.frame, expected.frame)
+    both = pd.concat([table, table.rename(columns={"BTC-USD": "^GSPC"})], axis=1)
+    both.to_csv(path)
+    with pytest.raises(
+        DataError, match=r"BTC-USD.csv holds the prices of BTC-USD, \^GSPC: keep one of them in this file"
+    ):
+        load_prices("btc", MARCH, data_dir)
+
+
+def test_a_file_of_a_header_alone_has_no_prices(data_dir: Path) -> None:
+    path = data_dir / "market" / "BTC-USD.csv"
+    path.write_text(path.read_text().splitlines()[0])
+    with pytest.raises(DataError, match="has no prices from 2015-03-01 to 2015-03-10"):
+        load_prices("btc", MARCH, data_dir)
+
+
 def test_descending_files_are_reversed(data_dir: Path) -> None:
     path = data_dir / "market" / "BTC-USD.csv"
     header, *rows = path.read_text().splitlines()
@@ -142,7 +217,12 @@ def test_descending_files_are_reversed(data_dir: Path) -> None:
 
 @pytest.mark.parametrize(
     ("start", "end", "message"),
-    [("2014-9-18", "2015-01-01", "start=2014-9-18"), ("2015-01-02", "2015-01-01", "lies before")],
+    [
+        ("2014-9-18", "2015-01-01", "start=2014-9-18"),
+        ("2015-01-02", "2015-01-01", "lies before"),
+        ("0001-01-01", "2015-01-01", "start=0001-01-01: write a date between 1700-01-01 and 2199"),
+        ("2015-01-01", "9999-12-31", "end=9999-12-31: write a date between"),
+    ],
 )
 def test_impossible_date_ranges_are_refused(start: str, end: str, message: str) -> None:
     with pytest.raises(DataError, match=message):

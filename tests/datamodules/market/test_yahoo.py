@@ -28,6 +28,7 @@ class Yahoo(BaseHTTPRequestHandler):
 
     zone = "America/New_York"
     days = pd.date_range("2015-03-01", "2015-03-20", tz=zone)
+    spread = 1.0  # of the highs above the closes
     beyond = 0  # seconds after the requested end that the answer includes
     status = 200
     body: str | None = None
@@ -53,7 +54,7 @@ class Yahoo(BaseHTTPRequestHandler):
             stamps = [s for s in stamps if int(query["period1"]) <= s < int(query["period2"]) + self.beyond]
         close = [float(100 + n) for n in range(len(stamps))]
         quote = {
-            "open": close, "high": [c + 1 for c in close], "low": [c - 1 for c in close], "close": close,
+            "open": close, "high": [c + self.spread for c in close], "low": [c - 1 for c in close], "close": close,
             "volume": [10] * len(close),
         }  # fmt: skip
         meta = {
@@ -151,6 +152,23 @@ def test_days_are_in_the_time_zone_of_the_exchange(yahoo: type[Yahoo], tmp_path:
     yahoo.days = pd.date_range("2015-03-01", "2015-03-20", tz=yahoo.zone)
     frame, _ = load_prices("btc", MARCH, tmp_path)
     assert [day.day for day in frame.index] == list(range(1, 11))
+
+
+def test_impossible_prices_are_not_kept(yahoo: type[Yahoo], tmp_path: Path) -> None:
+    """Kept, they would be refused at every later call."""
+    yahoo.spread = -0.5
+    with pytest.raises(DataError) as error:
+        load_prices("sp500", MARCH, tmp_path)
+    message = str(error.value)
+    assert message.startswith(
+        "Yahoo Finance gave impossible prices of ^GSPC for 2015-03-01 to 2015-03-10 (on 2015-03-01 High 99.5 is below "
+    )
+    assert "and 7 more faults; they were not kept): put GSPC.csv, with columns Date,Open," in message
+    assert "/market/." not in message  # the file that was not kept
+    assert [path for path in (tmp_path / "market").iterdir() if path.is_file()] == []
+    yahoo.spread = 1.0
+    yfinance.data.YfData.cache_get.cache_clear()
+    assert len(load_prices("sp500", MARCH, tmp_path).frame) == 10
 
 
 NO_DATA = {"chart": {"result": None, "error": {"code": "Not Found", "description": "No data found"}}}

@@ -22,7 +22,7 @@ TWEETS = FIXTURES / "tweets.csv"
 def whole(path: Path) -> tuple[list[Tweet], int]:
     """All tweets of a file, read as one chunk, and the number of broken lines."""
     (chunk,) = chunks(path, 1 << 20)
-    return read_chunk(path, chunk)
+    return read_chunk(path, chunk)[:2]
 
 
 def test_every_kind_of_row_of_mbsa() -> None:
@@ -94,7 +94,7 @@ def test_chunks_hold_whole_rows_and_make_up_the_file(path: Path, size: int) -> N
     assert cut[0].start == len(layout_of(path).header) + 1
     assert cut[-1].end == path.stat().st_size
     assert all(one.end == other.start for one, other in itertools.pairwise(cut))
-    parts = [read_chunk(path, chunk) for chunk in cut]
+    parts = [read_chunk(path, chunk)[:2] for chunk in cut]
     found, broken = whole(path)
     assert [tweet for part, _ in parts for tweet in part] == found
     assert sum(count for _, count in parts) == broken
@@ -105,7 +105,7 @@ def test_a_file_without_rows_is_cut_into_bounded_chunks(tmp_path: Path) -> None:
     path.write_text("Date,text,Sentiment\n" + "x" * 10_000)
     cut = chunks(path, 1000)
     assert max(chunk.end - chunk.start for chunk in cut) <= 2000
-    assert [read_chunk(path, chunk) for chunk in cut] == [([], 1)] * len(cut)
+    assert [read_chunk(path, chunk) for chunk in cut] == [([], 1, 0)] * len(cut)
 
 
 def test_a_text_that_is_too_long_is_broken(tmp_path: Path) -> None:
@@ -121,3 +121,50 @@ def test_other_layouts_are_refused(tmp_path: Path) -> None:
         layout_of(path)
     with pytest.raises(DataError, match=r"missing.csv cannot be read"):
         layout_of(tmp_path / "missing.csv")
+
+
+def test_a_file_of_a_header_alone_has_no_chunks(tmp_path: Path) -> None:
+    path = tmp_path / "mbsa.csv"
+    for end in ("", "\n"):
+        path.write_text(f"Date,text,Sentiment{end}")
+        assert chunks(path, 1000) == []
+
+
+@pytest.mark.parametrize(
+    ("stamp", "day"),
+    [
+        ("2019-05-27 23:30:00-05", date(2019, 5, 28)),
+        ("2019-05-27 23:30:00-00:30", date(2019, 5, 28)),
+        ("2019-05-28 05:29:00+0530", date(2019, 5, 27)),
+        ("2019-05-28 00:00:00+05:30", date(2019, 5, 27)),  # a tweet at midnight, unlike a market's day
+        ("9999-12-31 23:59:59-05", None),
+        ("0001-01-01 00:00:00+05", None),
+        ("9999-12-31 23:59:59+00", None),
+        ("2019-02-30 12:00:00+00", None),
+        ("2019-02-28 25:00:00+00", None),
+    ],
+)
+def test_time_stamps_are_utc_days_or_broken(tmp_path: Path, stamp: str, day: date | None) -> None:
+    path = tmp_path / "tweets.csv"
+    path.write_text(f"{kaggle_layouts.TWEETS.header}\n1;u;n;;{stamp};0;0;0;hello\n")
+    found, broken = whole(path)
+    assert [tweet.day for tweet in found] == [day] * (day is not None)
+    assert broken == (day is None)
+
+
+def test_tweets_with_bytes_that_are_not_utf8_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "mbsa.csv"
+    good, latin, surrogate = "caf\u00e9 \ufffd".encode(), "caf\u00e9".encode("latin-1"), b"\xed\xa0\x80"
+    rows = b"".join(b"2018-01-01," + text + b",Positive\n" for text in (good, latin, surrogate))
+    path.write_bytes(b"Date,text,Sentiment\n" + rows)
+    (chunk,) = chunks(path, 1000)
+    found, broken, not_utf8 = read_chunk(path, chunk)
+    assert [tweet.text for tweet in found] == ["caf\u00e9 \ufffd", "caf\ufffd", "\ufffd\ufffd\ufffd"]
+    assert (broken, not_utf8) == (0, 2)
+
+
+def test_utf16_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mbsa.csv"
+    path.write_text("Date,text,Sentiment\n2018-01-01,a,Positive\n", encoding="utf-16")
+    with pytest.raises(DataError, match=r"is not UTF-8 but UTF-16, or no text at all: save it as UTF-8\.$"):
+        layout_of(path)

@@ -11,13 +11,26 @@ from datamodules.errors import DataError
 from datamodules.tweets.kaggle_layouts import chunks, read_chunk
 from datamodules.tweets.preparation_cost import STEPS, preparation_cost
 from datamodules.tweets.prepare import PAPER, RAW, prepared, tokens, without_stop_words
-from datamodules.tweets.vader import compound
+from datamodules.tweets.vader import compound, in_ascii_quotes
 
 MBSA = PROJECT / "tests" / "fixtures" / "market" / "mbsa.csv"
 
 
 def test_tokens_are_the_papers_example() -> None:
     assert tokens("Arthur didn't feel very good.") == ["Arthur", "did", "n't", "feel", "very", "good", "."]
+
+
+@pytest.mark.parametrize("mark", "\u2019\u2018`\u00b4\u02bc\u2032\uff07")
+def test_a_typographic_apostrophe_is_one(mark: str) -> None:
+    assert compound(f"I don{mark}t like it") == compound("I don't like it") < 0
+    assert tokens(f"I don{mark}t like it") == tokens("I don't like it")
+
+
+def test_words_in_typographic_quotes_are_words_and_emoticons_stay() -> None:
+    assert compound("he said \u201cgreat day\u201d") == compound('he said "great day"') > 0
+    assert compound("he said \u2018great day\u2019") == compound("he said 'great day'") > 0
+    assert compound(":'(") < 0
+    assert in_ascii_quotes("5` x` `y") == "5` x` `y"
 
 
 def test_every_sentence_loses_its_full_stop_and_the_last_abbreviations_too() -> None:
@@ -41,7 +54,7 @@ def test_a_file_of_dates_and_texts_is_read(tmp_path: Path) -> None:
     path = tmp_path / "dated.csv"
     path.write_text('Date,text\n2018-01-02,"a ""good"" day, all of it"\n2018-01-03,plain\nnothing\n')
     (chunk,) = chunks(path, 1000)
-    read, broken = read_chunk(path, chunk)
+    read, broken, _ = read_chunk(path, chunk)
     assert [(str(tweet.day), tweet.text, tweet.tag) for tweet in read] == [
         ("2018-01-02", 'a "good" day, all of it', None),
         ("2018-01-03", "plain", None),

@@ -1,0 +1,200 @@
+"""Rows and tables of CSV and TSV files, plain or inside a zip archive; errors name the file and the line."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datamodules.errors import DataError
+from datamodules.text_files import COMMENT, at_line, read_text
+
+MISSING = frozenset(
+    ("", "null", "NULL", "NaN", "nan", "-NaN", "-nan", "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", "None",
+     "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
+)  # fmt: skip
+"""What stands for a missing value in a table: the list of `pandas.read_csv`."""
+
+LARGEST = 1e15
+"""A price, volume or mood beyond it is a fault of the file; the squares of much larger ones are infinite in a net."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its file, the line it starts on, and its fields by column."""
+
+    file: str
+    line: int
+    fields: dict[str, str]
+
+    def text(self, *columns: str) -> str:
+        """Join the fields of `columns` with spaces.
+
+        Raises:
+            DataError: all these fields are blank.
+        """
+        text = " ".join(self.fields[column] for column in columns)
+        if not text.strip():
+            raise self.error(f"{' and '.join(columns)} is empty")
+        return text
+
+    def choice(self, column: str, choices: Sequence[str]) -> int:
+        """Index of the field's value in `choices`.
+
+        Raises:
+            DataError: the value is not one of `choices`.
+        """
+        field = self.fields[column]
+        if field not in choices:
+            raise self.error(f"unknown {column} {field!r}, expected one of {', '.join(choices)}")
+        return choices.index(field)
+
+    def error(self, reason: str) -> DataError:
+        """An error that names this row's file and line."""
+        return at_line(self.file, self.line, reason)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A comma-separated file with a header, whole.
+
+    Attributes:
+        path: the file.
+        names: the columns, as the header has them.
+        rows: line and fields of each row.
+        comment: the comment in the file's first line; None if there is none.
+    """
+
+    path: Path
+    names: list[str]
+    rows: list[tuple[int, list[str]]]
+    comment: str | None
+
+    def texts(self, columns: Sequence[str]) -> dict[str, list[str | None]]:
+        """The columns by name, each from top to bottom; None where a value is MISSING, or its row ends before it.
+
+        Raises:
+            DataError: the header lacks one of the columns, or has it twice; or a row has more fields than the header.
+        """
+        _places(str(self.path), self.names, columns)
+        for line, fields in self.rows:
+            if len(fields) > len(self.names):
+                _whole(str(self.path), line, fields, self.names, ",")
+        return {name: list(self._column(self.names.index(name))) for name in columns}
+
+    def _column(self, place: int) -> Iterator[str | None]:
+        for _, fields in self.rows:
+            yield fields[place] if place < len(fields) and fields[place] not in MISSING else None
+
+
+def csv_rows(path: Path, columns: Sequence[str], member: str | None = None, header: bool = True) -> Iterator[Row]:
+    """Rows of a comma-separated file. Quoted fields may contain commas and line ends.
+
+    Args:
+        path: the file, see `read_text`; or a zip archive that holds it.
+        columns: the columns needed; if there is no header, all columns in the file's order.
+        member: the end of the file's path inside the archive.
+        header: whether the first row names the columns.
+
+    Raises:
+        DataError: the file is broken; names file, line and reason.
+    """
+    return _rows(path, columns, member, header, ",", quoted=True)
+
+
+def tsv_rows(path: Path, columns: Sequence[str], member: str | None = None) -> Iterator[Row]:
+    """Rows of a tab-separated file with a header, in which quotes have no special meaning; see `csv_rows`."""
+    return _rows(path, columns, member, True, "\t", quoted=False)
+
+
+def read_table(path: Path) -> Table:
+    """Read a comma-separated file with a header. A line is a comment if it begins with #, outside of quotes.
+
+    Raises:
+        DataError: the file cannot be read, has no header, or a row is broken; names file, line and reason.
+    """
+    file, text = read_text(path, comments=True)
+    lines = _Lines(text, comments=True)
+    rows = [(line, row) for line, row in _split(file, lines, ",", quoted=True) if len(row) > 1 or row[0].strip()]
+    if not rows:
+        raise DataError(f"{path} is empty: it has no header.")
+    first = text.partition("\n")[0]
+    return Table(path, rows[0][1], rows[1:], first.removeprefix(COMMENT).strip() if first.startswith(COMMENT) else None)
+
+
+def _rows(
+    path: Path, columns: Sequence[str], member: str | None, header: bool, delimiter: str, quoted: bool
+) -> Iterator[Row]:
+    file, text = read_text(path, member)
+    lines = _Lines(text, comments=False)
+    names: Sequence[str] | None = None if header else columns
+    empty = True
+    for line, fields in _split(file, lines, delimiter, quoted):
+        if names is None:
+            _places(f"{file}, line {line}", fields, columns)
+            names = fields
+            continue
+        empty = False
+        yield Row(file, line, dict(zip(names, _whole(file, line, fields, names, delimiter), strict=True)))
+    if empty:
+        raise at_line(file, lines.number + 1, "the file ends without a row")
+
+
+def _places(where: str, names: Sequence[str], columns: Sequence[str]) -> None:
+    """Raise an error unless each of the columns is in the header once."""
+    if missing := [column for column in columns if column not in names]:
+        raise DataError(f"{where}: no column {', '.join(missing)} in the header {','.join(names)!r}.")
+    if twice := [column for column in columns if names.count(column) > 1]:
+        raise DataError(f"{where}: the column {twice[0]} stands twice in the header: remove or rename one of them.")
+
+
+def _whole(file: str, line: int, fields: list[str], names: Sequence[str], delimiter: str) -> list[str]:
+    if len(fields) != len(names):
+        raise at_line(file, line, f"{len(fields)} fields instead of {len(names)}, separated by {delimiter!r}")
+    return fields
+
+
+class _Lines:
+    """The lines of a text, for a `csv.reader`; comments between two rows are left out.
+
+    Attributes:
+        characters: how many the text has.
+        number: the line that was given last, from 1.
+        start: the line on which the present row starts.
+    """
+
+    def __init__(self, text: str, comments: bool):
+        self.lines = io.StringIO(text, newline="")
+        self.characters = len(text)
+        self.comments = comments
+        self.number = 0
+        self.start = 0
+
+    def expect_row(self) -> None:
+        """The next line starts a row: it may be a comment, which a line inside quotes is not."""
+        self.start = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self.lines:
+            self.number += 1
+            if self.comments and self.start == 0 and line.startswith(COMMENT):
+                continue
+            self.start = self.start or self.number
+            yield line
+
+
+def _split(file: str, lines: _Lines, delimiter: str, quoted: bool) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each row starts, and its fields; blank lines are left out."""
+    # By default a field may have 131,072 characters. Here the whole text is in memory, so a long one costs nothing.
+    csv.field_size_limit(max(csv.field_size_limit(), lines.characters))
+    reader = csv.reader(
+        lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True
+    )
+    try:
+        lines.expect_row()
+        for fields in reader:
+            if fields:
+                yield lines.start, fields
+            lines.expect_row()
+    except csv.Error as error:
+        raise at_line(file, lines.start, f"the row that starts here is not valid CSV ({error})") from error
