@@ -34,7 +34,8 @@ class Comparison(NamedTuple):
     """Forecasts compared with persistence.
 
     Attributes:
-        relative_rmse: RMSE of the forecasts divided by that of persistence; below 1 is better.
+        relative_rmse: RMSE of the forecasts divided by that of persistence; below 1 is better; nan if persistence makes
+            no error, because the price stands still.
         dm_p: two-sided p of `diebold_mariano`; nan for persistence itself.
         direction: share of days with the right direction, of the days on which the forecast says up or down and the
             close does rise or fall; nan if there is no such day.
@@ -62,8 +63,9 @@ def compare_with_persistence(truth: Floats, forecasts: Floats, persistence: Floa
     counted = (predicted != 0) & (actual != 0)
     right = predicted == actual
     tosses = right[::horizon][counted[::horizon]]
+    naive_square = float(np.mean(naive**2))
     return Comparison(
-        float(np.sqrt(np.mean(error**2) / np.mean(naive**2))),
+        float(np.sqrt(np.mean(error**2) / naive_square)) if naive_square else math.nan,
         diebold_mariano(error, naive, horizon)[1],
         float(right[counted].mean()) if counted.any() else math.nan,
         _binomial_p(int(tosses.sum()), len(tosses)),

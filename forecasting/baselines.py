@@ -10,6 +10,7 @@ from datamodules.market.windows import Floats
 from forecasting.volatility_baselines import garch, har
 
 HIGHEST_ORDER = 20  # days that the autoregression may look back
+ROUNDING = 1e-12  # of log-returns
 RIDGE_PENALTIES = np.logspace(0, 6, 7)
 DEFAULT_PENALTY = 1.0  # scikit-learn's default, used if there are too few days to choose a penalty
 
@@ -33,6 +34,8 @@ def autoregression(fold: Fold) -> Floats:
     from statsmodels.tsa.ar_model import ar_select_order  # takes a second to import
 
     known = _known_returns(fold)
+    if np.ptp(known) < ROUNDING:  # all returns are equal: there is nothing to fit
+        return drift(fold)
     chosen = ar_select_order(known, min(HIGHEST_ORDER, len(known) // 4), ic="bic")
     if not chosen.ar_lags:
         return drift(fold)

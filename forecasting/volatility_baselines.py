@@ -40,11 +40,16 @@ def garch(fold: Fold) -> Floats:
     s_t^2 = w + a r_(t-1)^2 + b s_(t-1)^2 by maximum likelihood on the training part. s is a deviation of returns,
     between days on which all markets trade, and the target a range within one day: the forecast is s times a constant,
     chosen so that their logarithms have the same mean on the training part.
+
+    Raises:
+        DataError: the close never changes in the training part.
     """
     from arch import arch_model  # takes a second to import
 
     returns = 100 * np.diff(np.log(fold.panel.close.to_numpy(float)))  # into row 1, 2, ...
     known = _known_rows(fold)
+    if not returns[: known - 1].any():
+        raise DataError("Bitcoin's close never changes in the training part, so that GARCH has no return: cut it off.")
     params = arch_model(returns[: known - 1], rescale=False).fit(disp="off", show_warning=False).params
     ahead = arch_model(returns, rescale=False).fix(params).forecast(horizon=_horizon(fold), start=0)
     of_row = np.sqrt(np.concatenate([[np.nan], ahead.variance.iloc[:, -1].to_numpy()]))  # row 0 has no return

@@ -13,6 +13,9 @@ from datamodules.market.protocols import PROTOCOLS, EvaluationProtocol
 from datamodules.market.windows import Floats, Samples, make_samples
 from datamodules.split import Split
 
+STANDS_STILL = 1e-9
+"""A range of values below this share of the largest one is rounding."""
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -90,7 +93,7 @@ def make_fold(panel: Panel, protocol: str, window: int, horizon: int, n_folds: i
         fold: which of the folds, from 0; protocol="paper" has only one.
 
     Raises:
-        DataError: there is no such protocol or fold, or there are too few days.
+        DataError: there is no such protocol or fold, there are too few days, or the target never changes in a part.
     """
     if protocol not in PROTOCOLS:
         raise DataError(f"protocol={protocol}: choose {' or '.join(PROTOCOLS)}.")
@@ -107,9 +110,22 @@ def make_fold(panel: Panel, protocol: str, window: int, horizon: int, n_folds: i
             f"window={window} with horizon={horizon} leaves too few of the {len(table):,} days for a training, a "
             "validation and a test part: choose smaller ones, or an earlier start."
         )
+    _refuse_flat(panel, raw, split)
 
     known = raw.targets[split.train[-1]] + 1  # rows that the training part may see
     input_scaler = chosen.scaler().fit(table[:known])
     inputs = input_scaler.transform(table)
     target_scaler = chosen.scaler().fit(chosen.target_sample(values[:known], horizon).reshape(-1, 1))
     return Fold(chosen, panel, make_samples(inputs, window, horizon), split, input_scaler, target_scaler)
+
+
+def _refuse_flat(panel: Panel, samples: Samples, split: Split) -> None:
+    """Where the target stands still persistence has no error, and no forecast can be compared with it."""
+    for name, part in zip(("training", "validation", "test"), split, strict=True):
+        days = panel.target.iloc[samples.origins[part[0]] : samples.targets[part[-1]] + 1]
+        if np.ptp(days) <= STANDS_STILL * days.max():
+            what = "close" if panel.volatility is None else "volatility"
+            raise DataError(
+                f"Bitcoin's {what} is {days.iloc[0]:.6g} on every day from {days.index[0]:%Y-%m-%d} to "
+                f"{days.index[-1]:%Y-%m-%d}, the {name} part: there is nothing to forecast, choose other days."
+            )

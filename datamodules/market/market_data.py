@@ -107,6 +107,11 @@ def _load_messages(config: DictConfig, folders: Folders, btc: pd.DataFrame, made
         return DailySeries("synthetic", synthetic.messages(btc), note)
     source: SentimentSource = instantiate(config.messages)
     found = source.load(folders, btc)
+    if (below := found.values < 0).any():  # their logarithm would be no number
+        raise DataError(
+            f"messages={config.messages.name}: {found.values[below].iloc[0]:g} messages on {below.idxmax():%Y-%m-%d} "
+            "cannot be: name a column of numbers with messages.column=..."
+        )
     return found._replace(note=found.note.replace("Sentiment ", "Messages ", 1))
 
 

@@ -20,6 +20,7 @@ from datamodules.texts.folds import cached_folds, make_folds
 from datamodules.texts.preprocess import KEEP, PreprocessSettings, preprocess
 from datamodules.texts.sources import load_corpus
 from datamodules.texts.tokenizer import Tokenizer, WordTokenizer
+from datamodules.texts.vocabulary import EncodedCorpus
 
 
 class TextBatch(NamedTuple):
@@ -93,7 +94,7 @@ class TextDataModule(pl.LightningDataModule):
         rows = torch.arange(len(corpus.texts))
         # Tokens stay int32 here, which is half the memory.
         self._documents = TextBatch(torch.from_numpy(encoded.tokens), torch.from_numpy(lengths), targets, rows)
-        self.report = _report(targets, self.split, lines)
+        self.report = _report(targets, self.split, [*lines, *_repeated(encoded, self.split)])
 
     @property
     def texts(self) -> list[str]:
@@ -192,3 +193,18 @@ def _report(targets: Tensor, split: Split, from_tokenizer: list[str]) -> list[st
     if any(absent):
         lines.append("Classes without a document: {} to train, {} to validate, {} to test.".format(*absent))
     return lines
+
+
+def _repeated(encoded: EncodedCorpus, split: Split) -> list[str]:
+    """A line on the test documents that a net has seen in training: not the same texts, but the same known words.
+
+    So are retweets, and texts that differ in an address, in capitals or in marks. The papers keep them.
+    """
+    first = np.cumsum(encoded.lengths) - encoded.lengths
+    words = encoded.tokens[encoded.tokens > 0]  # zeros before or behind the words of a document do not count
+    documents = [words[start : start + length].tobytes() for start, length in zip(first, encoded.lengths, strict=True)]
+    known = {documents[row] for row in split.train}
+    repeated = sum(1 for row in split.test if documents[row] and documents[row] in known)
+    return [
+        f"Documents of the test part with the known words of one of the training part, in the same order: {repeated:,}."
+    ] * (repeated > 0)

@@ -24,6 +24,13 @@ def test_errors_by_hand() -> None:
     assert found["rmse"] == pytest.approx(math.sqrt((9 + 16) / 2) / scale)
 
 
+def test_where_persistence_makes_no_error_nothing_is_relative_to_it() -> None:
+    still = np.full(12, 400.0)
+    for forecasts in (still, still + 1):
+        found = compare_with_persistence(still, forecasts, still, 1)
+        assert np.isnan(found).all(), found
+
+
 def test_direction_and_relative_error_by_hand() -> None:
     last = np.zeros(12)
     truth = np.array([1.0] * 6 + [-1.0] * 5 + [0.0])  # the close does not change on the last day

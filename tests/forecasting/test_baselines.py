@@ -117,3 +117,8 @@ def test_a_leak_shows_in_the_scores_and_shuffled_sentiment_does_not() -> None:
     for control in ("null", "shuffled"):
         assert found[control].relative_rmse == pytest.approx(1, abs=0.03)
         assert found[control].direction_p > 0.01
+
+
+def test_equal_returns_are_a_drift_to_an_autoregression() -> None:
+    fold = fold_of(2.0 ** np.arange(40))  # all log-returns are equal, but for rounding
+    assert np.array_equal(autoregression(fold), drift(fold))

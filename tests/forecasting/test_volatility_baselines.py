@@ -100,3 +100,8 @@ def test_far_ahead_the_forecast_nears_a_constant(name: str) -> None:
 def test_too_few_days_for_har_are_an_error() -> None:
     with pytest.raises(DataError, match="days to train are too few for HAR"):
         har(fold_of(*made_up(40)))
+
+
+def test_closes_that_never_change_are_refused_by_garch() -> None:
+    with pytest.raises(DataError, match=r"^Bitcoin's close never changes in the training part, so that GARCH has no"):
+        garch(fold_of(made_up()[0], np.zeros(600)))

@@ -147,3 +147,22 @@ def test_persistence_on_the_real_last_fifth(shared_data: Path, window: int) -> N
     assert np.abs(scaled).mean() == pytest.approx(0.0125, abs=5e-5)
     assert np.sqrt(np.mean(dollars**2)) == pytest.approx(395.8, abs=0.05)
     assert np.abs(dollars).mean() == pytest.approx(235.9, abs=0.05)
+
+
+def test_a_target_that_stands_still_in_a_part_is_refused(panel: Panel) -> None:
+    """There persistence has no error: every comparison with it would be a division by zero."""
+    count = len(panel.close)
+    for protocol, flat, part in (
+        ("paper", slice(None), "training"),
+        ("paper", slice(count * 7 // 10, None), "validation"),
+        ("walk_forward", slice(0, count * 44 // 100), "training"),
+        ("walk_forward", slice(count // 2, count * 2 // 3), "test"),
+    ):
+        close = panel.close.copy()
+        close.iloc[flat] = 400.0
+        message = rf"^Bitcoin's close is 400 on every day from 201\d-\d\d-\d\d to 201\d-\d\d-\d\d, the {part} part"
+        with pytest.raises(DataError, match=message):
+            make_fold(panel._replace(close=close), protocol, 7, 1, 5, 0)
+    nearly = pd.Series(5 * (1 + 1e-15 * np.arange(count)), panel.close.index)  # equal but for rounding
+    with pytest.raises(DataError, match="Bitcoin's volatility is 5 on every day"):
+        make_fold(panel._replace(volatility=nearly), "paper", 7, 1, 5, 0)

@@ -124,3 +124,10 @@ def test_real_sentiment_is_the_pinned_one_and_does_not_leak(shared_data: Path, s
     assert data.audit is not None
     assert not data.audit.looks_like_the_price
     assert data.panel.features.notna().all(axis=None)
+
+
+def test_numbers_of_messages_below_zero_are_refused(tmp_path: Path) -> None:
+    changed = {"messages.name": "csv", "messages.file": "market/mood.csv", "messages.column": "mood"}
+    found = config_of_fixtures(tmp_path, features="btc_messages", **changed)
+    with pytest.raises(DataError, match=r"^messages=csv: -0.2 messages on 2015-03-02 cannot be: name a column of"):
+        load_market_data(found)

@@ -272,3 +272,22 @@ def test_every_document_of_the_real_files_is_in_one_part(name: str, shared_data:
     assert sorted(np.concatenate(data.split)) == list(range(len(data.texts)))
     if name == "hate":
         assert data.max_length == 342
+
+
+@pytest.mark.parametrize("padding", ["mask", "paper"])
+def test_test_documents_that_training_has_are_counted(padding: str, tmp_path: Path) -> None:
+    """By known words: an address, a capital or a mark makes no new document, and one without words repeats none."""
+    repeated = ["The ferry", "FERRY!", "a ferry http://t.co/xyz", "the", ""]
+    others = [" ".join(WORDS[: number + 2]) for number in range(5)]
+    texts = [text for pair in zip(repeated, others, strict=True) for text in pair] * 2
+    split = {"n_folds": 5, "split_seed": 0, "fold": 0}
+    documents = Corpus(texts, [(0,)] * len(texts), ("a",))
+    data = make_data(tmp_path, documents, min_count=2, padding=padding, **split)
+    known = [tuple(words[words > 0].tolist()) for words in data._cut(torch.arange(len(texts))).tokens]
+    train = {known[row] for row in data.split.train}
+    count = sum(known[row] in train and known[row] != () for row in data.split.test)
+    assert count > 0
+    line = f"Documents of the test part with the known words of one of the training part, in the same order: {count}."
+    assert line in data.report
+    fresh = make_data(tmp_path, Corpus(WORDS * 2, [(0,)] * 14, ("a",)), min_count=3, padding=padding, **split)
+    assert not any("the known words of one" in each for each in fresh.report)
