@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, excerpt
 from datamodules.text_files import COMMENT, at_line, read_text
 
 MISSING = frozenset(
@@ -46,7 +46,7 @@ class Row:
         """
         field = self.fields[column]
         if field not in choices:
-            raise self.error(f"unknown {column} {field!r}, expected one of {', '.join(choices)}")
+            raise self.error(f"unknown {column} {excerpt(field)!r}, expected one of {', '.join(choices)}")
         return choices.index(field)
 
     def error(self, reason: str) -> DataError:
@@ -143,7 +143,7 @@ def _rows(
 def _places(where: str, names: Sequence[str], columns: Sequence[str]) -> None:
     """Raise an error unless each of the columns is in the header once."""
     if missing := [column for column in columns if column not in names]:
-        raise DataError(f"{where}: no column {', '.join(missing)} in the header {','.join(names)!r}.")
+        raise DataError(f"{where}: no column {', '.join(missing)} in the header {excerpt(','.join(names))!r}.")
     if twice := [column for column in columns if names.count(column) > 1]:
         raise DataError(f"{where}: the column {twice[0]} stands twice in the header: remove or rename one of them.")
 

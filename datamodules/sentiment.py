@@ -11,7 +11,7 @@ import pandas as pd
 from datamodules.csv_files import LARGEST, read_table
 from datamodules.days import utc_days
 from datamodules.download import fetch, hash_of
-from datamodules.errors import DataError
+from datamodules.errors import DataError, excerpt
 from datamodules.tweets.daily_file import make_daily_file
 from datamodules.tweets.prepare import PREPARATIONS, RAW
 
@@ -190,8 +190,8 @@ def read_daily_csv(path: Path, column: str) -> DailyColumn:
         (values.abs() > LARGEST, f"{column!r} is too large to be true"),
     ):
         if wrong.any():
-            row = texts[wrong].iloc[0]
-            raise DataError(f"{path}, date {row['date']}, value {row[column]}: {fault}; correct or remove this row.")
+            day, value = (excerpt(str(texts[name][wrong].iloc[0])) for name in ("date", column))
+            raise DataError(f"{path}, date {day}, value {value}: {fault}; correct or remove this row.")
     if values.isna().all():
         raise DataError(f"{path} has no value in its column {column!r}: name another with sentiment.column=...")
     return DailyColumn(values.set_axis(days.rename("date")).dropna().sort_index().rename(column), notes)

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, excerpt
 
 COMMENT = "#"
 """A line that begins with it is a comment, in files that may have comments."""
@@ -66,7 +66,7 @@ def read_member(path: Path, member: str) -> bytes:
             names = archive.namelist()
             for name in names:
                 if name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts:
-                    raise DataError(f"{path} is refused: it holds a file with the unsafe path {name!r}.")
+                    raise DataError(f"{path} is refused: it holds a file with the unsafe path {excerpt(name)!r}.")
             found = [name for name in names if f"/{name}".endswith(f"/{member}")]
             if len(found) != 1:
                 raise DataError(f"{path} should hold one {member}, but holds {len(found) or 'none'}.")

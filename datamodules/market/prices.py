@@ -12,7 +12,7 @@ import pandas as pd
 
 from datamodules.csv_files import LARGEST, Table, read_table
 from datamodules.days import utc_days
-from datamodules.errors import DataError
+from datamodules.errors import DataError, excerpt
 from datamodules.market.yahoo_layout import COLUMNS, MARKETS, ONE_DAY, PRICE_COLUMNS, DateRange
 
 SHOWN = 3  # faults or gaps listed in one message
@@ -93,14 +93,19 @@ def read_prices(path: Path) -> PriceFile:
     if missing:
         raise DataError(
             f"{path} has no column {' or '.join(missing)}: Yahoo's layout is Date,{','.join(COLUMNS)}, "
-            f"this file's is {','.join(table.names)}."
+            f"this file's is {excerpt(','.join(table.names))}."
         )
     texts = table.texts(["Date", *(column for column in COLUMNS if column in table.names)])
     texts.setdefault("Adj Close", texts["Close"])
     dates = texts["Date"]
     days, notes = utc_days(dates)
     _refuse(
-        path, [f"{text} is not a date (column Date)" for text, wrong in zip(dates, days.isna(), strict=True) if wrong]
+        path,
+        [
+            f"{excerpt(text or 'nothing')} is not a date (column Date)"
+            for text, wrong in zip(dates, days.isna(), strict=True)
+            if wrong
+        ],
     )
     values = pd.DataFrame({column: texts[column] for column in COLUMNS}, days.rename("Date"), dtype=object)
     frame = values.apply(pd.to_numeric, errors="coerce").astype(float)
@@ -122,7 +127,9 @@ def _one_level(table: Table) -> Table:
     if list(levels)[:2] not in (["Price", "Ticker"], ["Ticker", "Price"]) or "Date" not in levels:
         return table
     if len(tickers := dict.fromkeys(levels["Ticker"])) != 1:
-        raise DataError(f"{table.path} holds the prices of {', '.join(tickers)}: keep one of them in this file.")
+        raise DataError(
+            f"{table.path} holds the prices of {excerpt(', '.join(tickers))}: keep one of them in this file."
+        )
     return replace(table, names=["Date", *levels["Price"]], rows=table.rows[2:])
 
 
@@ -181,7 +188,7 @@ def _impossible(frame: pd.DataFrame) -> Iterator[str]:
 def _where(wrong: pd.DataFrame, values: pd.DataFrame, what: str) -> list[str]:
     """A phrase with date and column for each cell of `values` that is true in `wrong`, a table of the same shape."""
     return [
-        f"on {wrong.index[row]:%Y-%m-%d} {wrong.columns[column]} {values.iat[row, column]!s} {what}"
+        f"on {wrong.index[row]:%Y-%m-%d} {wrong.columns[column]} {excerpt(str(values.iat[row, column]))} {what}"
         for row, column in np.argwhere(wrong.to_numpy())
     ]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.csv_files import Row, csv_rows, tsv_rows
-from datamodules.errors import DataError
+from datamodules.errors import DataError, excerpt
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def mlma(path: Path, member: str = "en_dataset.csv") -> Corpus:
     for row in rows:
         for word in row.fields["sentiment"].split("_"):
             if word not in MLMA_WORDS:
-                raise row.error(f"unknown sentiment {word!r}, expected {', '.join(MLMA_WORDS)} joined by '_'")
+                raise row.error(f"unknown sentiment {excerpt(word)!r}, expected {', '.join(MLMA_WORDS)} joined by '_'")
     return _one_class_each(rows, "tweet", "sentiment", sorted({row.fields["sentiment"] for row in rows}))
 
 
