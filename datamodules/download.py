@@ -1,7 +1,7 @@
 """Downloading a file so that it appears whole and with its pinned hash, or not at all."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
@@ -17,21 +17,25 @@ TIMEOUT = 30  # seconds without a byte
 CHUNK = 1 << 16  # bytes
 
 
-def fetch(url: str, path: Path, digest: str | None, alternative: str) -> None:
+def fetch(
+    url: str, path: Path, digest: str | None, alternative: str, check: Callable[[Path], object] | None = None
+) -> None:
     """Download `url` to `path`, with a progress bar on a terminal.
 
     The bytes go to a temporary file beside `path`. It is renamed to `path` once it is complete and has the pinned
-    hash, and removed in all other cases.
+    hash, or passes `check` if none is pinned, and removed in all other cases: a page that says "log in first" would
+    otherwise be found at every later call.
 
     Args:
         url: an http or https address.
         path: where the file goes; its folder is made.
         digest: "sha256:..." or "md5:..." in hexadecimal; None for a file that is not pinned.
         alternative: what the user can do instead, for the error message: "use data=robo".
+        check: raises a DataError if a file cannot be what was asked for.
 
     Raises:
-        DataError: offline, refused, not found, cut short or the wrong hash; names the address, the folder and the
-            alternative.
+        DataError: offline, refused, not found, cut short, the wrong hash or refused by `check`; names the address, the
+            folder and the alternative.
     """
     try:
         with replacing(path) as temporary:
@@ -39,6 +43,8 @@ def fetch(url: str, path: Path, digest: str | None, alternative: str) -> None:
                 _download(url, file, path.name)
             if digest is not None and (found := hash_of(temporary, digest)) != digest:
                 raise _DownloadError(f"its hash is {found}, but {digest} is pinned")
+            if digest is None and check is not None:
+                _checked(temporary, check, path.name)
     except (OSError, HTTPException, _DownloadError) as error:
         raise DataError(
             f"{url} could not be downloaded ({_reason(error)}): "
@@ -77,6 +83,13 @@ def _download(url: str, file: BinaryIO, name: str) -> None:
                 bar.update(len(chunk))
     if total is not None and file.tell() != total:
         raise _DownloadError(f"cut short after {file.tell()} of {total} bytes")
+
+
+def _checked(temporary: Path, check: Callable[[Path], object], name: str) -> None:
+    try:
+        check(temporary)
+    except DataError as error:
+        raise _DownloadError(str(error).replace(str(temporary), name).rstrip(".")) from error
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

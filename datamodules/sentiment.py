@@ -85,7 +85,8 @@ class DailyCsv:
         if not path.exists():
             if self.url is None or not official:
                 raise DataError(f"{path} is missing: put it there, or name another with sentiment.file=...")
-            fetch(self.url, path, self.hash, "choose features without sentiment, or source=synthetic")
+            instead = "choose features without sentiment, or source=synthetic"
+            fetch(self.url, path, self.hash, instead, lambda answer: read_daily_csv(answer, self.column))
         changed = official and self.hash is not None and hash_of(path, self.hash) != self.hash
         origin = f"{self.column!r} of {path.name}" + (", which is not the pinned version" if changed else "")
         name = self.column if self.name == UNNAMED else self.name

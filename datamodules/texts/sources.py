@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from hydra.utils import instantiate
@@ -21,10 +22,10 @@ def load_corpus(data: DictConfig, data_dir: Path) -> Corpus:
         DataError: the file is missing and cannot be downloaded, or its content is broken.
     """
     read = instantiate(data.corpus, _partial_=True)  # called below, because Hydra would wrap a DataError
-    return read() if data.file is None else read(find_file(data, data_dir))
+    return read() if data.file is None else read(find_file(data, data_dir, read))
 
 
-def find_file(data: DictConfig, data_dir: Path) -> Path:
+def find_file(data: DictConfig, data_dir: Path, check: Callable[[Path], object] | None = None) -> Path:
     """The path of a data set's file; a missing file is downloaded from its official address.
 
     An existing file is used as it is, without a network. If it is not the pinned version, a warning says so and
@@ -35,6 +36,7 @@ def find_file(data: DictConfig, data_dir: Path) -> Path:
             used if `file` does not exist; `page`, a page from which people can get the file; `instead`, another file
             of the same layout in `data_dir`, which is neither downloaded nor checked.
         data_dir: the folder of all data.
+        check: raises a DataError if a file is not of the data set; a download is checked so that has no pinned hash.
 
     Raises:
         DataError: the file is missing and there is no network or no address; says which file to put where.
@@ -48,7 +50,7 @@ def find_file(data: DictConfig, data_dir: Path) -> Path:
     if data.get("unzipped") and (data_dir / data.unzipped).exists():
         return data_dir / data.unzipped
     if data.url is not None:
-        fetch(data.url, path, data.hash, alternative="use data=robo")
+        fetch(data.url, path, data.hash, "use data=robo", check)
         return path
     page = f"get it from {data.page} and " if data.get("page") else ""
     raise DataError(
