@@ -43,8 +43,8 @@ def cached_folds(labels: list[tuple[int, ...]], n_folds: int, split_seed: int, c
     libraries = [version(name) for name in ("scikit-learn", "iterative-stratification", "numpy")]
     key = hashlib.sha256(json.dumps([labels, n_folds, split_seed, libraries]).encode())
     path = cache_dir / f"folds-{key.hexdigest()[:32]}.npy"
-    if path.exists():
-        return _splits(np.load(path, allow_pickle=False), n_folds)
+    if (kept := _kept_parts(path, len(labels), n_folds)) is not None:
+        return _splits(kept, n_folds)
     parts = _parts(labels, n_folds, split_seed)
     try:
         with replacing(path) as temporary, open(temporary, "wb") as file:
@@ -68,6 +68,16 @@ def _parts(labels: list[tuple[int, ...]], n_folds: int, split_seed: int) -> NDAr
     for number, rows in enumerate(splitter(targets, n_folds, split_seed)):
         parts[rows] = number
     return parts
+
+
+def _kept_parts(path: Path, documents: int, n_folds: int) -> NDArray[np.int64] | None:
+    """The parts in a file of the cache; None if there is no such file or it is damaged."""
+    try:
+        parts = np.load(path, allow_pickle=False)
+    except Exception:  # missing, cut, or other bits: NumPy lets errors of Python's parser through
+        return None
+    whole = parts.shape == (documents,) and parts.dtype == np.int64 and ((parts >= 0) & (parts < n_folds)).all()
+    return parts if whole else None
 
 
 def _splits(parts: NDArray[np.int64], n_folds: int) -> list[Split]:

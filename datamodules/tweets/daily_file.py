@@ -27,7 +27,7 @@ from datamodules.files import replacing
 from datamodules.tweets.daily_means import average_by_day
 from datamodules.tweets.kaggle_layouts import MBSA, Chunk, chunks, layout_of, read_chunk
 from datamodules.tweets.prepare import PREPARATIONS, RAW
-from datamodules.tweets.tweet_scores import save_scores, score_by_tag, score_by_vader
+from datamodules.tweets.tweet_scores import are_saved, save_scores, score_by_tag, score_by_vader
 
 CHUNK_SIZE = 4 << 20  # bytes of the file: about 20,000 tweets, a few seconds
 MOST_PROCESSES = 12  # by default: each takes about 60 MB, and together they should stay below 1 GB
@@ -108,9 +108,9 @@ def _cores() -> int:
 
 
 def _score(path: Path, how: Scoring, folder: Path, processes: int, chunk_size: int) -> None:
-    """Write the scores of every chunk to the folder, except those that are there already."""
+    """Write the scores of every chunk to the folder, except those that are there already and undamaged."""
     targets = {chunk: folder / f"{chunk.start:015d}.npz" for chunk in chunks(path, chunk_size)}
-    missing = {chunk: target for chunk, target in targets.items() if not target.exists()}
+    missing = {chunk: target for chunk, target in targets.items() if not are_saved(target)}
     if not missing:
         return
     size, left = (sum(chunk.end - chunk.start for chunk in some) for some in (targets, missing))

@@ -53,6 +53,15 @@ def save_scores(path: Path, scores: TweetScores, broken: int, not_utf8: int = 0)
         np.savez(file, broken=broken, not_utf8=not_utf8, **scores._asdict())
 
 
+def are_saved(path: Path) -> bool:
+    """Whether `save_scores` has written the file and every byte of its numbers is still as it was."""
+    try:
+        with open(path, "rb") as file, np.load(file) as saved:
+            return {"broken", *TweetScores._fields} <= {name: saved[name] for name in saved}.keys()
+    except Exception:  # missing, cut, or other bits: NumPy lets errors of the archive and of Python's parser through
+        return False
+
+
 def _key(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 

@@ -238,8 +238,8 @@ def test_a_page_in_place_of_the_data_is_not_kept(server: Server, tmp_path: Path)
     config.corpus = {"_target_": "datamodules.texts.corpora.hate"}
     server.files["/dataset.csv"] = b"<html>Log in first.</html>"
     says = (
-        rf"^{server.address}/dataset.csv could not be downloaded \(dataset.csv, line 1: no column Comment, Class in the "
-        r"header '<html>Log in first.</html>'\): put dataset.csv into .*/text/hate by hand, or use data=robo\.$"
+        rf"^{server.address}/dataset.csv could not be downloaded \(dataset.csv, line 1: no column Comment, Class "
+        r"in the header '<html>Log in first.</html>'\): put dataset.csv into .*/text/hate by hand, or use data=robo\.$"
     )
     with pytest.raises(DataError, match=says):
         load_corpus(config, tmp_path / "data")

@@ -118,3 +118,16 @@ def test_kept_folds_are_those_that_were_cut(labels: Labels, tmp_path: Path, monk
         np.testing.assert_equal(cached_folds(labels, 5, seed, tmp_path), wanted[seed])
     with pytest.raises(TypeError, match="not callable"):
         cached_folds(labels[::-1], 5, 0, tmp_path)
+
+
+def test_a_damaged_cache_file_is_written_anew(tmp_path: Path) -> None:
+    labels = single(10, 12)
+    wanted = cached_folds(labels, 5, 0, tmp_path)
+    (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
+    cut = [content[:length] for length in (0, 5, 40, len(content) - 1)]
+    flipped = [content[:at] + bytes([content[at] ^ 0x80]) + content[at + 1 :] for at in range(0, len(content), 3)]
+    header = [content.replace(b"(22,)", shape) for shape in (b"(21,)", b"(2,11)", b"(22, )")]
+    for damaged in (*cut, *flipped, *header):
+        path.write_bytes(damaged)
+        np.testing.assert_equal(cached_folds(labels, 5, 0, tmp_path), wanted)

@@ -86,6 +86,18 @@ def test_finished_chunks_are_not_scored_again(tmp_path: Path) -> None:
     assert pd.read_csv(result, comment="#")["date"][0] == "2000-01-01"
 
 
+def test_damaged_chunks_are_scored_again(tmp_path: Path) -> None:
+    """A power cut may leave a file without its bytes."""
+    result = make_daily_file(MBSA, "tag", tmp_path, 1, 150)
+    wanted = result.read_bytes()
+    result.unlink()
+    folder = result.with_suffix("")
+    folder.mkdir()
+    for chunk in chunks(MBSA, 150)[:2]:
+        (folder / f"{chunk.start:015d}.npz").write_bytes(b"")
+    assert make_daily_file(MBSA, "tag", tmp_path, 1, 150).read_bytes() == wanted
+
+
 def test_a_changed_file_is_scored_again(tmp_path: Path) -> None:
     path = tmp_path / "mbsa.csv"
     path.write_text("Date,text,Sentiment\n2018-01-01,one,Positive\n")
