@@ -73,9 +73,11 @@ def read_member(path: Path, member: str) -> bytes:
             _refuse_bomb(path, archive.getinfo(found[0]))
             return archive.read(found[0])  # never more bytes than the archive says, which are checked above
     except RuntimeError as error:  # encrypted, or packed in a way that Python does not know
-        raise DataError(f"{path} cannot be unpacked ({error}); unpack it by hand.") from error
+        raise DataError(f"{path} cannot be unpacked ({excerpt(str(error))}); unpack it by hand.") from error
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError) as error:
-        raise DataError(f"{path} is a damaged zip archive ({error}); remove it to get it anew.") from error
+        raise DataError(
+            f"{path} is a damaged zip archive ({excerpt(str(error))}); remove it to get it anew."
+        ) from error
 
 
 def at_line(file: str, line: int, reason: str) -> DataError:
@@ -86,8 +88,8 @@ def at_line(file: str, line: int, reason: str) -> DataError:
 def _refuse_bomb(path: Path, entry: zipfile.ZipInfo) -> None:
     if entry.file_size > SMALL and entry.file_size > MOST_EXPANSION * entry.compress_size:
         raise DataError(
-            f"{path} is refused: its {entry.filename} would grow from {entry.compress_size:,} to {entry.file_size:,} "
-            "bytes, which is a zip bomb and no text."
+            f"{path} is refused: its {excerpt(entry.filename)} would grow from {entry.compress_size:,} to "
+            f"{entry.file_size:,} bytes, which is a zip bomb and no text."
         )
 
 

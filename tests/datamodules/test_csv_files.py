@@ -139,6 +139,19 @@ def test_an_archive_that_lies_about_its_size_is_damaged(tmp_path: Path) -> None:
         read_member(path, "a.csv")
 
 
+def test_the_bytes_of_a_damaged_archive_are_not_printed(tmp_path: Path) -> None:
+    """Python's own message quotes as many as a damaged header claims for the name of a file."""
+    path = zipped(tmp_path / "data.zip", "a.csv", b"text" * 1000, zipfile.ZIP_STORED)
+    content = bytearray(path.read_bytes())
+    content[26:28] = struct.pack("<H", 3000)
+    path.write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"is a damaged zip archive \(File name in directory 'a.csv' and header"
+    ) as error:
+        read_member(path, "a.csv")
+    assert len(str(error.value)) < len(str(path)) + 200
+
+
 def test_an_encrypted_or_unknown_archive_cannot_be_unpacked(tmp_path: Path) -> None:
     content = bytearray(zipped(tmp_path / "data.zip", "a.csv", b"text", zipfile.ZIP_STORED).read_bytes())
     entry = content.index(b"PK\x01\x02")
