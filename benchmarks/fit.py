@@ -46,7 +46,7 @@ def _train(config: DictConfig) -> dict[str, list[float]]:
     trainer = build.trainer(config, problem, folder)
     turns = Turns(task)
     trainer.callbacks.append(turns)  # type: ignore[attr-defined]
-    train(trainer, task, problem, folder)
+    train(trainer, task, problem)
     return turns.times
 
 

@@ -1,10 +1,7 @@
 """Opening a finished run: its net and all that the net needs, from the run's folder alone."""
 
 import re
-import zipfile
-import zlib
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -14,14 +11,9 @@ from torch import nn
 from cells.errors import UserError
 from conf.kinds import TEXTS
 from inference.saved_run import SavedRun
+from training.run.checkpoints import DamagedError, read
 from training.run.folder import CONFIG, FAILED, RunFolder
 from training.run.net import make_net
-
-DAMAGE = (
-    zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, UnpicklingError, EOFError, OSError, ValueError,
-    KeyError,
-)  # fmt: skip
-"""The errors that zipfile and torch raise over a broken file."""
 
 NAMED_RUNS = 4
 """Runs that one message names at most."""
@@ -96,15 +88,11 @@ def _checkpoint(folder: RunFolder) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{path} is missing; {_repeat(folder)}")
     try:
-        with zipfile.ZipFile(path) as file:  # torch does not look at the checksums
-            torn = file.testzip()
-        if torn is not None:
-            raise zipfile.BadZipFile(torn)
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except DAMAGE as error:
-        reason = type(error).__name__
+        checkpoint = read(path)
+    except (DamagedError, OSError) as error:
+        reason = error.reason if isinstance(error, DamagedError) else error.strerror
         raise UserError(f"{path} is damaged, or holds more than weights ({reason}); {_repeat(folder)}") from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+    if "state_dict" not in checkpoint:
         raise UserError(f"{path} is not a checkpoint of a run; {_repeat(folder)}")
     return checkpoint
 

@@ -12,11 +12,12 @@ from torch import nn
 from conf.compose import PLACEBO, alteration_of, in_multirun, is_placebo
 from conf.kinds import TEXTS, kind_of
 from training.run import provenance, tensorboard
+from training.run.checkpoints import Resumption
 from training.run.epoch_lines import EpochLines, quiet
 from training.run.folder import RunFolder
 from training.run.net import make_net
 from training.run.problem import Problem
-from training.run.resume import MONITORED, LastEpoch, LinkedCheckpointIO, SeededEpochs, StayStopped, TestedEpoch
+from training.run.resume import MONITORED, LastEpoch, SeededEpochs, SharedCheckpointIO, StayStopped, TestedEpoch
 from training.run.seeds import seed_of_net
 from training.run.threads import Threads
 
@@ -54,8 +55,15 @@ def net(config: DictConfig, problem: Problem) -> nn.Module:
     return make_net(config, problem.sizes)
 
 
-def trainer(config: DictConfig, problem: Problem, folder: RunFolder) -> pl.Trainer:
-    """A trainer that keeps the tested epoch and the last one in `folder`, and logs there for TensorBoard."""
+def trainer(config: DictConfig, problem: Problem, folder: RunFolder, begun: Resumption | None = None) -> pl.Trainer:
+    """A trainer that keeps the tested epoch and the last one in `folder`, and logs there for TensorBoard.
+
+    Args:
+        config: of the run.
+        problem: of the run.
+        folder: of the run.
+        begun: where an interrupted run goes on.
+    """
     quiet()
     interactive = sys.stdout.isatty() and not in_multirun()
     return pl.Trainer(
@@ -64,8 +72,8 @@ def trainer(config: DictConfig, problem: Problem, folder: RunFolder) -> pl.Train
         max_epochs=config.epochs,
         gradient_clip_val=config.clip,
         callbacks=_callbacks(config, problem, folder) + ([] if interactive else [EpochLines()]),
-        plugins=[LinkedCheckpointIO()],
-        logger=tensorboard.logger(folder),
+        plugins=[SharedCheckpointIO()],
+        logger=tensorboard.logger(folder, begun),
         log_every_n_steps=1,  # the task logs once an epoch; a larger number only brings a warning on short epochs
         enable_progress_bar=interactive,
         enable_model_summary=False,

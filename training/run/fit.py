@@ -7,6 +7,7 @@ from lightning.pytorch.callbacks import Timer
 from omegaconf import DictConfig
 
 from training.run import build, provenance, results
+from training.run.checkpoints import Resumption, resumption
 from training.run.folder import RunFolder
 from training.run.problem import Problem
 from training.run.resume import keyboard_interrupts
@@ -25,22 +26,22 @@ def fit(config: DictConfig, folder: RunFolder) -> None:
     task = problem.task(build.net(config, problem), config.lr)
     folder.claim()
     provenance.refuse_changed_data(folder, config)
-    trainer = build.trainer(config, problem, folder)
-    train(trainer, task, problem, folder)
+    begun = resumption(folder)
+    trainer = build.trainer(config, problem, folder, begun)
+    train(trainer, task, problem, begun)
     results.write(trainer, task, problem, folder, _seconds(trainer))
 
 
-def train(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, folder: RunFolder) -> None:
+def train(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, begun: Resumption | None = None) -> None:
     """Train, from the last whole epoch if there is one.
 
     Raises:
         DivergedError: the loss became NaN or infinite.
     """
-    last = folder.last_checkpoint
-    if last is not None:
-        log.info("resuming %s", last)
+    if begun is not None:
+        log.info("resuming %s", begun.path)
     with keyboard_interrupts():
-        trainer.fit(task, problem.data, ckpt_path=last)
+        trainer.fit(task, problem.data, ckpt_path=begun and begun.path)
 
 
 def _seconds(trainer: pl.Trainer) -> float:

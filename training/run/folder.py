@@ -25,6 +25,12 @@ def write_atomically(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
+def _flush(path: Path) -> None:
+    """Have a file on the disk, whatever becomes of the machine."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
 class RunFolder:
     """The files of one run.
 
@@ -85,10 +91,9 @@ class RunFolder:
         return self._mark.exists()
 
     @property
-    def last_checkpoint(self) -> Path | None:
-        """The checkpoint from which an interrupted run goes on, or None."""
-        path = self.checkpoints / "last.ckpt"
-        return path if path.exists() else None
+    def last_checkpoint(self) -> Path:
+        """The checkpoint of the last epoch; see `checkpoints.resumption` for that from which a run goes on."""
+        return self.checkpoints / "last.ckpt"
 
     @property
     def checkpoints(self) -> Path:
@@ -145,8 +150,10 @@ class RunFolder:
         """
         self.check_lease()
         (self.path / FAILED).unlink(missing_ok=True)
+        if self.tested_checkpoint.exists():
+            _flush(self.tested_checkpoint)
         write_atomically(self._mark, "")
-        for left in (self.checkpoints / "last.ckpt", self.stack_checkpoint):
+        for left in (self.last_checkpoint, self.stack_checkpoint):
             left.unlink(missing_ok=True)
         self.is_over = True
         self.release()

@@ -1,6 +1,6 @@
 """Checkpoints and seeds that let a resumed run end with the numbers of one that was never interrupted."""
 
-import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from datamodules.files import replacing
+from training.run import checkpoints
 from training.run.seeds import seed_of_epoch
 
 
@@ -96,10 +97,10 @@ class LastEpoch(ModelCheckpoint):
         super().__init__(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
 
 
-class LinkedCheckpointIO(TorchCheckpointIO):
-    """Writes the weights of an epoch once, even if two checkpoints keep them: the second is a hard link to the first.
+class SharedCheckpointIO(TorchCheckpointIO):
+    """Makes the checkpoint of an epoch once, even if two files keep it: the second is a copy of the first.
 
-    Every file is put in place by rename, so that replacing one of the two leaves the other alone.
+    It is no link, so that one fault of the disk cannot take both.
     """
 
     def __init__(self) -> None:
@@ -107,23 +108,14 @@ class LinkedCheckpointIO(TorchCheckpointIO):
         self.written: tuple[int, Path] | None = None
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write the checkpoint, or link to the one of the same step."""
+        """Write the checkpoint, or copy the one of the same step."""
         step = checkpoint["global_step"]
-        if self.written is None or self.written[0] != step or not _linked(self.written[1], Path(path)):
-            # Lightning itself writes by way of /tmp, and if that is another disk a file may be half-written.
-            with replacing(Path(path)) as temporary, open(temporary, "wb") as file:  # open(): it reports a full disk
-                torch.save(checkpoint, file)
+        if self.written is not None and self.written[0] == step:
+            with replacing(Path(path)) as temporary:
+                shutil.copyfile(self.written[1], temporary)
+        else:
+            checkpoints.save(checkpoint, Path(path))
         self.written = step, Path(path)
-
-
-def _linked(there: Path, path: Path) -> bool:
-    """Make `path` a hard link to a file; False: the file system has none."""
-    try:
-        with replacing(path) as temporary:
-            os.link(there, temporary)
-    except OSError:
-        return False
-    return True
 
 
 @contextmanager

@@ -2,21 +2,21 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard import SummaryWriter
 
+from training.run.checkpoints import Resumption
 from training.run.folder import RunFolder
 
 
-def logger(folder: RunFolder) -> TensorBoardLogger:
-    """A logger to the run's folder, which drops what an interrupted epoch had logged there."""
-    purge = {}
-    if folder.last_checkpoint is not None:
-        checkpoint = torch.load(folder.last_checkpoint, map_location="cpu", weights_only=True)
-        purge = {"purge_step": checkpoint["global_step"] + 1}
+def logger(folder: RunFolder, begun: Resumption | None = None) -> TensorBoardLogger:
+    """A logger to the run's folder, which drops what was logged there after the epoch that the run goes on from."""
+    purge: dict[str, Any] = {}
+    if begun is not None:
+        purge = {"purge_step": begun.step + 1}
         wait_for_a_later_name(folder.path)
     return TensorBoardLogger(folder.path, name="", version="", default_hp_metric=False, **purge)
 

@@ -1,23 +1,23 @@
 """A run in a stack: its best epoch, when its training ends, and the files it leaves."""
 
+import logging
 import math
 from collections.abc import Callable
-from pickle import UnpicklingError
 
 import lightning.pytorch as pl
-import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from cells.errors import UserError
-from datamodules.files import replacing
-from training.run import build, results
+from training.run import build, checkpoints, results
+from training.run.checkpoints import DamagedError
 from training.run.errors import DivergedError
 from training.run.folder import RunFolder
 from training.run.problem import Problem
 from training.run.resume import MONITORED
 from training.run.state_logger import StateLogger
 from training.stacks.adam_state import AdamState
+
+log = logging.getLogger("lstm-cs")
 
 StateDict = dict[str, Tensor]
 
@@ -42,9 +42,6 @@ class StackedRun:
         config: the run's configuration.
         folder: the run's folder.
         problem: the run's data and task.
-
-    Raises:
-        UserError: the checkpoint of an interrupted run is damaged.
     """
 
     def __init__(self, config: DictConfig, folder: RunFolder, problem: Problem):
@@ -68,16 +65,16 @@ class StackedRun:
     def save(self, weights: StateDict, adam_state: dict[str, AdamState]) -> None:
         """Write stack.ckpt, from which the run resumes after its last epoch."""
         state = {name: getattr(self, name) for name in KEPT}
-        with replacing(self.folder.stack_checkpoint) as temporary, open(temporary, "wb") as file:
-            torch.save({"net": weights, ADAM_STATE: adam_state, **state}, file)
+        checkpoints.save({"net": weights, ADAM_STATE: adam_state, **state}, self.folder.stack_checkpoint)
 
     def _resume(self) -> None:
         try:
-            checkpoint = torch.load(self.folder.stack_checkpoint, weights_only=True)
-        except (RuntimeError, UnpicklingError, EOFError, ValueError, KeyError) as error:
-            raise UserError(
-                f"{self.folder.stack_checkpoint} is damaged; remove it, and the run begins anew."
-            ) from error
+            checkpoint = checkpoints.read(self.folder.stack_checkpoint)
+        except DamagedError as error:
+            path = self.folder.stack_checkpoint
+            log.warning("%s was damaged (%s) and is removed; the run begins anew.", path, error.reason)
+            path.unlink()
+            return
         self.net.load_state_dict(checkpoint["net"])
         self.adam_state = checkpoint[ADAM_STATE]
         for name in KEPT:
@@ -132,8 +129,7 @@ class StackedRun:
             "state_dict": task.state_dict(),
             type(self.problem.data).__qualname__: self.problem.data.state_dict(),
         }
-        with replacing(self.folder.tested_checkpoint) as temporary, open(temporary, "wb") as file:
-            torch.save(checkpoint, file)
+        checkpoints.save(checkpoint, self.folder.tested_checkpoint)
 
     def _log(self, trainer: pl.Trainer) -> None:
         """Log the curves, and the states of the tested epoch alone: the weights of the other epochs are gone."""

@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from conftest import PROJECT, Command, one_line_error, train_here_in
-from interrupting import interrupted
+from interrupting import interrupted, interrupted_here
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from text_data import lay_out
@@ -135,6 +135,42 @@ def test_an_interrupted_run_resumes_to_the_same_numbers(
     for name in ("val/loss", "saturated f/lstm_1/forward"):
         steps = [event.step for event in events.Scalars(name)]
         assert steps == [7 * (epoch + 1) - 1 for epoch in range(9)], name  # 419 documents are 7 batches
+
+
+def emptied(content: bytes) -> bytes:
+    return b""
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "names"), [(emptied, ["last"]), (cut, ["last"]), (flipped, ["last"]), (cut, ["last", "model"])]
+)
+@pytest.mark.usefixtures("nothing_drawn")
+def test_a_run_with_damaged_checkpoints_ends_with_the_same_numbers(
+    train_here: Command, whole: Path, tmp_path: Path, damage: Callable[[bytes], bytes], names: Sequence[str]
+) -> None:
+    interrupted_here(tmp_path, *LONG, epoch=6)
+    run = only_run(tmp_path)
+    last, tested = (torch.load(run / "checkpoints" / f"{name}.ckpt")["epoch"] for name in ("last", "model"))
+    assert tested < last == 5
+    then = "begins anew" if "model" in names else f"goes on after epoch {tested}"
+    for name in names:
+        path = run / "checkpoints" / f"{name}.ckpt"
+        path.write_bytes(damage(path.read_bytes()))
+    resumed = train_here(*LONG)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout.count(" was damaged (") == len(names)
+    assert f"removed; the run {then}." in resumed.stdout
+    pd.testing.assert_frame_equal(scores(run), scores(whole), check_exact=True)
+    assert (run / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
 
 @pytest.mark.processes

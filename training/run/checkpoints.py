@@ -1,0 +1,98 @@
+"""Checkpoints as files: written whole, read with their checksums, and which one an interrupted run goes on from."""
+
+import logging
+import zipfile
+import zlib
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
+
+import torch
+
+from cells.errors import UserError
+from datamodules.files import replacing
+from training.run.folder import RunFolder
+
+log = logging.getLogger("lstm-cs")
+
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, UnpicklingError, EOFError, ValueError, KeyError,
+)  # fmt: skip
+"""The errors that zipfile and torch raise over a broken file."""
+
+RESUMABLE = {"epoch", "global_step", "loops", "optimizer_states", "state_dict"}
+"""The entries of a checkpoint that training goes on from; the checkpoint of a run of a stack has weights alone."""
+
+
+class DamagedError(UserError):
+    """A checkpoint is not what was written.
+
+    Args:
+        path: of the file.
+        reason: the name of the error that it caused.
+
+    Attributes:
+        reason: as given.
+    """
+
+    def __init__(self, path: Path, reason: str):
+        super().__init__(f"{path} is damaged ({reason}); remove it.")
+        self.reason = reason
+
+
+class Resumption(NamedTuple):
+    """The checkpoint from which an interrupted run goes on, and its step."""
+
+    path: Path
+    step: int
+
+
+def save(checkpoint: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint, whole or not at all."""
+    # Lightning itself writes by way of /tmp, and if that is another disk a file may be half-written.
+    with replacing(path) as temporary, open(temporary, "wb") as file:  # open(): it reports a full disk
+        torch.save(checkpoint, file)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The checkpoint in a file, on the CPU. Unpickles no code.
+
+    Raises:
+        DamagedError: a bit is not as it was written, or the file holds something else.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:  # torch does not look at the checksums
+            torn = file.testzip()
+        if torn is not None:
+            raise zipfile.BadZipFile(torn)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except DAMAGE as error:
+        raise DamagedError(path, type(error).__name__) from error
+    if not isinstance(checkpoint, dict):
+        raise DamagedError(path, f"a {type(checkpoint).__name__}")
+    return checkpoint
+
+
+def resumption(folder: RunFolder) -> Resumption | None:
+    """The checkpoint from which an interrupted run goes on: the last one, or the tested one if the last is damaged.
+
+    Both lead to the same numbers. Damaged files are removed, which is reported.
+    """
+    damaged = []
+    for path in (folder.last_checkpoint, folder.tested_checkpoint):
+        try:
+            checkpoint = read(path) if path.exists() else {}
+        except DamagedError as error:
+            path.unlink()
+            damaged.append(f"{path} was damaged ({error.reason}) and is removed")
+            continue
+        if checkpoint.keys() >= RESUMABLE:
+            _report(damaged, f"goes on after epoch {checkpoint['epoch']}")
+            return Resumption(path, checkpoint["global_step"])
+    _report(damaged, "begins anew")
+    return None
+
+
+def _report(damaged: list[str], then: str) -> None:
+    if damaged:
+        log.warning("%s; the run %s.", ", ".join(damaged), then)
