@@ -7,8 +7,9 @@ from omegaconf import DictConfig
 
 from conf.keys import plain
 from conf.mistakes import one_line_errors
+from training.run.termination import terminable
 from training.studies.outcome import RunOutcome
-from training.studies.stack_key import imply_multirun
+from training.studies.stack_key import imply_multirun, overrides_together
 from training.studies.worker import work
 
 
@@ -20,9 +21,9 @@ def compose_and_work(config: DictConfig) -> list[RunOutcome]:
 
 def main() -> None:
     """Run the command line; -m and experiment= make many jobs, see `training.studies.sweeper`."""
-    sys.argv[1:] = [plain(argument) for argument in sys.argv[1:]]
+    sys.argv[1:] = overrides_together([plain(argument) for argument in sys.argv[1:]])
     imply_multirun(sys.argv)
-    with one_line_errors("Interrupted; the same command goes on after the last epoch that was written."):
+    with one_line_errors("Interrupted; the same command goes on after the last epoch that was written."), terminable():
         compose_and_work()
 
 

@@ -22,6 +22,7 @@ class Job(NamedTuple):
         since: when the command began, in seconds since 1970.
         record: the study's file, which every worker must see.
         host: the machine that wrote the file.
+        launcher: the process on it that did.
         version: of the program on that machine.
     """
 
@@ -32,6 +33,7 @@ class Job(NamedTuple):
     since: float
     record: str
     host: str
+    launcher: int
     version: str
 
     @classmethod

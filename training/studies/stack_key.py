@@ -5,6 +5,7 @@ and their data read, once.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from cells.errors import UserError
@@ -73,9 +74,18 @@ def _all_folds(given: Values, size: int, n_folds: int) -> Values:
     }
 
 
+def overrides_together(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command line with all overrides next to each other, as Hydra wants them."""
+    given = [argument for argument in arguments if re.match("[^-].*=|~", argument)]
+    first = arguments.index(given[0]) if given else 0
+    if list(arguments[first : first + len(given)]) == given:
+        return list(arguments)
+    return [*given, *(argument for argument in arguments if argument not in given)]
+
+
 def imply_multirun(arguments: list[str]) -> None:
     """Add -m to a command line that has one of `STACK_KEYS`, because they stand for several runs."""
     for place, argument in enumerate(arguments):
         if argument.partition("=")[0] in STACK_KEYS:
-            arguments.insert(place, MULTIRUN)  # here, because Hydra wants all overrides next to each other
+            arguments.insert(place, MULTIRUN)
             return

@@ -1,5 +1,6 @@
 """Hydra's sweeper for -m and experiment=: does all runs of a study that are not finished."""
 
+import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -66,6 +67,7 @@ class StudySweeper(Sweeper):
             since=time.time(),
             record=str(progress.write_record(Path(self.given.runs_dir), plan.folders, plan.invalid)),
             host=socket.gethostname(),
+            launcher=os.getpid(),
             version=launchers.program_version(),
         )
         self._run(plan, grid.stack, study)

@@ -1,6 +1,7 @@
 """The worker: does the runs of one job, except finished ones. A run that fails stops no other run of the command."""
 
 import logging
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,11 @@ from conf.checks import check
 from conf.compose import in_multirun
 from conf.keys import check_keys, check_stack
 from conf.mistakes import MISTAKES, exit_on_mistake, message, report
-from training.run import provenance, startup
+from training.run import provenance, startup, termination
 from training.run.errors import DiskFullError, HeldError, MemoryFullError, is_disk_full, is_memory_full
 from training.run.folder import FAILED, Member, RunFolder
 from training.run.leases import LeaseWatcher, holder
+from training.run.termination import end_with_launcher, terminable
 from training.studies.job import Job
 from training.studies.job_lines import print_outcome, print_start
 from training.studies.outcome import RunOutcome
@@ -38,7 +40,8 @@ def work(config: DictConfig) -> list[RunOutcome]:
         config: of the job.
     """
     if in_multirun():
-        return _work_in_study(config)
+        with terminable(worker=True):
+            return _work_in_study(config)
     with exit_on_mistake():  # Hydra would print a line of its own before an exception
         _work_alone(config)
     return []
@@ -127,6 +130,8 @@ def _disk_errors_once() -> Iterator[None]:
 
 def _work_in_study(config: DictConfig) -> list[RunOutcome]:
     job = Job.current()
+    if job.host == socket.gethostname():
+        end_with_launcher(job.launcher)
     try:
         job.check_machine()
         members = _members(config, job.replicates)
@@ -145,6 +150,7 @@ def _work_in_study(config: DictConfig) -> list[RunOutcome]:
 
 def _claim(folder: RunFolder) -> RunOutcome | None:
     """Claim a run for this process; an outcome means that it is not to be trained here."""
+    termination.check()
     try:
         if _disk_full:
             raise _disk_full[0]

@@ -136,7 +136,7 @@ def test_any_path_survives_as_an_override(text: str) -> None:
 
 
 def job(record: Path, version: str) -> Job:
-    return Job(3, [[0, 1], [2, 3]], 2, 9, 1234.5, str(record), "head", version)
+    return Job(3, [[0, 1], [2, 3]], 2, 9, 1234.5, str(record), "head", 77, version)
 
 
 def test_a_job_survives_as_an_override(tmp_path: Path) -> None:

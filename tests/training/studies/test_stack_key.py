@@ -3,7 +3,7 @@
 import pytest
 
 from cells.errors import UserError
-from training.studies.stack_key import expand_stack
+from training.studies.stack_key import expand_stack, overrides_together
 
 
 def given(*overrides: str) -> dict[str, list[str]]:
@@ -61,3 +61,17 @@ def test_a_market_has_folds_in_walk_forward_only() -> None:
 def test_what_it_cannot_be_is_one_sentence(overrides: list[str], says: str) -> None:
     with pytest.raises(UserError, match=says):
         runs(*overrides)
+
+
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        ("-m cell=C1 seed=0", "-m cell=C1 seed=0"),
+        ("data=robo -m cell=C1,C2", "data=robo cell=C1,C2 -m"),
+        ("data=robo --cfg job seed=1 -p model", "data=robo seed=1 --cfg job -p model"),
+        ("~clip --info seed=1", "~clip seed=1 --info"),
+        ("--help", "--help"),
+    ],
+)
+def test_options_may_stand_between_overrides(typed: str, given: str) -> None:
+    assert overrides_together(typed.split()) == given.split()

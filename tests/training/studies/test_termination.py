@@ -1,0 +1,125 @@
+"""SIGTERM: a stop is a stop wherever it falls, and leaves no process behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from conftest import PROJECT, Command
+
+from training.run import results, termination
+from training.run.folder import RunFolder
+from training.run.leases import holder
+from training.run.tasks.classification import Classification
+
+TINY = ("data=robo", "model.embedding=4", "model.hidden=4", "patience=null", "cell=C1", "threads=1")
+TWO = ("-m", *TINY, "epochs=1", "seed=0,1")
+
+PLACES: dict[str, tuple[Any, str]] = {
+    "training": (Classification, "training_step"),
+    "validation": (Classification, "on_validation_epoch_end"),
+    "test": (Classification, "test_step"),
+    "the end of the test": (Classification, "on_test_epoch_end"),
+    "results": (results, "write_atomically"),
+    "the finished run": (RunFolder, "finish"),
+}
+
+
+class Dropped:
+    """Python drops an exception that is raised while an object is finalized."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def terminate_in(monkeypatch: pytest.MonkeyPatch, place: str, in_finalizer: bool) -> None:
+    """Send this process a SIGTERM when it comes to a place for the first time."""
+    owner, name = PLACES[place]
+    function, left = getattr(owner, name), [1]
+
+    def with_signal(*given: Any, **named: Any) -> Any:
+        result = function(*given, **named)
+        if left.pop(0) if left else 0:
+            if in_finalizer:
+                Dropped()
+            else:
+                signal.raise_signal(signal.SIGTERM)
+        return result
+
+    monkeypatch.setattr(owner, name, with_signal)
+
+
+@pytest.mark.parametrize("place", [*PLACES, "a finalizer"])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("nothing_drawn")
+def test_sigterm_stops_a_study_wherever_it_falls(
+    train_here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    in_finalizer = place not in PLACES
+    with monkeypatch.context() as patch:
+        terminate_in(patch, "the end of the test" if in_finalizer else place, in_finalizer)
+        stopped = train_here(*TWO)
+    assert stopped.returncode == 128 + signal.SIGTERM, stopped.stdout + stopped.stderr
+    assert stopped.stderr.endswith("\nTerminated; the same command goes on after the last epoch that was written.\n")
+    assert len(list(tmp_path.rglob("config.yaml"))) == 1, "the second run was begun"
+    assert not [*tmp_path.rglob("running"), *tmp_path.rglob("failed")]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    again = train_here(*TWO)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert len(list(tmp_path.rglob("finished"))) == 2
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_launcher_leaves_no_worker(tmp_path: Path, how: signal.Signals) -> None:
+    command = ("-m", *TINY, "epochs=4000", "seed=0,1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    with open(tmp_path / "output", "w") as output:  # a pipe would be open as long as a worker lives
+        study = subprocess.Popen(
+            [sys.executable, str(PROJECT / "train.py"), *command], cwd=tmp_path, stdout=output, stderr=output
+        )
+    while not list(tmp_path.rglob("last.ckpt")):
+        assert study.poll() is None, (tmp_path / "output").read_text()
+        time.sleep(0.05)
+    processes = psutil.Process(study.pid).children(recursive=True)
+    assert len([each for each in processes if "loky" in " ".join(each.cmdline())]) >= 2
+    study.send_signal(how)
+    assert study.wait() == {signal.SIGKILL: -how, signal.SIGTERM: 143}[how], (tmp_path / "output").read_text()
+    psutil.wait_procs(processes, timeout=600)
+    left = [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    for each in left:
+        each.kill()
+    assert not left
+    assert not [lease for lease in tmp_path.rglob("running") if holder(lease.parent)]
+    assert "Traceback" not in (tmp_path / "output").read_text()
+
+
+@pytest.mark.processes
+def test_a_terminated_worker_gives_its_lease_back_and_dies_of_the_signal(tmp_path: Path) -> None:
+    script = """
+import os, signal, sys, time
+from pathlib import Path
+from training.run.leases import Lease
+from training.run.termination import terminable
+lease = Lease(Path(sys.argv[1]))
+with terminable(worker=True):
+    lease.take()
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    finally:
+        lease.release()
+"""
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=environment, check=False)
+    assert done.returncode == -signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_ends_with_no_launcher_but_its_own_parent() -> None:
+    termination.end_with_launcher(os.getpid())
+    assert os.getpid() not in termination._followed
