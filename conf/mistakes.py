@@ -1,7 +1,9 @@
 """One handler for the mistakes of users: each becomes one line on the terminal, any other error keeps its traceback."""
 
+import errno
 import os
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -22,6 +24,19 @@ from conf.keys import EXPERIMENT, nearest, no_such_key, paths
 FULL_ERROR = "HYDRA_FULL_ERROR"
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
 MISTAKES = (UserError, *COMPOSITION_ERRORS)
+
+PATH_ERRORS = {
+    errno.EACCES: "allow it (chmod) or give another path",
+    errno.EPERM: "allow it (chmod) or give another path",
+    errno.EROFS: "give a path where this user may write",
+    errno.EISDIR: "it is a folder where a file is wanted",
+    errno.ENOTDIR: "a file stands where a folder is wanted",
+    errno.EEXIST: "a file stands where a folder is wanted",
+    errno.ELOOP: "it is a link to itself",
+    errno.ENAMETOOLONG: "give a shorter name",
+}
+"""What is wrong with a path, or what to do, by the system's number of the error. A file that is not there is no such
+error: who opens it knows what the user meant."""
 
 EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray"}
 """The extra of pyproject.toml that each launcher needs."""
@@ -66,6 +81,8 @@ def exit_on_mistake() -> Iterator[None]:
 
 def is_mistake(error: Exception) -> bool:
     """Whether the user can put the error right; Hydra answers data=3 with a ValueError, data=[3] with a TypeError."""
+    if isinstance(error, OSError) and not isinstance(error, MISTAKES):  # one of Hydra's is an OSError
+        return error.errno in PATH_ERRORS and error.filename is not None
     return isinstance(error, MISTAKES) or (isinstance(error, ValueError | TypeError) and _raised_by_hydra(error))
 
 
@@ -80,6 +97,9 @@ def message(error: Exception) -> str:
         text = _explanation(error)
     elif isinstance(error, UserError):
         text = str(error)
+    elif isinstance(error, OSError) and is_mistake(error):
+        path = os.fsdecode(error.filename2 or error.filename)  # of two, the second is where a file was to be put
+        text = f"{path} cannot be used ({error.strerror}); {PATH_ERRORS[error.errno or 0]}."
     elif is_mistake(error):
         text = _refused_override(error)
     else:
@@ -100,6 +120,8 @@ def not_installed(launcher: str) -> str:
 def _explanation(error: Exception) -> str:
     """Hydra's message, or the nearest key or name where one was mistyped."""
     text = str(error).split("Config search path")[0].strip()
+    if isinstance(error, OverrideParseException):
+        return _say_how_to_quote(error.override)
     if unknown := re.match(r"Could not (?:override|delete from config\.) '(?!hydra\b)([^']+)'", text):
         below = str(getattr(error.__cause__, "full_key", ""))  # of cell={foo: 1} it is cell.foo
         return _unknown(below if below.startswith(f"{unknown[1]}.") else unknown[1])
@@ -110,6 +132,18 @@ def _explanation(error: Exception) -> str:
         group, name, names = missing[1], missing[2], missing[3].split()
         return f"there is no {group}={name}, did you mean {nearest(name, names)!r}? The names are {' '.join(names)}."
     return f"{text}; python train.py --help lists the keys."
+
+
+def _say_how_to_quote(override: str) -> str:
+    """The message for an override that Hydra cannot read: it wants quotes around other signs, and the shell as well."""
+    key, sign, value = override.partition("=")
+    if not sign or not value or value[0] in "'\"[{":
+        return f"{override}: Hydra cannot read this; a quote or bracket that opens must close."
+    quoted = value.replace("'", "\\'")
+    typed = f"{key}='{quoted}'"
+    return f"{override}: put the value in quotes, " + (
+        shlex.quote(typed) if set(value) & set('"$`\\!') else f'"{typed}".'
+    )
 
 
 def _unknown(key: str) -> str:

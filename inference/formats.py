@@ -50,6 +50,7 @@ def to_torchscript(net: nn.Module, path: Path, facts: Mapping[str, Any]) -> None
     with _export_errors(net, "TorchScript"):
         scripted = torch.jit.script(_for_inference(net))
     with replacing(path) as temporary:
+        temporary.touch()  # raises an OSError where torch's own error would name no file
         scripted.save(str(temporary), _extra_files={FACTS: json.dumps(facts)})
 
 

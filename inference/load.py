@@ -89,9 +89,10 @@ def _checkpoint(folder: RunFolder) -> dict[str, Any]:
         raise UserError(f"{path} is missing; {_repeat(folder)}")
     try:
         checkpoint = read(path)
-    except (DamagedError, OSError) as error:
-        reason = error.reason if isinstance(error, DamagedError) else error.strerror
-        raise UserError(f"{path} is damaged, or holds more than weights ({reason}); {_repeat(folder)}") from error
+    except DamagedError as error:
+        raise UserError(f"{path} is damaged, or holds more than weights ({error.reason}); {_repeat(folder)}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); allow it, or choose another run.") from error
     if "state_dict" not in checkpoint:
         raise UserError(f"{path} is not a checkpoint of a run; {_repeat(folder)}")
     return checkpoint

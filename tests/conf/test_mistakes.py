@@ -1,9 +1,11 @@
 """The one handler of the mistakes of users."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra.errors import OverrideParseException
 
 from cells import Alteration
 from cells.errors import UserError
@@ -34,6 +36,12 @@ def fail(error: Exception) -> Callable[[], object]:
         (lambda: composed("seeed=1"), "Error: there is no key 'seeed', did you mean 'seed'? python train.py --help"),
         (lambda: composed("data=reuters"), "robo"),
         (lambda: composed("data=3"), "data=3: data= takes a name"),
+        (lambda: composed("runs_dir=r ü"), """runs_dir=r ü: put the value in quotes, "runs_dir='r ü'"."""),
+        (lambda: composed("cell.o=max(c"), """cell.o=max(c: put the value in quotes, "cell.o='max(c'"."""),
+        (
+            lambda: composed("run_dir='r"),
+            "run_dir='r: Hydra cannot read this; a quote or bracket that opens must close.",
+        ),
     ],
 )
 def test_a_mistake_ends_the_program_in_one_line(mistake: Callable[[], object], says: str) -> None:
@@ -45,7 +53,19 @@ def test_a_mistake_ends_the_program_in_one_line(mistake: Callable[[], object], s
     assert "\n" not in line
 
 
-@pytest.mark.parametrize("error", [ValueError("a defect"), KeyError("a defect"), ZeroDivisionError()])
+@pytest.mark.parametrize("path", ["r ü", "it's", "a(b", 'say "it"', "x[1", "$HOME (old)"])
+def test_the_advice_on_quoting_works_as_it_stands(path: str) -> None:
+    with pytest.raises(OverrideParseException) as refused:
+        composed(f"runs_dir={path}")
+    typed = message(refused.value).partition("put the value in quotes, ")[2].rstrip(".")
+    (override,) = shlex.split(typed)
+    assert composed(override).runs_dir == path
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("a defect"), OSError(5, "Input/output error", "disk"), KeyError("a defect"), ZeroDivisionError()],
+)
 @pytest.mark.parametrize("handler", [one_line_errors, exit_on_mistake])
 def test_any_other_error_keeps_its_traceback(handler: Callable, error: Exception) -> None:
     with pytest.raises(type(error)), handler():

@@ -31,6 +31,11 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def _refuse_unreadable(error: OSError) -> None:
+    if isinstance(error, PermissionError):  # another error: the folder is gone by now
+        raise error
+
+
 class RunFolder:
     """The files of one run.
 
@@ -78,8 +83,13 @@ class RunFolder:
 
     @staticmethod
     def finished_below(path: Path) -> list[Path]:
-        """The folders of all finished runs in `path` and below it."""
-        return sorted(mark.parent for mark in path.rglob(MARK) if mark.with_name(CONFIG).exists())
+        """The folders of all finished runs in `path` and below it.
+
+        Raises:
+            PermissionError: a folder there may not be read; `Path.rglob` would pass over it, and its runs be missing.
+        """
+        found = os.walk(path, onerror=_refuse_unreadable)
+        return sorted(Path(folder) for folder, _, names in found if {MARK, CONFIG} <= set(names))
 
     def is_finished(self) -> bool:
         """Whether all results of this configuration are there.
@@ -189,7 +199,7 @@ class RunFolder:
             return
         try:
             there = OmegaConf.to_container(OmegaConf.load(self._config))
-        except (OSError, ValueError, YAMLError) as error:  # ValueError: the bytes are not text
+        except (ValueError, YAMLError) as error:  # ValueError: the bytes are not text
             raise UserError(f"{self._config} is damaged ({type(error).__name__}); remove that folder.") from error
         values = self.record.values
         if there == values:

@@ -92,7 +92,7 @@ def holder(folder: Path) -> Holder | None:
     try:
         age = time.time() - file.stat().st_mtime
         owner = SoftFileLease(file, lease_duration=DURATION, heartbeat_interval=HEARTBEAT).owner
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     if owner is None or age > PATIENCE or _is_dead(owner.hostname, owner.pid):
         return None

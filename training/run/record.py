@@ -203,7 +203,7 @@ def metrics_lines(folder: Path) -> list[str]:
     """The header and the rows of a run's metrics.csv, as text; empty where it is missing or has no rows."""
     try:
         lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
         return []
     return lines if len(lines) > 1 else []
 

@@ -63,7 +63,18 @@ MONITORED = {"loss": Monitored("val/loss", "min"), "accuracy": Monitored("val/ac
 """The score that each value of `monitor=` stands for."""
 
 
-class TestedEpoch(ModelCheckpoint):
+class KeptEpoch(ModelCheckpoint):
+    """Keeps an epoch, and its own state even if the folder has another name than when the run was interrupted.
+
+    Lightning would forget the best score so far, and take the next epoch for the best one.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the state."""
+        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
+class TestedEpoch(KeptEpoch):
     """Keeps the epoch that will be tested as `model.ckpt`.
 
     Args:
@@ -75,15 +86,8 @@ class TestedEpoch(ModelCheckpoint):
         by = {} if monitored is None else {"monitor": monitored.score, "mode": monitored.mode}
         super().__init__(folder, "model", **by, save_on_train_epoch_end=True, enable_version_counter=False)  # type: ignore[arg-type]
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state, even if the folder has another name than when the run was interrupted.
 
-        Lightning would forget the best score so far, and take the next epoch for the best one.
-        """
-        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
-
-
-class LastEpoch(ModelCheckpoint):
+class LastEpoch(KeptEpoch):
     """Keeps every epoch as `last.ckpt`, whatever its score, so that a resumed run goes on from there exactly.
 
     Comes after `TestedEpoch` in the list of callbacks, because it must include its updated state. Lightning's

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
+from cells.errors import UserError
 from conf.checks import AT_LEAST, check, check_numbers
 from conf.mistakes import MISTAKES
 from training.run.folder import RunFolder
@@ -75,6 +76,9 @@ def plan_study(
         runs: of the command; the same run may come twice.
         compose: makes a configuration from overrides; slow.
         parser: of overrides.
+
+    Raises:
+        UserError: `run_dir=` names the same folder for several runs.
     """
     shared = [tuple(override for key, override in run.items() if key not in REPLICATE_KEYS) for run in runs]
     configurations = {overrides: compose(list(overrides)) for overrides in dict.fromkeys(shared)}
@@ -91,8 +95,18 @@ def plan_study(
         if path and finished and name not in planned:
             changed.update(changed_data(path, config))
         planned.setdefault(name, path if path and finished else made)
+    _refuse_one_folder_for_many(planned.values())
     todo = [run for run in planned.values() if isinstance(run, PlannedRun)]
     return StudyPlan(todo, [path for path in planned.values() if isinstance(path, Path)], changed)
+
+
+def _refuse_one_folder_for_many(planned: Iterable[PlannedRun | Path]) -> None:
+    places = Counter(run if isinstance(run, Path) else run.path for run in planned)
+    for path, number in places.items():
+        if path is not None and number > 1:
+            raise UserError(
+                f"run_dir={path}: it is the folder of one run, but the command has {number}; give runs_dir= instead."
+            )
 
 
 def in_stacks(runs: Iterable[PlannedRun], size: int) -> list[list[PlannedRun]]:

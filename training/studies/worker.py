@@ -13,7 +13,7 @@ from cells.errors import UserError
 from conf.checks import check
 from conf.compose import in_multirun
 from conf.keys import check_keys, check_stack
-from conf.mistakes import MISTAKES, exit_on_mistake, message, report
+from conf.mistakes import exit_on_mistake, is_mistake, message, report
 from training.run import provenance, startup, termination
 from training.run.errors import DiskFullError, HeldError, MemoryFullError, is_disk_full, is_memory_full
 from training.run.folder import FAILED, Member, RunFolder
@@ -135,7 +135,9 @@ def _work_in_study(config: DictConfig) -> list[RunOutcome]:
     try:
         job.check_machine()
         members = _members(config, job.replicates)
-    except MISTAKES as error:
+    except Exception as error:
+        if not is_mistake(error):
+            raise
         outcome = RunOutcome(" ".join(HydraConfig.get().overrides.task), "failed", message(error))
         print_outcome(0, outcome)
         return [outcome] * max(1, len(job.replicates))
@@ -159,7 +161,9 @@ def _claim(folder: RunFolder) -> RunOutcome | None:
         if folder.is_finished():  # maybe by another command since this one began
             folder.release()
             return RunOutcome(str(folder.record), "finished")
-    except MISTAKES as error:
+    except Exception as error:
+        if not is_mistake(error):
+            raise
         return _without_result(folder, error)
     return None
 
@@ -192,7 +196,7 @@ def _without_result(folder: RunFolder, error: Exception) -> RunOutcome:
         return RunOutcome(name, "elsewhere", text)
     if isinstance(error, DiskFullError) and not folder.is_over:
         return RunOutcome(name, "full", text)
-    kept = "" if isinstance(error, MISTAKES) else f" (traceback in {folder.path / FAILED})"
+    kept = "" if is_mistake(error) else f" (traceback in {folder.path / FAILED})"
     return RunOutcome(name, "failed", f"{text}{kept}")
 
 

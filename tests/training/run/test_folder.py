@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from unprivileged import unprivileged
 
 from cells.errors import UserError
 from training.run.folder import RunFolder, write_atomically
@@ -53,10 +54,9 @@ def test_another_configuration_in_the_same_folder_is_an_error(tmp_path: Path) ->
         other.is_finished()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_read_only_place_is_one_sentence(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(UserError, match="cannot be written"):
+    with unprivileged(), pytest.raises(UserError, match="cannot be written"):
         folder(tmp_path / "run").claim()
 
 

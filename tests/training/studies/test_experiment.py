@@ -287,3 +287,12 @@ def test_a_study_goes_on_where_it_was_interrupted_and_where_it_was_killed(train_
 
 def test_an_unknown_experiment_is_one_line(refused: Callable[..., str]) -> None:
     assert "table05_mlma" in refused("experiment=table99")
+
+
+@pytest.mark.parametrize("many", [("stack=2",), ("-m", "seed=0,1")])
+def test_one_folder_for_many_runs_is_refused_at_once(
+    refused: Callable[..., str], tmp_path: Path, many: Sequence[str]
+) -> None:
+    assert "mine: it is the folder of one run, but the command has 2" in refused("data=robo", *many, "run_dir=mine")
+    assert not (tmp_path / "mine").exists()
+    assert not (tmp_path / "runs").exists()
