@@ -1,4 +1,4 @@
-"""The folder of one run: named by its configuration, resumable, finished by one rename."""
+"""The folder of one run: named by its configuration, resumable, finished once."""
 
 import os
 from contextlib import suppress
@@ -40,8 +40,9 @@ class RunFolder:
     """The files of one run.
 
     `config.yaml` is written first; then come `checkpoints/model.ckpt` (the tested epoch) and `last.ckpt`, TensorBoard's
-    events, `predictions.csv` and `metrics.csv`, and last, by rename, `finished`. A run that failed has `failed`
-    instead: the error in one line, then its traceback. While the run is being trained there is `running`, its lease.
+    events, `predictions.csv` and `metrics.csv`, and last `finished`, which is created once. A run that failed has
+    `failed` instead: the error in one line, then its traceback. While the run is being trained there is `running`, its
+    lease.
 
     Attributes:
         is_over: whether this object has marked the run as finished or failed.
@@ -144,12 +145,12 @@ class RunFolder:
             raise UserError(f"{self.path} cannot be written ({error.strerror}); choose runs_dir=...") from error
 
     def check_lease(self) -> None:
-        """Refuse to go on if another process took the run over, because this one stood still for too long.
+        """Refuse to go on if another process took the run over or finished it: this one stood still for too long.
 
         Raises:
             HeldError: another process has the lease.
         """
-        if self._lease is not None and not self._lease.is_ours:
+        if self._lease is not None and (not self._lease.is_ours or self._mark.exists()):
             raise HeldError(self.path, holder(self.path))
 
     def finish(self) -> None:
@@ -162,7 +163,11 @@ class RunFolder:
         (self.path / FAILED).unlink(missing_ok=True)
         if self.tested_checkpoint.exists():
             _flush(self.tested_checkpoint)
-        write_atomically(self._mark, "")
+        try:
+            with open(self._mark, "x") as mark:  # exclusively: this process may have stood still since it looked
+                os.fsync(mark.fileno())
+        except FileExistsError:
+            raise HeldError(self.path, None) from None
         for left in (self.last_checkpoint, self.stack_checkpoint):
             left.unlink(missing_ok=True)
         self.is_over = True

@@ -63,9 +63,8 @@ class Lease:
         Raises:
             OSError: the folder cannot be written.
         """
-        owner = self._file.owner
-        if owner is not None and _is_dead(owner.hostname, owner.pid):
-            self._file.force_break()  # filelock would too, but takes a zombie for a living process
+        # A dead holder's lease is filelock's to take over: we cannot remove it without the risk that it is another's by
+        # then. A zombie is alive to filelock, so its lease is free only after DURATION.
         try:
             self._file.acquire(timeout=0.1, poll_interval=0.05)  # it takes two looks to take over from a dead holder
         except (Timeout, LeaseSettingsMismatch):
@@ -129,15 +128,18 @@ class LeaseWatcher:
 
     def look(self, folders: Iterable[Path]) -> LeaseStates:
         """The states of the leases on these folders. Leases of dead holders are removed."""
-        leased = {folder for folder in folders if (folder / LEASE_FILE).exists()}
+        leased = [folder for folder in dict.fromkeys(folders) if (folder / LEASE_FILE).exists()]
         abandoned = {folder for folder in leased if self._is_free(folder)}
-        return LeaseStates(leased - abandoned, abandoned)
+        return LeaseStates(set(leased) - abandoned, abandoned)
 
     def wait_for_one(self, folders: set[Path]) -> bool:
         """Wait until one of these leases is given back or its holder is dead; False if all holders live."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            if not all((folder / LEASE_FILE).exists() for folder in folders) or self.look(folders).abandoned:
+            if (
+                not all((folder / LEASE_FILE).exists() for folder in sorted(folders))
+                or self.look(sorted(folders)).abandoned
+            ):
                 return True
             time.sleep(min(POLL, HEARTBEAT))
         return False

@@ -107,6 +107,22 @@ def test_a_run_that_was_taken_over_is_not_finished_by_its_first_holder(tmp_path:
     assert not {"finished", "failed"} & {path.name for path in run.path.iterdir()}
 
 
+def test_a_run_is_finished_once_even_if_its_holder_stood_still_after_its_last_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, other = (RunFolder(tmp_path / "run", Record({"seed": 0})) for _ in range(2))
+    run.claim()
+    (run.path / LEASE_FILE).unlink()  # as if it had stood still for too long
+    other.claim()
+    other.finish()
+    with pytest.raises(HeldError):
+        run.check_lease()  # before it writes any result
+    monkeypatch.setattr(run, "check_lease", lambda: None)
+    with pytest.raises(HeldError):
+        run.finish()
+    assert other.is_finished()
+
+
 def test_a_run_is_claimed_once(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run", Record({"seed": 0}))
     run.claim()

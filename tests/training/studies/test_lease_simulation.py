@@ -1,0 +1,57 @@
+"""Leases and retries on simulated machines, see `lease_schedules`: no run is made twice to the end, none is lost."""
+
+from collections.abc import Iterable
+
+import pytest
+from lease_schedules import MEMORY_DISK, play
+
+from training.run import leases
+from training.run.folder import RunFolder, write_atomically
+from training.run.leases import LeaseWatcher
+
+pytestmark = pytest.mark.skipif(not MEMORY_DISK.is_dir(), reason=f"there is no memory disk {MEMORY_DISK}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, 300, 100))
+def test_no_run_is_made_twice_to_the_end_and_none_is_lost(first: int) -> None:
+    trained = sum(play(seed).events["train"] for seed in range(first, first + 100))
+    assert trained > 150
+
+
+def test_a_seed_replays_exactly() -> None:
+    one, other = play(5), play(5)
+    assert one.story == other.story
+    assert len(one.story) > 10
+
+
+def failure(seeds: Iterable[int]) -> str:
+    """What is wrong with the first schedule that fails."""
+    for seed in seeds:
+        try:
+            play(seed)
+        except AssertionError as error:
+            return str(error)
+    return "nothing"
+
+
+def test_a_lease_that_anybody_can_take_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases.Lease, "take", lambda lease: True)
+    monkeypatch.setattr(leases.Lease, "is_ours", True)
+    assert "is trained twice at once" in failure(range(20))
+
+
+def test_a_mark_that_can_be_made_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def finish(folder: RunFolder) -> None:
+        write_atomically(folder._mark, "")
+        folder.is_over = True
+        folder.release()
+
+    monkeypatch.setattr(RunFolder, "check_lease", lambda folder: None)
+    monkeypatch.setattr(RunFolder, "finish", finish)
+    assert "was made twice to the end" in failure(range(300))
+
+
+def test_a_launcher_that_takes_every_holder_for_living_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LeaseWatcher, "_is_free", lambda watcher, folder: False)
+    assert "is lost" in failure(range(50))
