@@ -7,7 +7,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS)
 BIN := $(VENV)/bin
 
-.PHONY: help demo quick test check clean
+.PHONY: help demo quick test soak check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -34,6 +34,10 @@ test: $(VENV)/.dev  ## run the tests
 
 quick: $(VENV)/.dev  ## run the tests that start no processes, in less than a minute
 	$(BIN)/python -m pytest -n auto -m "not processes and not slow"
+
+soak: $(VENV)/.dev  ## 100,000 simulated schedules of leases, and 100 kills of each kind of command; takes hours
+	PYTHONPATH=. $(BIN)/python tests/lease_schedules.py 100000
+	PYTHONPATH=. $(BIN)/python tests/kills.py 100
 
 check: $(VENV)/.dev  ## lint and type-check
 	$(BIN)/ruff check .

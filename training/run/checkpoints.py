@@ -3,6 +3,8 @@
 import logging
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
@@ -49,9 +51,18 @@ class Resumption(NamedTuple):
 
 def save(checkpoint: dict[str, Any], path: Path) -> None:
     """Write a checkpoint, whole or not at all."""
+    with saved(checkpoint, path):
+        pass
+
+
+@contextmanager
+def saved(checkpoint: dict[str, Any], path: Path) -> Iterator[None]:
+    """Write a checkpoint beside `path`, and put it there when the block ends."""
     # Lightning itself writes by way of /tmp, and if that is another disk a file may be half-written.
     with replacing(path) as temporary, open(temporary, "wb") as file:  # open(): it reports a full disk
         torch.save(checkpoint, file)
+        file.close()
+        yield
 
 
 def read(path: Path) -> dict[str, Any]:

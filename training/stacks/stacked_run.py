@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import lightning.pytorch as pl
 from omegaconf import DictConfig
@@ -62,10 +63,10 @@ class StackedRun:
         """The number of epochs trained."""
         return len(self._curves)
 
-    def save(self, weights: StateDict, adam_state: dict[str, AdamState]) -> None:
-        """Write stack.ckpt, from which the run resumes after its last epoch."""
+    def saved(self, weights: StateDict, adam_state: dict[str, AdamState]) -> AbstractContextManager[None]:
+        """Write what stack.ckpt will be when the block ends; from there the run resumes after its last epoch."""
         state = {name: getattr(self, name) for name in KEPT}
-        checkpoints.save({"net": weights, ADAM_STATE: adam_state, **state}, self.folder.stack_checkpoint)
+        return checkpoints.saved({"net": weights, ADAM_STATE: adam_state, **state}, self.folder.stack_checkpoint)
 
     def _resume(self) -> None:
         try:
@@ -79,6 +80,12 @@ class StackedRun:
         self.adam_state = checkpoint[ADAM_STATE]
         for name in KEPT:
             setattr(self, name, checkpoint[name])
+        self._decide()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its training ended without a result."""
+        return bool(self._error)
 
     def end_epoch(
         self, scores: dict[str, float], diverged: float, seconds: float, weights: Callable[[], StateDict]
@@ -104,8 +111,11 @@ class StackedRun:
         if is_best or self.config.test_epoch == "last":
             self._tested, self._weights = epoch, weights()
         self._waited = 0 if is_best else self._waited + 1
+        self._decide()
+
+    def _decide(self) -> None:
         patience = self.config.patience
-        self.is_over = epoch + 1 == self.config.epochs or (patience is not None and self._waited >= patience)
+        self.is_over = self.epochs == self.config.epochs or (patience is not None and self._waited >= patience)
 
     def finish(self) -> None:
         """Write the same files as a run trained alone, or record why it failed."""

@@ -4,6 +4,7 @@ import functools
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import lightning.pytorch as pl
@@ -42,7 +43,11 @@ def fit(members: Sequence[Member]) -> None:
     Args:
         members: the runs. A run that shares no stack with another, or whose net cannot be stacked, is trained alone.
     """
-    runs = _loaded(members)
+    loaded = _loaded(members)
+    for run in loaded:
+        if run.is_over:  # interrupted while it was being finished
+            _finish(run)
+    runs = [run for run in loaded if not run.is_over]
     if not runs:
         return
     if reason := obstacle(runs[0].net):
@@ -164,17 +169,21 @@ class Stack(Callback):
         for k, (run, scores, loss) in enumerate(zip(self.runs, self.task.scores, diverged, strict=True)):
             run.end_epoch(scores, loss, seconds, functools.partial(self._weights, k))
         going_on = [k for k, run in enumerate(self.runs) if not run.is_over]
+        # A smaller stack rounds otherwise, so that after an interruption all have to go on from the same epoch.
+        if len(going_on) < len(self.runs) or time.monotonic() - self.saved > SAVE_INTERVAL:
+            self._save(trainer)
         for run in self.runs:
             if run.is_over:
                 _finish(run)
         self._keep(going_on, trainer)
-        if going_on and time.monotonic() - self.saved > SAVE_INTERVAL:
-            self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:
         (optimizer,) = trainer.optimizers
-        for k, run in enumerate(self.runs):
-            run.save(self._weights(k), state_of_net(self.task.net, optimizer, k, run.net))
+        with ExitStack() as written:  # all are put in place when all are written: a stack goes on from one epoch
+            for k, run in enumerate(self.runs):
+                if not run.has_failed:
+                    state = state_of_net(self.task.net, optimizer, k, run.net)
+                    written.enter_context(run.saved(self._weights(k), state))
         self.saved = time.monotonic()
 
     def _weights(self, k: int) -> dict[str, torch.Tensor]:

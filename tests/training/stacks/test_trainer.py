@@ -15,6 +15,7 @@ from training.run.fit import fit as fit_alone
 from training.run.folder import Member, RunFolder
 from training.stacks import memory, trainer
 from training.stacks.batches import StackedBatches
+from training.stacks.stacked_run import StackedRun
 from training.studies import worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_drawn")]
@@ -262,6 +263,29 @@ def test_what_is_left_of_a_stack_goes_on_alone(
     assert not interrupted[1].folder.stack_checkpoint.exists()
     got, alone = (table(made, "metrics").drop(columns="seconds") for made in (interrupted[1:], expected[1:]))
     pd.testing.assert_frame_equal(got, alone, rtol=0, atol=1e-8)
+
+
+def test_a_stack_that_was_killed_while_its_runs_were_finished_ends_with_the_same_bits(tmp_path: Path) -> None:
+    whole, killed = (members(tmp_path / name, tmp_path / "cache", *TEXT, "epochs=3", runs=RUNS) for name in "ab")
+    trainer.fit(whole)
+    finish, finished = StackedRun.finish, list[StackedRun]()
+
+    def finish_one(run: StackedRun) -> None:
+        if finished:
+            raise KeyboardInterrupt
+        finished.append(run)
+        finish(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StackedRun, "finish", finish_one)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(killed)
+    for member in killed:
+        member.folder.release()
+    trainer.fit([member for member in killed if not member.folder.is_finished()])
+    for one, other in zip(whole, killed, strict=True):
+        weights = [torch.load(member.folder.tested_checkpoint)["state_dict"] for member in (one, other)]
+        assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def _killed_in(epoch: int, start: Callable[..., None]) -> Callable[..., None]:
