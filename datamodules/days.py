@@ -4,9 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, timezone
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIRST, LAST = date(1700, 1, 1), date(2199, 12, 31)
 """The days that are read; pandas cannot hold all that a calendar has."""
@@ -26,7 +27,7 @@ class UtcDays(NamedTuple):
         notes: phrases for the user on times that were read, with and without a zone.
     """
 
-    days: pd.DatetimeIndex
+    days: "pd.DatetimeIndex"
     notes: list[str]
 
 
@@ -37,6 +38,8 @@ def utc_days(texts: Iterable[str | None]) -> UtcDays:
     candle, and in UTC Tokyo's would belong to the day before, ahead of its own close. Any other time with a zone is
     converted to UTC, and without one taken as UTC; both are noted.
     """
+    import pandas as pd  # only here: commands that never read a file know FIRST and LAST too
+
     days: list[date | None] = []
     times = Counter[str]()
     for text in texts:

@@ -158,7 +158,7 @@ class Schedule:
         retries = Retries(planned, launch, 1, None, separate=launch != self._alone)
         found = retries.run()
         try:
-            outcome.conclude(StudyPlan(planned, []), found, in_full=True)
+            outcome.conclude(StudyPlan(planned, [], Counter()), found, in_full=True)
             self._say("end a command")
         except UserError as error:
             self._say("end a command with an error", str(error))

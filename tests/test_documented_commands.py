@@ -85,6 +85,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     # CONTRIBUTING.md
     "make quick": Parses("it runs tests"),
     "make check": Parses("it lints and type-checks"),
+    "make soak": Parses(HOURS),
     # docs/beside_the_papers.md
     "python train.py data=crowd patience=null test_epoch=last epochs=10": Runs(f"{SETS} epochs=1"),
     # docs/bitcoin.md
@@ -157,6 +158,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     ),
     # benchmarks/README.md
     "python -m benchmarks recurrence": Runs("--quick --shapes 0 --threads 1"),
+    "python -m benchmarks products": Runs("--seconds 0.01"),
     "python -m benchmarks recurrence --threads 2": Parses("it measures for minutes"),
     "python -m benchmarks fit": Runs("data=robo model.embedding=4 model.hidden=4 --epochs 1"),
     "python -m benchmarks gpu": Parses("it needs a GPU"),

@@ -100,8 +100,9 @@ def warning(files: Sequence[str], runs: str) -> str:
 
 
 def _is_begun(folder: RunFolder) -> bool:
-    """Whether an interrupted run goes on from a checkpoint."""
-    return folder.last_checkpoint is not None or folder.stack_checkpoint.exists()
+    """Whether an interrupted run has a checkpoint to go on from."""
+    places = (folder.last_checkpoint, folder.tested_checkpoint, folder.stack_checkpoint)
+    return any(path.exists() for path in places)
 
 
 def _read(folder: Path) -> dict[str, Any]:
