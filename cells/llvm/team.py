@@ -9,7 +9,8 @@ import ctypes
 import functools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -76,14 +77,31 @@ class OwnTeam:
         try:
             while len(self._members) < count - 1:
                 self._members.append(_Member())
-            members = self._members[: count - 1]
-            for member in members:
-                member.begin(function, data)
-            _Function(function)(data)
-            for member in members:
-                member.wait()
+            with _working(self._members[: count - 1], function, data):
+                _Function(function)(data)
         finally:
             self._free.release()
+
+
+@contextmanager
+def _working(members: "Sequence[_Member]", function: int, data: int) -> Iterator[None]:
+    """The members run function(data) meanwhile, and have all done so afterwards, whatever was raised."""
+    begun = []
+    try:
+        for member in members:
+            member.begin(function, data)
+            begun.append(member)
+        yield
+    finally:
+        interrupt = None
+        while begun:
+            try:
+                begun[-1].wait()
+                begun.pop()
+            except KeyboardInterrupt as error:  # the caller would free the memory that they work on
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
 
 class _Member:

@@ -1,7 +1,12 @@
 """The team of threads where torch has none."""
 
 import ctypes
+import os
+import signal
 import threading
+import time
+
+import pytest
 
 from cells.llvm.team import OwnTeam
 
@@ -24,6 +29,29 @@ def test_every_thread_of_a_team_runs_the_function_with_its_data() -> None:
         assert [value for _, value in seen] == [data] * 3
         assert len({thread for thread, _ in seen}) == 3
         assert threading.get_ident() in {thread for thread, _ in seen}
+
+
+def test_ctrl_c_waits_for_the_threads_and_leaves_a_team_that_works() -> None:
+    team, ended = OwnTeam(), []
+    waiting = threading.Event()
+
+    @CALLBACK
+    def function(data: int) -> None:
+        if threading.current_thread() is threading.main_thread():
+            waiting.set()
+            return
+        waiting.wait(10)
+        if data == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)  # the caller must still be waiting when this is over
+        ended.append(data)
+
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    with pytest.raises(KeyboardInterrupt):
+        team.run(address, 1, 2)
+    assert ended == [1]
+    team.run(address, 2, 3)
+    assert ended == [1, 2, 2]
 
 
 def test_while_a_team_is_busy_others_run_alone() -> None:
