@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from cells import backends
 from cells.equations import CellError
 from cells.obstacle import Obstacle
+from cells.torchscript.compiler import check_works
 from cells.torchscript.equation_cell import EquationCell
 from cells.torchscript.user_module import UserModule
 
@@ -70,6 +71,11 @@ class Altered(nn.Module):
             if hasattr(self, name) or hasattr(type(self), name):  # a property may fail as yet
                 raise CellError(f"learn {name}: {self._get_name()} has an attribute of this name, choose another one.")
             self.register_parameter(name, nn.Parameter(like.new_full([self.hidden_size], value)))
+
+    def __prepare_scriptable__(self) -> "Altered":
+        """The module for torch.jit.script, which asks for it first. Raises ScriptingError where that cannot work."""
+        check_works(self._get_name())
+        return self
 
     def _draw(self, probabilities: list[float], shape: list[int], like: Tensor) -> Tensor | None:
         """A tensor [number of probabilities, *shape] of zeros and ones; None in evaluation and where there are none."""

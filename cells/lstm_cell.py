@@ -75,7 +75,8 @@ class LSTMCell(Altered, nn.LSTMCell):
             raise RuntimeError(f"LSTMCell: Expected hx[{index}] of shape {shape}, got {list(state.shape)}")
 
     def __prepare_scriptable__(self) -> "LSTMCell":
-        """The module for torch.jit.script, which finds no parameters by computed names."""
+        """As `Altered` has it; and torch.jit.script finds no parameters by computed names."""
+        super().__prepare_scriptable__()
         self._flat_learned = [self.get_parameter(name) for name in self._initial]
         return self
 

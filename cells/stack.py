@@ -12,6 +12,7 @@ from cells.lstm import LSTM
 from cells.obstacle import Obstacle
 from cells.packed import Packed, StackedSequence, packed
 from cells.recurrence import StackedUnroll, Step, Weights
+from cells.torchscript.compiler import ScriptingError
 from cells.torchscript.equation_cell import EquationCell
 
 COMMON = (
@@ -89,6 +90,10 @@ class StackedLSTM(nn.Module):
         check_lengths(lengths, steps, [models, batch])
         rows = packed(lengths.to(input.device), steps)
         return rows.pad(self._rows(rows.pick(input), rows)), None
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Raise ScriptingError: torch.jit.script, which asks for it first, knows no StackedSequence."""
+        raise ScriptingError("a StackedLSTM cannot be compiled by TorchScript: compile the LSTM of each model.")
 
     def _check(self, input: Tensor, dims: int) -> None:
         """Raise what `LSTM` raises for an input that does not fit the weights."""

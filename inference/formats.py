@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from cells import LSTM
 from cells.errors import UserError
+from cells.torchscript.compiler import check_works
 from datamodules.files import replacing
 
 FACTS = "facts.json"
@@ -46,7 +47,9 @@ def to_torchscript(net: nn.Module, path: Path, facts: Mapping[str, Any]) -> None
 
     Raises:
         ExportError: the net cannot be compiled.
+        ScriptingError: nothing can, on this Python.
     """
+    check_works(type(net).__name__)
     with _export_errors(net, "TorchScript"):
         scripted = torch.jit.script(_for_inference(net))
     with replacing(path) as temporary:

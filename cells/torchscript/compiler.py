@@ -8,7 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from cells.errors import UserError
 from cells.torchscript.autodiff import leave_to_autograd
+
+
+class ScriptingError(UserError, RuntimeError):
+    """Somebody asks TorchScript for what it cannot compile."""
+
 
 COMPILING = threading.RLock()
 """Held while TorchScript compiles: it fails where several threads compile one class at once."""
@@ -33,6 +39,15 @@ def why_broken() -> str:
     except Exception as error:  # whatever torch raises, or does not have any more
         return first_line(error)
     return ""
+
+
+def check_works(what: str) -> None:
+    """Raise ScriptingError where TorchScript cannot compile anything, `what` included."""
+    if reason := why_broken():
+        raise ScriptingError(
+            f"TorchScript does not work here ({reason}), so {what} cannot be compiled: "
+            "use torch.export or ONNX, or Python 3.13 or older."
+        )
 
 
 def first_line(error: Exception) -> str:
