@@ -1,4 +1,4 @@
-"""The matrix products of a layer one by one: ours beside those of torch's BLAS, on one thread.
+"""The matrix products of a layer one by one: ours beside those of torch's BLAS, in the time of one processor.
 
 Both are called alike, through ctypes, on matrices that lie as in a layer. Ours reads W from panels, which a layer fills
 once a call; that is not part of its time.
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmarks.measure import Time, interleaved
+from benchmarks.measure import Time, interleaved, on_the_processor
 from benchmarks.shapes import SHAPES, Shape
 from cells.errors import UserError
 from cells.llvm import machine
@@ -59,7 +59,7 @@ def products(shape: Shape) -> list[Product]:
 
 
 def measured(product: Product, seconds: float) -> dict[str, Time]:
-    """The times of both in milliseconds; an error where they differ."""
+    """The processor's times of both in milliseconds; an error where they differ."""
     calls, results = {}, []
     for name, make in (("BLAS", _blas), ("ours", _ours)):
         generator = torch.Generator().manual_seed(0)
@@ -69,7 +69,7 @@ def measured(product: Product, seconds: float) -> dict[str, Time]:
         calls[name]()
         results.append(c)
     torch.testing.assert_close(*results, rtol=1e-4, atol=1e-4)
-    return interleaved(calls, seconds)
+    return interleaved(calls, seconds, elapsed=on_the_processor)
 
 
 def _ours(product: Product, a: Tensor, b: Tensor, c: Tensor) -> Call:

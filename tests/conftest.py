@@ -23,6 +23,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # A shell's background jobs ignore Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+AS = os.environ.get("LSTM_CS_AS", "")
+"""The processor that `bare` takes this one for, by the names of tests/cells/processors.py; empty for neither."""
+
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
@@ -58,6 +61,27 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         unmarked.test = ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bare() -> Iterator[None]:
+    """With LSTM_CS_AS=host, avx2 or sse2: as that processor, and as where torch shows neither MKL nor OpenMP."""
+    if not AS:
+        yield
+        return
+    from processors import OLDER
+
+    from cells.llvm import team
+
+    def no_library(name: str, *_: object) -> None:
+        raise OSError(f"{name} is hidden")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ctypes.CDLL", no_library)
+        patch.setattr("cells.llvm.machine.host", lambda: OLDER[AS])
+        team._parallel.cache_clear()
+        assert team.openmp() is None
+        yield
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import warnings
 from collections import OrderedDict
 from typing import Any
 
@@ -22,7 +23,8 @@ COMPILING = threading.RLock()
 
 def compiled(module: nn.Module) -> torch.jit.ScriptModule:
     """The module compiled, with the derivatives that autograd has."""
-    with COMPILING:
+    with COMPILING, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"`torch\.jit\.")  # that it will go some day; torch 2.14 shows it to users
         script = torch.jit.script(module)
         forward: Any = script.forward
         leave_to_autograd(forward.graph)

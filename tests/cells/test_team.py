@@ -8,7 +8,9 @@ import time
 
 import pytest
 
-from cells.llvm.team import OwnTeam
+import pytest
+
+from cells.llvm.team import OwnTeam, openmp
 
 CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64)
 
@@ -69,3 +71,11 @@ def test_while_a_team_is_busy_others_run_alone() -> None:
     caller = threading.get_ident()
     team.run(ctypes.cast(outer, ctypes.c_void_p).value, 0, 2)
     assert seen == [caller]
+
+
+def test_where_no_library_can_be_opened_there_is_no_openmp(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> None:
+        raise OSError(f"{name} is hidden")
+
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    assert openmp() is None

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from cells import LSTM, LSTMCell, resolve
 from cells.alterations import NAMED
+from cells.torchscript.compiler import compiled
 
 LENGTHS = torch.tensor([2, 5, 0])
 MASKED = "current = c * m; zoneout = 0.3; mask m = 0.5; recurrent_dropout = 0.2"  # for whole sequences only
@@ -182,3 +184,9 @@ def test_a_changed_formula_does_not_change_a_compiled_one() -> None:
         outputs.append(torch.jit.script(LSTM(3, 4, alteration=alteration))(x)[0])
     assert torch.equal(outputs[0], outputs[2])
     assert not torch.allclose(outputs[0], outputs[1])
+
+
+def test_torchs_warnings_that_torchscript_will_go_are_not_passed_on() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compiled(nn.Tanh())
