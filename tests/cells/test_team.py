@@ -8,8 +8,6 @@ import time
 
 import pytest
 
-import pytest
-
 from cells.llvm.team import OwnTeam, openmp
 
 CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64)
