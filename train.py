@@ -5,7 +5,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from conf.keys import plain
+from conf.keys import plain, refuse_hydras_keys
 from conf.mistakes import one_line_errors
 from training.run.termination import terminable
 from training.studies.outcome import RunOutcome
@@ -24,6 +24,7 @@ def main() -> None:
     sys.argv[1:] = overrides_together([plain(argument) for argument in sys.argv[1:]])
     imply_multirun(sys.argv)
     with one_line_errors("Interrupted; the same command goes on after the last epoch that was written."), terminable():
+        refuse_hydras_keys(sys.argv[1:])
         compose_and_work()
 
 

@@ -134,7 +134,9 @@ class Alteration:
             formula = given.get(equation)
             # A tree goes through the parser too, so that only what a user could write becomes an alteration.
             text = canonical_text(formula) if isinstance(formula, Expression) else formula
-            object.__setattr__(self, equation, None if text is None else parsed(equation, text, names))
+            own = None if text is None else parsed(equation, text, names)
+            # The cell's own equation, written out, alters nothing: current = c is the baseline.
+            object.__setattr__(self, equation, None if own == parsed(equation, EQUATIONS[equation], ()) else own)
         for group, values in declared.items():
             object.__setattr__(self, group, tuple((name, float(value)) for name, value in values.items()))
         for key, probability in (("zoneout", zoneout), ("recurrent_dropout", recurrent_dropout)):

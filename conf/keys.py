@@ -29,7 +29,7 @@ ALSO_A_NUMBER = "stack"
 OPEN = tuple(f"{CELL}.{kind}." for kind in DECLARED)
 """Prefixes of keys that the user names, as in cell.learned.p=0."""
 
-NAMES = ("data.name", "model.name", "features.name")
+NAMES = ("data.name", "model.name", "features.name", "sentiment.name", "messages.name")
 """Keys that name the chosen file: with another value, the same run would have another folder."""
 
 NUMBERS = ("patience", "preprocess.tfidf_terms", "cell.zoneout", "cell.recurrent_dropout")
@@ -48,6 +48,24 @@ def plain(override: str) -> str:
     Keys below hydra.* are left to Hydra.
     """
     return re.sub(r"^\s*\+{1,2}(?!hydra[./])", "", override)
+
+
+def refuse_hydras_keys(overrides: Iterable[str]) -> None:
+    """Refuse keys and values of Hydra's that it does not check, or that are for programs.
+
+    Raises:
+        UserError: names the override, and what to write instead.
+    """
+    for override in overrides:
+        key, _, value = override.lstrip("+~ ").partition("=")
+        if f"{key}.".startswith("hydra.sweeper.") and not key.startswith("hydra.sweeper.params."):
+            raise UserError(f"{override}: give what a study varies with -m KEY=A,B, or in a file of conf/experiment.")
+        if key == "hydra/sweeper" and value != "study":
+            raise UserError(f"{override}: this program has one sweeper, hydra/sweeper=study; leave it out.")
+        if key in ("hydra.launcher", "hydra.launcher._target_"):
+            raise UserError(f"{override}: choose one with hydra/launcher=; its settings are the keys below this one.")
+        if key == "hydra.verbose" and not re.fullmatch(r"(?!null$)[A-Za-z_][\w.-]*|\[.*\]", value):
+            raise UserError(f"{override}: give true, false, or names of loggers, as [lstm-cs,hydra].")
 
 
 def check_keys(config: DictConfig, choices: Mapping[str, str | None]) -> None:

@@ -125,6 +125,10 @@ def _explanation(error: Exception) -> str:
     if unknown := re.match(r"Could not (?:override|delete from config\.) '(?!hydra\b)([^']+)'", text):
         below = str(getattr(error.__cause__, "full_key", ""))  # of cell={foo: 1} it is cell.foo
         return _unknown(below if below.startswith(f"{unknown[1]}.") else unknown[1])
+    if hydras := re.match(r"Could not override '(hydra\b[^']*)'", text):
+        return f"there is no key {hydras[1]!r}; python train.py --cfg hydra lists Hydra's keys."
+    if wrong := re.match(r"Error merging override (\S+)$", text.partition("\n")[0]):
+        return f"{wrong[1]}: this key takes no such value; python train.py --help lists the keys."
     launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", text)
     if launcher is not None and launcher[1] in EXTRAS:
         return not_installed(launcher[1])
@@ -148,6 +152,8 @@ def _say_how_to_quote(override: str) -> str:
 
 def _unknown(key: str) -> str:
     known = _keys_of_files()
+    if key in known and not known[key]:
+        return f"~{key}: every run needs {key!r}, give it a value instead."
     return f"there is no key {key!r} here, {known[key]} has it." if known.get(key) else no_such_key(key, known)
 
 

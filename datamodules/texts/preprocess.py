@@ -142,8 +142,8 @@ def preprocess(texts: list[str], settings: PreprocessSettings, cache_dir: Path) 
         DataError: `cache_dir` cannot be written.
     """
     path = cache_dir / f"words-{_cache_key(texts, settings)}.npz"
-    if path.exists():
-        return _read_cache(path)
+    if (kept := _read_cache(path, len(texts))) is not None:
+        return kept
     tokens = tokenize(texts, settings)
     try:
         _write_cache(path, tokens)
@@ -234,10 +234,17 @@ def _cache_key(texts: list[str], settings: PreprocessSettings) -> str:
     return digest.hexdigest()[:32]
 
 
-def _read_cache(path: Path) -> TokenizedTexts:
-    with np.load(path, allow_pickle=False) as arrays:
-        words = arrays["words"].tobytes().decode("ascii").split("\n")
-        return TokenizedTexts(arrays["ids"], arrays["offsets"], words if words != [""] else [])
+def _read_cache(path: Path, documents: int) -> TokenizedTexts | None:
+    """The words in a file of the cache; None if there is no such file or it is damaged."""
+    try:
+        # NumPy leaves a damaged archive open, unless the file is ours.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            words = arrays["words"].tobytes().decode("ascii").split("\n")
+            tokens = TokenizedTexts(arrays["ids"], arrays["offsets"], words if words != [""] else [])
+    except Exception:  # missing, cut, or other bits, which the archive's checksums tell: NumPy lets many errors through
+        return None
+    whole = tokens.offsets.shape == (documents + 1,) and tokens.ids.shape == (tokens.offsets[-1],)
+    return tokens if whole else None
 
 
 def _write_cache(path: Path, tokens: TokenizedTexts) -> None:

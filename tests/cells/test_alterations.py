@@ -88,7 +88,8 @@ def test_backward_keeps_a_gate_where_its_slope_follows_from_it() -> None:
         ("current = c * o; hidden = -h", "c * o", "-h", "current = c * o; hidden = -h"),
         ("h * sigmoid(c)", "h * sigmoid(c)", None, "C8"),  # the formula of H2 too, but a bare one alters c
         ("c + h", "c + h", None, "current = c + h"),
-        ("c", "c", None, "current = c"),
+        ("c", "c", None, "baseline"),
+        ("f = sigmoid((a_f)); current = c; hidden = h; c = f*c_prev + i*g", None, None, "baseline"),
     ],
 )
 def test_every_way_to_name_an_alteration(spec: object, current: str | None, hidden: str | None, name: str) -> None:

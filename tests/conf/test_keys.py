@@ -154,6 +154,12 @@ def test_a_source_of_sentiment_has_the_keys_of_its_file() -> None:
     assert "'sentiment.by' here, sentiment=vader has it" in answer(*given, "+sentiment.by=vader")
 
 
+@pytest.mark.parametrize(("features", "group"), [("btc_sent", "sentiment"), ("btc_messages", "messages")])
+def test_a_source_keeps_the_name_of_its_file(features: str, group: str) -> None:
+    line = answer(f"features={features}", f"{group}.name=mine")
+    assert f"{group}.name=mine: it is the name of a file, choose another file with {group}=." in line
+
+
 def mistyped(key: str) -> st.SearchStrategy[str]:
     """Neighbours of a key: a letter left out, put in or doubled, a part put before or behind."""
     letters = st.sampled_from("abcdefghijklmnopqrstuvwxyz_.")
@@ -202,6 +208,18 @@ def test_a_key_is_refused_or_its_value_is_in_the_configuration(key: str, sign: s
         (["-m", "+hydra.sweeper.params.foo=1"], "'foo', did you mean 'fold'"),
         (["+hydra.sweeper.params.seed=3"], "add -m"),
         (["experiment=study_small", "hydra.mode=RUN"], "leave out hydra.mode=RUN"),
+        (["hydra.sweeper=3"], "hydra.sweeper=3: give what a study varies with -m KEY=A,B"),
+        (["-m", "hydra.sweeper.params=3"], "hydra.sweeper.params=3: give what a study varies"),
+        (["-m", "hydra.sweeper.one_of=[3]"], "hydra.sweeper.one_of=[3]: give what a study varies"),
+        (["+hydra.sweeper.param=3"], "+hydra.sweeper.param=3: give what a study varies"),
+        (["hydra/sweeper=basic"], "this program has one sweeper"),
+        (["-m", "hydra.launcher=3"], "hydra.launcher=3: choose one with hydra/launcher="),
+        (["-m", "hydra.launcher._target_=foo"], "choose one with hydra/launcher="),
+        (["hydra.verbose=3"], "hydra.verbose=3: give true, false, or names of loggers"),
+        (["hydra.verbose=null"], "hydra.verbose=null: give true, false, or names of loggers"),
+        (["hydra.job.chdir=foo"], "hydra.job.chdir=foo: this key takes no such value"),
+        (["hydra.job.chdri=true"], "there is no key 'hydra.job.chdri'; python train.py --cfg hydra lists"),
+        (["~cell.o"], "~cell.o: every run needs 'cell.o'"),
         (["stack=2", "hydra.mode=RUN"], "stack=2 stands for many runs"),
         (["stack.seeds=2", "hydra.mode=RUN"], "stands for many runs"),
         (["cell.learned.p.q=1"], "learn p = {'q': 1}: give a number"),
@@ -227,6 +245,7 @@ def test_the_command_line_refuses_it_before_any_run(
         ("hydra: {sweeper: {params: {foo: 1}}}\n", "'foo', did you mean 'fold'"),
         ("hydra: {sweeper: {params: {+foo: 1}}}\n", "'foo', did you mean 'fold'"),
         ("hydra: {sweeper: {one_of: [{foo: 1}]}}\n", "'foo', did you mean 'fold'"),
+        ("hydra: {sweeper: {one_of: [3]}}\n", "params is keys with values, and one_of a list of such"),
         ("hydra: {sweeper: {one_of: [{stack: 2}]}}\n", "stack=2 stands for many runs"),
         ("defaults: [{override /model: null}]\n", "every run needs 'model'"),
         ("defaults: [{override /data: null}]\n", "every run needs 'data'"),

@@ -1,6 +1,7 @@
 """The files that a run learns from, by their content. Imports nothing heavy: it is asked of finished runs too."""
 
 import functools
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from conf.compose import CONF
-from conf.kinds import DAILY, TEXTS, kind_of
+from conf.kinds import DAILY, TEXTS, encoder_of, kind_of
 from datamodules.download import hash_of
 from datamodules.market.yahoo_layout import MARKETS
 
@@ -16,7 +17,8 @@ BUNDLED = Path("datamodules", "texts", "robo", "commands.csv")
 """The corpus of a data set without a file, below the project's own folder."""
 
 Content = dict[str, dict[str, str]]
-"""By what a file is for, "data", "btc", "sentiment" and so on: its name below data_dir, and its hash."""
+"""By what a file is for, "data", "btc", "sentiment" and so on: its name below data_dir, and its hash. "encoder" is the
+folder of `model.checkpoint=`, by its last name alone."""
 
 
 def data_files(config: DictConfig) -> dict[str, tuple[str, Path]]:
@@ -33,6 +35,8 @@ def data_files(config: DictConfig) -> dict[str, tuple[str, Path]]:
             if path.is_file():
                 found[use] = name, path
                 break
+    if (encoder := encoder_of(config)) and Path(encoder).is_dir():
+        found["encoder"] = Path(encoder).absolute().name, Path(encoder)
     return found
 
 
@@ -72,6 +76,11 @@ def _market_names(config: DictConfig) -> dict[str, list[str]]:
 
 
 def _hash(path: Path) -> str:
+    """The hash of a file; of a folder, that of the names and hashes of its files."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        inside = "".join(f"{file.relative_to(path).as_posix()} {_hash(file)}\n" for file in files)
+        return f"sha256:{hashlib.sha256(inside.encode()).hexdigest()}"
     there = path.stat()
     return _hash_of_version(path.absolute(), there.st_size, there.st_mtime_ns)
 

@@ -93,6 +93,7 @@ class Record:
         left_out = {*PLACES, *kind_of(config).unused(config)}
         for key, value in AS_BEFORE.items():
             _leave_out(resolved, key.split("."), value)
+        resolved |= {key: _one_spelling(value) for key, value in resolved.items() if key != "cell"}  # that has one
         return cls({str(key): value for key, value in resolved.items() if key not in left_out})
 
     @property
@@ -217,6 +218,13 @@ def result(folder: Path) -> dict[str, str]:
 
 def _digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _one_spelling(value: Any) -> Any:
+    """A value with whole numbers as such: lr=1 and lr=1.0 are the same run."""
+    if isinstance(value, dict):
+        return {key: _one_spelling(each) for key, each in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _leave_out(values: dict[Any, Any], path: Sequence[str], value: object) -> None:

@@ -56,15 +56,15 @@ class RayLauncher(Launcher):
     """
 
     def __init__(self, ray: DictConfig):
-        self.init: Any = OmegaConf.to_container(ray.init, resolve=True)
-        self.remote: Any = OmegaConf.to_container(ray.remote, resolve=True)
+        self.settings = ray
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take over what Hydra composed.
 
         Raises:
-            UserError: Ray is not installed, or no cluster answers at the address given.
+            UserError: a setting is of the wrong type, Ray is not installed, or no cluster answers at the address given.
         """
+        self.init, self.remote = _arguments(self.settings)
         self.context, self.task, self.config = hydra_context, task_function, config
         if importlib.util.find_spec("ray") is None:
             raise UserError(not_installed("ray"))
@@ -114,6 +114,27 @@ def do_job(shared: JobContext, config: DictConfig) -> JobReturn:
     )
     result.cfg = result.hydra_cfg = None  # they are large, and nobody needs them
     return result
+
+
+def _arguments(settings: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arguments of ray.init and of ray.remote.
+
+    Raises:
+        UserError: one is of the wrong type; Hydra does not look.
+    """
+    below = "hydra.launcher.ray"
+    given: Any = OmegaConf.to_container(settings, resolve=True) if isinstance(settings, DictConfig) else {}
+    for part in ("init", "remote"):
+        if not isinstance(given.get(part), dict):
+            raise UserError(f"{below}.{part}={given.get(part)}: set the keys below it, --cfg hydra lists them.")
+    init, remote = given["init"], given["remote"]
+    if not isinstance(init["address"], str | None):
+        raise UserError(f"{below}.init.address={init['address']}: give HOST:PORT, auto, local or null.")
+    for key in ("num_cpus", "num_gpus"):
+        number = remote[key]
+        if number is not None and (not isinstance(number, int | float) or isinstance(number, bool) or number < 0):
+            raise UserError(f"{below}.remote.{key}={number}: give a number, 0 or more, or null.")
+    return init, remote
 
 
 def _connected(arguments: Mapping[str, Any]) -> ModuleType:

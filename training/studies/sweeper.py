@@ -14,6 +14,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from cells.errors import UserError
 from conf.compose import known
 from conf.keys import check_stack
 from training.studies import launchers, progress
@@ -53,6 +54,8 @@ class StudySweeper(Sweeper):
         Raises:
             UserError: the command line makes no sense, or runs failed, which have been listed.
         """
+        if not isinstance(self.params, Mapping) or not all(isinstance(one, Mapping) for one in self.one_of):
+            raise UserError("an experiment's hydra.sweeper.params is keys with values, and one_of a list of such.")
         parser = OverridesParser.create(config_loader=self.loader)
         grid = Grid.read(self.params, self.one_of, arguments, parser, self.given.n_folds)
         plan = plan_study(grid.runs(), self._compose, parser)

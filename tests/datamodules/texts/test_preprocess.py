@@ -41,6 +41,8 @@ def words_of_documents(tokens: TokenizedTexts) -> list[list[str]]:
         ("The Dogs weren't barking", PreprocessSettings(stem=True), "dog bark"),
         ("The Dog didn't BARK at the, dogs", PreprocessSettings(order="paper"), "dog didnt bark the dogs"),
         ("I'm The Dog", PreprocessSettings(order="paper", lowercase=False), "Im Dog"),
+        ("It's a Dog, don't", PreprocessSettings(order="paper"), "its dog dont"),
+        ("It\u2019s a Dog, don\u2019t", PreprocessSettings(order="paper"), "its dog dont"),
         ("The Dogs", PreprocessSettings(order="paper", stop_words=False, stem=True), "the dog"),
         ("I\u2019ve seen it, I\u2018ll say", PreprocessSettings(stop_words=False), "i have seen it i will say"),
         ("far-right\tand/or\n42 caf\u00e9s \U0001f600 a_b", NOTHING, "farright andor 42 cafs ab"),
@@ -189,6 +191,22 @@ def test_other_texts_and_settings_have_another_cache_file(
     preprocess.preprocess(TEXTS, PreprocessSettings(), tmp_path)
     assert_same(preprocess.preprocess(texts, settings, tmp_path), tokenize(texts, settings))
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_damaged_cache_file_is_written_anew(tmp_path: Path) -> None:
+    texts = ["the ferry leaves", "", "a harbour"]
+    wanted = preprocess.preprocess(texts, PreprocessSettings(), tmp_path)
+    (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
+    cut = [content[:length] for length in (0, 5, 40, len(content) - 1)]
+    flipped = [content[:at] + bytes([content[at] ^ 0x80]) + content[at + 1 :] for at in range(0, len(content), 3)]
+    shorter = tmp_path / "shorter.npz"
+    np.savez(shorter, ids=wanted.ids[:-1], offsets=wanted.offsets, words=np.frombuffer(b"a", np.uint8))
+    for damaged in (*cut, *flipped, shorter.read_bytes()):
+        path.write_bytes(damaged)
+        again = preprocess.preprocess(texts, PreprocessSettings(), tmp_path)
+        np.testing.assert_equal(again, wanted)
+        np.testing.assert_equal(preprocess._read_cache(path, len(texts)), wanted)
 
 
 def test_min_count_does_not_change_the_cache_file(tmp_path: Path) -> None:

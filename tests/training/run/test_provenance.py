@@ -148,6 +148,21 @@ def test_the_file_that_is_hashed_is_the_file_that_is_read(name: str, tmp_path: P
     assert data_files.data_files(config)["data"][1] == find_file(config.data, tmp_path)
 
 
+def test_the_folder_of_an_encoder_is_known_by_the_content_of_its_files(tmp_path: Path) -> None:
+    encoder = tmp_path / "mine" / "encoder"
+    (encoder / "below").mkdir(parents=True)
+    (encoder / "below" / "vocab.txt").write_text("a")
+    config = composed("data=robo", "model=bert", f"model.checkpoint={encoder}")
+    trained_on = data_files.content(config)
+    assert trained_on["encoder"]["file"] == "encoder"  # a whole path may have a user's name
+    assert data_files.changed(config, trained_on) == []
+    (encoder / "below" / "vocab.txt").rename(encoder / "vocab.txt")
+    assert data_files.changed(config, trained_on) == [str(encoder)]
+    (encoder / "vocab.txt").rename(encoder / "below" / "vocab.txt")
+    (encoder / "below" / "vocab.txt").write_text("bb")
+    assert data_files.changed(config, trained_on) == [str(encoder)]
+
+
 def test_data_that_are_made_up_have_no_file() -> None:
     assert data_files.content(composed("features=btc_sent", "source=synthetic")) == {}
 

@@ -169,6 +169,28 @@ def test_a_formula_that_is_in_table_1_is_the_same_run_as_its_name() -> None:
     assert record("cell=C1") == record("cell.current='c*o'")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("lr=1", "lr=1.0"),
+        ("clip=1", "clip=1e0"),
+        ("model.dropout=0", "model.dropout=0.0"),
+        ("cell.learned={p: 0}", "cell.learned={p: 0.0}"),
+        ("cell.noise={p: 1}", "cell.noise={p: 1.0}"),
+        ("cell=baseline", "cell.current=c"),
+        ("cell=baseline", "cell.o='sigmoid( a_o )'"),
+    ],
+)
+def test_two_spellings_are_one_run(one: str, other: str) -> None:
+    reads = ["cell.i='p * a_i'"] if "{p" in one else []
+    assert record(*reads, one).yaml == record(*reads, other).yaml
+    assert record(*reads, one).fingerprint == record(*reads, other).fingerprint
+
+
+def test_learned_coefficients_are_recorded_as_they_were() -> None:
+    assert "p_i: 0.0" in record("cell=PEEPHOLES").yaml
+
+
 @pytest.mark.parametrize("key", PLACES)
 def test_places_are_not_part_of_a_record(key: str) -> None:
     assert record(f"{key}=elsewhere") == record()

@@ -231,6 +231,20 @@ def test_a_cluster_that_does_not_answer_is_one_line(refused: Callable[..., str])
     assert f"no Ray cluster answers at {address} (Connection refused); " in error
 
 
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("ray=3", "set the keys below it"),
+        ("ray.init=3", "ray.init=3: set the keys below it"),
+        ("ray.init.address=3", "ray.init.address=3: give HOST:PORT, auto, local or null"),
+        ("ray.remote.num_cpus=foo", "ray.remote.num_cpus=foo: give a number, 0 or more"),
+        ("ray.remote.num_gpus=-1", "ray.remote.num_gpus=-1: give a number, 0 or more"),
+    ],
+)
+def test_a_setting_of_a_wrong_type_is_one_line(refused: Callable[..., str], setting: str, says: str) -> None:
+    assert says in refused(*ON_RAY, f"hydra.launcher.{setting}", "data=robo")
+
+
 def test_an_address_that_is_none_is_one_line(tmp_path: Path) -> None:
     done = train_in(tmp_path, *ON_RAY, "hydra.launcher.ray.init.address=nonsense", "data=robo")
     assert done.returncode == 1
