@@ -4,10 +4,12 @@ PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 # Where torch's CPU builds are; out of reach, the registry's own build is taken. For a GPU: .../whl/cu128 or the like.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# What make versions does: table, oldest or newest.
+VERSIONS ?= table
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS)
 BIN := $(VENV)/bin
 
-.PHONY: help demo quick test soak check clean
+.PHONY: help demo quick test busy soak check versions audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -38,6 +40,23 @@ quick: $(VENV)/.dev  ## run the tests that start no processes, in less than a mi
 soak: $(VENV)/.dev  ## 100,000 simulated schedules of leases, and 100 kills of each kind of command; takes hours
 	PYTHONPATH=. $(BIN)/python tests/lease_schedules.py 100000
 	PYTHONPATH=. $(BIN)/python tests/kills.py 100
+
+busy: $(VENV)/.dev  ## run the tests on one core beside two busy loops
+	@for k in 1 2; do (while :; do :; done) & loops="$$loops $$!"; done; taskset -cp 0 $$$$ >/dev/null; \
+	for loop in $$loops; do taskset -cp 0 $$loop >/dev/null; done; trap "kill $$loops" EXIT; $(BIN)/python -m pytest -n 0
+
+$(VENV)/.audit:
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --disable-pip-version-check --quiet uv pip-audit
+	@touch $@
+
+versions: $(VENV)/.audit  ## list the oldest and newest versions of the dependencies; VERSIONS=oldest runs tests with them
+	$(VENV)/audit/bin/python tests/versions.py $(VERSIONS)
+
+audit: $(VENV)/.core $(VENV)/.audit  ## list the licences of all dependencies, then their known vulnerabilities
+	$(BIN)/python tests/versions.py licences
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' > $(VENV)/installed.txt
+	$(VENV)/audit/bin/pip-audit --requirement $(VENV)/installed.txt --no-deps --disable-pip
 
 check: $(VENV)/.dev  ## lint and type-check
 	$(BIN)/ruff check .

@@ -118,6 +118,9 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     'pip install -e ".[bert]"': Parses(INSTALLS),
     "make help": Parses("it prints the targets"),
     "make demo PYTHON=python3.12": Parses("it needs that Python"),
+    "make versions": Parses("it asks a package registry"),
+    "make versions VERSIONS=oldest": Parses(INSTALLS),
+    "make audit": Parses("it asks for known vulnerabilities"),
     "make demo TORCH_INDEX=https://download.pytorch.org/whl/cu128": Parses(INSTALLS),
     "make demo TORCH_INDEX=https://download.pytorch.org/whl/nightly/cu130 CONSTRAINTS=/dev/null": Parses(INSTALLS),
     # docs/many-machines.md

@@ -19,7 +19,7 @@ def test_every_thread_of_a_team_runs_the_function_with_its_data() -> None:
 
     @CALLBACK
     def function(data: int) -> None:
-        together.wait(10)  # breaks unless all three run at a time
+        together.wait()  # for ever, unless all three run at a time
         seen.append((threading.get_ident(), data))
 
     address = ctypes.cast(function, ctypes.c_void_p).value

@@ -55,7 +55,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(content)
             if served.hold is not None:
-                served.hold.wait(60)
+                served.hold.wait()
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

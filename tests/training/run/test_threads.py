@@ -51,16 +51,19 @@ def test_idle_cores_are_those_that_others_leave(everybody: float, own: float, id
 @pytest.mark.processes
 def test_other_programs_are_seen() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    spin = [sys.executable, "-c", "import time\nend = time.time() + 1200\nwhile time.time() < end: pass"]
-    others = [subprocess.Popen(spin) for _ in range(cores)]
+    spin = [sys.executable, "-c", "import time\nprint()\nend = time.time() + 1200\nwhile time.time() < end: pass"]
+    others = [subprocess.Popen([*spin[:1], "-u", *spin[1:]], stdout=subprocess.PIPE) for _ in range(cores)]
     try:
+        for other in others:
+            assert other.stdout is not None
+            other.stdout.readline()  # it spins from here on
         before = usage()
         subprocess.run([sys.executable, "-c", "import time; time.sleep(2)"], check=True)
         assert idle_cores(before, usage(), cores) == 1
     finally:
         for other in others:
             other.kill()
-            other.wait()
+            other.communicate()
 
 
 class Net(pl.LightningModule):
