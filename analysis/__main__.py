@@ -6,6 +6,7 @@ from pathlib import Path
 
 from analysis import report
 from analysis.status import follow, status
+from analysis.study.archiving import archive
 from analysis.summary import summary
 from analysis.tables import all_tables, market_tables, placebo_table
 from conf.mistakes import one_line_errors
@@ -28,9 +29,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis", description="Results of finished runs.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, text: str, run: Command) -> argparse.ArgumentParser:
+    def add(name: str, text: str, run: Command, several: str | None = None) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
-        command.add_argument("runs", type=Path, help="a folder with runs below it, such as runs or runs/robo")
+        what = "a folder with runs below it, such as runs or runs/robo, or an archive of runs, such as results"
+        command.add_argument("runs", type=Path, help=what, nargs=several)
         command.set_defaults(run=run)
         return command
 
@@ -57,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
         lambda given: report.write(given.runs, given.output),
     )
     command.add_argument("-o", "--output", type=Path, default=Path("report"), help="folder for index.html [report]")
+    command = add(
+        "archive",
+        "the results of runs in a few small files, which the other commands but status take in place of the runs",
+        lambda given: archive(given.runs, given.output),
+        several="+",
+    )
+    command.add_argument("-o", "--output", type=Path, default=Path("results"), help="folder for the files [results]")
     command = add(
         "status",
         "how far the studies of train.py in this folder are",

@@ -149,6 +149,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
         TINY, {"seed=0,1,2": "seed=0,1", "fold=0,1,2": "fold=0,1"}
     ),
     "python -m analysis placebo runs": Runs(),
+    "python -m analysis archive runs -o results": Runs(),
     # docs/trained-nets.md
     'python predict.py runs/robo/bilstm/C1 "bring me the red cup"': Runs(replaced={"runs/robo/bilstm/C1": RUN["RUN"]}),
     "python predict.py RUN --file texts.txt --json": Runs(replaced=RUN),

@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.study.archive import METRICS as ARCHIVED
+from analysis.study.archive import Archive, archive_of, is_archive
 from analysis.study.faults import fault_of
 from cells.errors import UserError
 from conf.kinds import KINDS
 from training.run.folder import CONFIG, FAILED, MARK, RunFolder
-from training.run.record import METRICS, metrics_lines
+from training.run.record import METRICS, Record, metrics_lines
 
 UNFINISHED = "unfinished"
 _REPEAT = "remove that run's folder and repeat its command"
@@ -23,12 +25,16 @@ def read(runs: Path, label: str = "data") -> pd.DataFrame:
     A run whose metrics.csv has a fault is left out, `without_result` has it.
 
     Args:
-        runs: a folder.
+        runs: a folder, or an archive of runs.
         label: "data" for runs on texts, "features" for runs on the market.
 
     Raises:
         UserError: there is no such folder, or no such finished run in it.
     """
+    if archived := _archived(runs):
+        if label in archived.kinds:
+            return archived.rows(ARCHIVED[label])
+        raise _none(runs, label)
     # Thousands of files: those with the same header are parsed as one. None of their fields has a line break.
     lines: dict[str, list[str]] = defaultdict(list)
     folders = _finished(runs)
@@ -39,7 +45,7 @@ def read(runs: Path, label: str = "data") -> pd.DataFrame:
     texts = ["\n".join([f"{header},folder", *rows]) for header, rows in lines.items()]
     tables = [pd.read_csv(StringIO(text), dtype={"settings": str}) for text in texts]  # 12345e67 is not a number
     if not tables:
-        raise UserError(f"{runs} holds no finished run with {label}=; python train.py {label}=NAME trains one.")
+        raise _none(runs, label)
     table = pd.concat(tables, ignore_index=True).sort_values("folder", kind="stable", ignore_index=True)
     return table.assign(folder=[str(folders[number]) for number in table["folder"]])
 
@@ -50,6 +56,8 @@ def kinds(runs: Path) -> set[str]:
     Raises:
         UserError: there is no such folder, or no run in it.
     """
+    if archived := _archived(runs):
+        return archived.kinds
     whole = [folder for folder in _finished(runs) if not fault_of(folder)]
     columns = {column for folder in whole for column in metrics_lines(folder)[0].split(",")}
     found = columns & {kind.group for kind in KINDS}
@@ -65,15 +73,31 @@ def read_table(runs: Path, label: str, table: str) -> pd.DataFrame:
         UserError: one of the tables is missing or damaged.
     """
     tables = []
+    archived = _archived(runs)
+    kept = {} if archived is None else dict(list(archived.rows(table).groupby("folder")))
     for folder, metrics in read(runs, label).groupby("folder", sort=False):
-        path = Path(str(folder)) / f"{table}.csv"
-        try:
-            rows = pd.read_csv(path)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} cannot be read ({type(error).__name__}): {_REPEAT}.") from error
+        if archived is None:
+            rows = own_table(Path(str(folder)), table)
+        elif folder in kept:
+            rows = kept[folder].drop(columns="folder")
+        else:
+            continue
         same = [str(name) for name in metrics if name not in rows and metrics[name].nunique(dropna=False) == 1]
         tables.append(rows.assign(**{name: metrics[name].iloc[0] for name in same}))
     return pd.concat(tables, ignore_index=True)
+
+
+def own_table(folder: Path, table: str) -> pd.DataFrame:
+    """A table of one run's folder as it lies there.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    path = folder / f"{table}.csv"
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({type(error).__name__}): {_REPEAT}.") from error
 
 
 def without_result(runs: Path) -> pd.DataFrame:
@@ -83,18 +107,25 @@ def without_result(runs: Path) -> pd.DataFrame:
     fingerprint that metrics.csv would have. `error` is, for a failed run, the first line of its file `failed`; for an
     interrupted or running one, "unfinished"; for one marked as finished, what is wrong with its metrics.csv.
     """
-    started = {path.parent for path in runs.rglob(CONFIG)}
-    whole = {folder for folder in _finished(runs) if not fault_of(folder)}
-    rows = [_started(folder) for folder in sorted(started - whole)]
+    if archived := _archived(runs):
+        rows = [
+            _started(folder, Record(archived.configuration(folder)), why) for folder, why in archived.errors().items()
+        ]
+    else:
+        started = {path.parent for path in runs.rglob(CONFIG)}
+        whole = {folder for folder in _finished(runs) if not fault_of(folder)}
+        rows = [_started(folder, RunFolder.at(folder).record, _error(folder)) for folder in sorted(started - whole)]
     return pd.DataFrame(rows, columns=["folder", "kind", "data", "model", "settings", "cell", "seed", "fold", "error"])
 
 
 def configuration(folder: Path) -> dict[str, Any]:
-    """The resolved configuration of a run.
+    """The resolved configuration of a run, in a folder or in an archive.
 
     Raises:
         UserError: its config.yaml is missing or damaged.
     """
+    if not folder.exists() and (archived := archive_of(folder)):
+        return archived.configuration(folder)
     return dict(RunFolder.at(folder).record.values)
 
 
@@ -108,8 +139,16 @@ def _finished(runs: Path) -> list[Path]:
     return RunFolder.finished_below(runs)
 
 
-def _started(folder: Path) -> dict[str, object]:
-    record = RunFolder.at(folder).record
+def _archived(runs: Path) -> Archive | None:
+    """The archive that a folder is, if it is one and not a folder with runs."""
+    return archive_of(runs) if is_archive(runs) else None
+
+
+def _none(runs: Path, label: str) -> UserError:
+    return UserError(f"{runs} holds no finished run with {label}=; python train.py {label}=NAME trains one.")
+
+
+def _started(folder: Path, record: Record, error: str) -> dict[str, object]:
     return {
         "folder": str(folder),
         "kind": record.kind.group,
@@ -119,7 +158,7 @@ def _started(folder: Path) -> dict[str, object]:
         "cell": record.cell,
         "seed": record.seed,
         "fold": record.fold,
-        "error": _error(folder),
+        "error": error,
     }
 
 

@@ -1,0 +1,160 @@
+"""Collects what an archive keeps of runs: see `analysis.study.archive`."""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.study import market_results, results
+from analysis.study.archive import MARKET_TABLES, METRICS, RUNS, write_archive
+from analysis.study.predictions import FORECASTS, without_prices
+from cells.errors import UserError
+from training.run.folder import RunFolder
+from training.run.provenance import PROVENANCE
+
+ABSOLUTE = re.compile(r"(?<![\w.])(?:~|[A-Za-z]:)?[/\\](?:[^\s'\":;,()]+[/\\])+")
+"""The folders of an absolute path in a text: what stands in front of its last name."""
+
+UNKNOWN = "unknown"
+"""What stands for a commit or a version that an older program did not write down."""
+
+
+def archive(folders: Sequence[Path], output: Path) -> str:
+    """Write the results of all runs below these folders as one archive; returns a sentence about it.
+
+    Raises:
+        UserError: there are no runs, the same run is there twice, a configuration has an absolute path, or the output
+            cannot be written.
+    """
+    names = _names(folders)
+    kinds = {folder: results.kinds(folder) for folder in folders}
+    tables = {RUNS: _runs(folders, names)}
+    for kind, table in METRICS.items():
+        tables[table] = _joined([results.read(folder, kind) for folder in folders if kind in kinds[folder]], names)
+    market = [folder for folder in folders if "features" in kinds[folder]]
+    for table in MARKET_TABLES:
+        tables[table] = _joined([_market_rows(folder, table) for folder in market], names)
+    about = _provenance(names, tables)
+    size = write_archive(output, tables, about)
+    return (
+        f"{output}: {about['fits']:,} finished runs, {about['without_result']:,} without a result, "
+        f"{about['hours']:.1f} hours of training; {size / 1e6:.1f} MB."
+    )
+
+
+def _names(folders: Sequence[Path]) -> dict[str, str]:
+    """Each run's folder, and its name in the archive: the path below the one of `folders` that it lies in.
+
+    Raises:
+        UserError: two have the same name, or none has results.
+    """
+    names: dict[str, str] = {}
+    for folder in folders:
+        found = [*map(str, RunFolder.finished_below(folder)), *results.without_result(folder)["folder"]]
+        for path in dict.fromkeys(found):
+            names[path] = Path(path).relative_to(folder).as_posix()
+    twice = [name for name, count in Counter(names.values()).items() if count > 1]
+    if twice:
+        one, other, *_ = [path for path, name in names.items() if name == twice[0]]
+        raise UserError(f"{one} and {other} hold the same run: give one of the two folders.")
+    return names
+
+
+def _runs(folders: Sequence[Path], names: Mapping[str, str]) -> pd.DataFrame:
+    """A row for each run, sorted by its folder."""
+    errors: dict[str, str] = {}
+    for folder in folders:
+        found = results.without_result(folder)
+        errors |= dict(zip(found["folder"], found["error"], strict=True))
+    rows = [
+        {"folder": name, "configuration": _json(Path(path)), "error": ABSOLUTE.sub("", errors.get(path, ""))}
+        for path, name in names.items()
+    ]
+    return pd.DataFrame(rows).sort_values("folder", ignore_index=True)
+
+
+def _json(folder: Path) -> str:
+    text = json.dumps(results.configuration(folder), sort_keys=True)
+    for value in re.findall(r'"((?:[^"\\]|\\.)*)"', text):
+        if re.match(r"(~|[A-Za-z]:)?[/\\]+\w", value):
+            raise UserError(
+                f"{folder} was configured with the absolute path {value}, which an archive must not have: repeat the "
+                "run with a path below data_dir."
+            )
+    return text
+
+
+def _joined(parts: Sequence[pd.DataFrame], names: Mapping[str, str]) -> pd.DataFrame:
+    """The rows of all parts, with the names of their runs, sorted by them."""
+    if not parts:
+        return pd.DataFrame({"folder": []})
+    rows = pd.concat(parts, ignore_index=True)
+    rows["folder"] = rows["folder"].map(names)
+    if "warning" in rows:
+        rows["warning"] = rows["warning"].map(lambda text: ABSOLUTE.sub("", text), na_action="ignore")
+    return rows.sort_values("folder", kind="stable", ignore_index=True)
+
+
+def _market_rows(folder: Path, table: str) -> pd.DataFrame:
+    """The rows of one of MARKET_TABLES, with the columns of its own files and the run's folder."""
+    if table == "predictions":
+        rows = without_prices(market_results.read_table(folder, table))
+        return rows[["folder", "day", "split", *(name for name in rows if name in FORECASTS)]]
+    runs = market_results.scored(folder)["folder"]
+    return pd.concat([results.own_table(Path(run), table).assign(folder=run) for run in runs], ignore_index=True)
+
+
+def _provenance(names: Mapping[str, str], tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Which programs made the runs, from which files, with which seeds, and at what cost."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    data: dict[str, set[str]] = defaultdict(set)
+    for path in sorted(names, key=lambda path: names[path]):
+        for key, value in _facts(Path(path)):
+            counts[key][value] += 1
+        for file in _about(Path(path)).get("data", {}).values():
+            data[ABSOLUTE.sub("", file["file"])].add(file["hash"])
+    studies = [study for table in METRICS.values() for study in _studies(tables[table])]
+    return {
+        "runs_by": {key: dict(sorted(values.items())) for key, values in sorted(counts.items())},
+        "data": {name: sorted(hashes) for name, hashes in sorted(data.items())},
+        "studies": studies,
+        "fits": sum(study["fits"] for study in studies),
+        "without_result": int((tables[RUNS]["error"] != "").sum()),
+        "hours": round(sum(study["hours"] for study in studies), 2),
+    }
+
+
+def _about(folder: Path) -> Mapping[str, Any]:
+    """A run's own provenance; empty for a run of an older version."""
+    path = folder / PROVENANCE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _facts(folder: Path) -> Iterator[tuple[str, str]]:
+    """Commit, versions, device and machine of a run's last attempt."""
+    attempts = _about(folder).get("attempts", [])
+    last = attempts[-1] if attempts else {}
+    for key in ("commit", "device", "machine"):
+        yield key, str(last.get(key) or UNKNOWN)
+    for package, version in last.get("versions", {}).items():
+        yield f"version of {package}", str(version)
+
+
+def _studies(metrics: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Fits, seeds, folds and hours of each data or feature set, model and settings."""
+    if metrics.empty:
+        return
+    kind = "data" if "data" in metrics else "features"
+    fits = metrics.drop_duplicates("folder")
+    for (name, model, settings), rows in fits.groupby([kind, "model", "settings"]):
+        yield {
+            **{kind: name, "model": model, "settings": settings, "fits": len(rows)},
+            "cells": rows["cell"].nunique(),
+            "seeds": sorted(int(seed) for seed in rows["seed"].unique()),
+            "folds": sorted(int(fold) for fold in rows["fold"].unique()),
+            "hours": round(float(rows["seconds"].sum()) / 3600, 4),
+        }
