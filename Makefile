@@ -9,7 +9,7 @@ VERSIONS ?= table
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS)
 BIN := $(VENV)/bin
 
-.PHONY: help demo quick test busy soak check versions audit clean
+.PHONY: help demo quick test busy soak check results versions audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -62,6 +62,9 @@ check: $(VENV)/.dev  ## lint and type-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+results: $(VENV)/.core  ## write docs/RESULTS.md and its pictures from the runs in results/
+	$(BIN)/python -m analysis findings results -o docs
 
 clean:  ## remove the virtual environment and the caches, never runs/ or data/
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache *.egg-info

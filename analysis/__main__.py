@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from analysis import report
+from analysis.findings import page as findings
 from analysis.status import follow, status
 from analysis.study.archiving import archive
 from analysis.summary import summary
@@ -59,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         lambda given: report.write(given.runs, given.output),
     )
     command.add_argument("-o", "--output", type=Path, default=Path("report"), help="folder for index.html [report]")
+    command = add(
+        "findings",
+        "docs/RESULTS.md: five findings with a picture each, every claim of both papers, and how sure that is",
+        lambda given: findings.write(given.runs, given.output),
+    )
+    command.add_argument("-o", "--output", type=Path, default=Path("docs"), help="folder for RESULTS.md [docs]")
     command = add(
         "archive",
         "the results of runs in a few small files, which the other commands but status take in place of the runs",

@@ -33,7 +33,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_every_page_is_linked_from_readme() -> None:
     linked = {(PROJECT / link.partition("#")[0]).resolve() for link in links(PROJECT / "README.md")}
-    pages = {*(PROJECT / "docs").iterdir(), PROJECT / "CONTRIBUTING.md", PROJECT / "CHANGELOG.md"}
+    pages = {*filter(Path.is_file, (PROJECT / "docs").iterdir()), PROJECT / "CONTRIBUTING.md", PROJECT / "CHANGELOG.md"}
     assert pages - linked == set()
 
 

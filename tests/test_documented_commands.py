@@ -150,6 +150,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     ),
     "python -m analysis placebo runs": Runs(),
     "python -m analysis archive runs -o results": Runs(),
+    "python -m analysis findings results -o docs": Runs(),
     # docs/trained-nets.md
     'python predict.py runs/robo/bilstm/C1 "bring me the red cup"': Runs(replaced={"runs/robo/bilstm/C1": RUN["RUN"]}),
     "python predict.py RUN --file texts.txt --json": Runs(replaced=RUN),

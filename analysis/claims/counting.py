@@ -44,14 +44,15 @@ def _counted(claim: CountingClaim, rows: pd.DataFrame) -> dict[str, object]:
     sure, possible = ways.get(claim.counted, _data_sets)(claim, rows)
     yes, no, every = int(sure.sum()), int((~possible).sum()), claim.every
     names = list(dict.fromkeys(rows["data"]))
-    row = nothing("") | {"sets": len(names), "data": ", ".join(names), "n": int(rows["n"].min())}
+    missing = f", {every - len(sure)} not run" if len(sure) < every else ""
+    counted = f"{yes} of {every} better, {no} not, {len(sure) - yes - no} open{missing}"
+    row = nothing("") | {"sets": len(names), "data": ", ".join(names), "n": int(rows["n"].min()), "counted": counted}
     most = every if claim.most is None else claim.most
     if yes >= claim.least and every - no <= most:
         return row | {"verdict": REPRODUCED}
     if every - no < claim.least or yes > most:
         return row | {"verdict": NOT_REPRODUCED}
-    missing = f", {every - len(sure)} not run" if len(sure) < every else ""
-    return row | {"because": f"{yes} of {every} better, {no} not, {len(sure) - yes - no} open{missing}"}
+    return row | {"because": counted}
 
 
 Counts = tuple["pd.Series[bool]", "pd.Series[bool]"]

@@ -28,7 +28,7 @@ def verdicts(results: pd.DataFrame) -> pd.DataFrame:
         and on which; n: pairs of runs, the fewest on any of them; claimed, improvement, low, high in percent;
         alteration: for a claim about all of them the one that decides, else empty; verdict; needed: the pairs on each
         data set that would decide (the folds, where all seeds share one partition), NaN if no number would or the
-        verdict is out; because: why it is not decidable.
+        verdict is out; because: why it is not decidable; counted: what a claim about a number of items counts here.
     """
     rows = []
     improved = improvements(results)
@@ -44,7 +44,8 @@ def verdicts(results: pd.DataFrame) -> pd.DataFrame:
         found += [row for claim in COUNTING_CLAIMS for row in judge_count(claim, every)]
         found += [row for claim in claims_of_tables(set(own["data"])) for row in judge(claim, every)]
         rows += [{"recipe": recipe, **row} for row in found]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table.assign(counted=table["counted"].fillna("") if "counted" in table else "")
 
 
 def of_means_and_contrasts(runs: pd.DataFrame) -> pd.DataFrame:

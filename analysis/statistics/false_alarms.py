@@ -60,7 +60,7 @@ def false_alarms(results: pd.DataFrame) -> pd.DataFrame:
     """
     both = results[results["cell"].isin(["baseline", PLACEBO])]
     each = {ONE_SEED: both.assign(settings=both["settings"] + " " + both["seed"].astype(str)), ALL_SEEDS: both}
-    shared = _shared_by_seeds(both)
+    shared = shared_by_seeds(both)
     tested = [_tested(runs, over, shared) for over, runs in each.items()]
     rows = [
         {**dict(zip(("model", "recipe", "over", "metric"), key, strict=True)), **_counted(tests)}
@@ -108,8 +108,8 @@ def _layouts(rows: pd.DataFrame, over: str, shared: pd.Series) -> Iterator[tuple
         yield layout, float(shared[tuple(row[name] for name in SHARED_BY)])
 
 
-def _shared_by_seeds(both: pd.DataFrame) -> pd.Series:
-    """The part of the variance that folds of a seed share, by data, model, recipe and metric.
+def shared_by_seeds(both: pd.DataFrame) -> pd.Series:
+    """The part of the variance that folds of a seed share, by SHARED_BY: data, model, recipe and metric.
 
     It is the intraclass correlation of a one-way analysis of variance, 0 if it would be negative or there is one seed.
     """

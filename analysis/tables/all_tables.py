@@ -16,6 +16,7 @@ from analysis.study.results import kinds
 from analysis.study.text_results import in_cell_order
 from analysis.tables import model_tables
 from analysis.tables.alteration_tables import LEFT_OUT, TITLES, average_tables, tables_3_to_9
+from analysis.tables.chance_tables import chance_tables
 from analysis.tables.formatting import estimates, file_name, number, with_recipe
 from analysis.tables.market_tables import market_tables
 from analysis.tables.missing_runs import missing_runs
@@ -91,6 +92,7 @@ def text_tables(results: pd.DataFrame, without_result: pd.DataFrame, top: pd.Dat
     yield from sorted(by_set, key=lambda table: (not table.name.startswith("table"), table.name))
     yield from average_tables(improved, results, top)
     yield from placebo_table(results)
+    yield from chance_tables(results, improved)
     yield from model_tables.tables_12_and_15(results, top)
     yield from model_tables.tables_above_lstm_cs(results)
     yield from model_tables.cost_tables(results, improved)

@@ -5,8 +5,11 @@ import math
 import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
+from study_runs import results
 
-from analysis.statistics.power import Effect, runs_needed
+from analysis.statistics.detectable import detectable
+from analysis.statistics.improvements import improvements
+from analysis.statistics.power import Effect, least_detectable, runs_needed
 
 
 def effect(ratio: float = 0.0, data_sets: int = 1) -> Effect:
@@ -35,3 +38,28 @@ def test_more_data_sets_need_fewer_runs_each() -> None:
     assert needed is not None
     assert needed < 50
     assert runs_needed(effect(ratio=1 / 8), 0.5) is None
+
+
+@pytest.mark.parametrize("n", [5, 20, 400, 5000])
+def test_the_least_detectable_improvement_needs_just_these_runs(n: int) -> None:
+    least = least_detectable(1 / math.sqrt(n), n - 1)
+    needed = runs_needed(effect(), 1.0001 * least)
+    assert needed is not None
+    assert needed <= n
+    assert (runs_needed(effect(), 0.97 * least) or math.inf) > n
+
+
+def test_one_of_many_tests_has_to_be_larger() -> None:
+    assert least_detectable(1, 1e6) == pytest.approx(stats.norm.ppf(0.975) + stats.norm.ppf(0.8), rel=1e-3)
+    corrected = stats.norm.ppf(1 - 0.025 / 17) + stats.norm.ppf(0.8)
+    assert least_detectable(1, 1e6, 17) == pytest.approx(corrected, rel=1e-3)
+    assert math.isnan(least_detectable(math.nan, 3))
+
+
+def test_what_the_runs_could_have_told() -> None:
+    runs = results({"baseline": [0.5, 0.52, 0.5], "C1": [0.5, 0.53, 0.52], "placebo": [0.4, 0.5, 0.6]})
+    improved = improvements(runs)
+    row = detectable(improved).set_index("metric").loc["macro_f1"]
+    se = improved.query("cell == 'C1' and metric == 'macro_f1'")["se"].item()
+    assert (row["cells"], row["splits"]) == (1, 3)
+    assert row["alone"] == row["corrected"] == pytest.approx(least_detectable(se, 2))

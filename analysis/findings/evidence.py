@@ -1,0 +1,145 @@
+"""Everything that the findings are computed from."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.claims.market_verdicts import market_verdicts
+from analysis.claims.verdicts import verdicts
+from analysis.published.cell_paper import LSTM_CS
+from analysis.statistics.best_of_many import best_of_many
+from analysis.statistics.contrasts import Contrasts
+from analysis.statistics.detectable import detectable
+from analysis.statistics.false_alarms import false_alarms
+from analysis.statistics.improvements import improvements
+from analysis.study import market_results, text_results
+from analysis.study.daily_errors import contrasts
+from analysis.study.recipes import BEST
+from analysis.study.results import kinds
+from analysis.tables.market_tables import JUDGED, SETTINGS
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The runs on texts, and what the statistics say about them.
+
+    Attributes:
+        results: from `text_results.read`.
+        without_result: from `text_results.without_result`.
+    """
+
+    results: pd.DataFrame
+    without_result: pd.DataFrame
+
+    @cached_property
+    def improved(self) -> pd.DataFrame:
+        """See `improvements.improvements`; of LSTM-CS only."""
+        return improvements(self.results[self.results["model"] == LSTM_CS])
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """See `verdicts.verdicts`."""
+        return verdicts(self.results)
+
+    @cached_property
+    def false_alarms(self) -> pd.DataFrame:
+        """See `false_alarms.false_alarms`; of LSTM-CS only."""
+        return false_alarms(self.results[self.results["model"] == LSTM_CS])
+
+    @cached_property
+    def best_of_many(self) -> pd.DataFrame:
+        """See `best_of_many.best_of_many`."""
+        return best_of_many(self.results[self.results["model"] == LSTM_CS])
+
+    @cached_property
+    def detectable(self) -> pd.DataFrame:
+        """See `detectable.detectable`."""
+        return detectable(self.improved)
+
+    @cached_property
+    def recipe(self) -> str:
+        """The recipe that the pictures show: "best" if it was run, else the one with the most runs."""
+        counts = self.results.loc[self.results["model"] == LSTM_CS, "recipe"].value_counts()
+        return next((str(name) for name in counts.index if name == BEST), str(counts.index[0]) if len(counts) else "")
+
+
+@dataclass(frozen=True)
+class Market:
+    """The runs on the market by which the Bitcoin paper's claims are judged.
+
+    Attributes:
+        scored: from `market_results.scored`, of those runs.
+        baselines: rows of their baselines.csv about the days that are scored.
+        predictions: rows of their predictions.csv.
+        sentiment: the source of the sentiment.
+    """
+
+    scored: pd.DataFrame
+    baselines: pd.DataFrame
+    predictions: pd.DataFrame
+    sentiment: str
+
+    @cached_property
+    def contrasts(self) -> Contrasts:
+        """See `daily_errors.contrasts`: those of most fields."""
+        return contrasts(self.scored, self.predictions)[0]
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """See `market_verdicts.market_verdicts`."""
+        return market_verdicts(self.contrasts)
+
+    @cached_property
+    def fields(self) -> pd.DataFrame:
+        """A row for each window, feature set and model: mean relative_rmse and rmse over seeds, and seeds."""
+        groups = self.scored.groupby(["window", "features", "model"], sort=False)
+        return groups.agg(
+            relative=("relative_rmse", "mean"), rmse=("rmse", "mean"), seeds=("seed", "nunique")
+        ).reset_index()
+
+    @property
+    def persistence(self) -> float:
+        """The RMSE of "tomorrow = today" in scaled units; the mean, if the runs are scored on several sets of days."""
+        rows = self.baselines[self.baselines["forecast"] == "persistence"]
+        return float(rows["rmse"].mean())
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The runs of an archive or of a folder; `texts` or `market` is None where there are none of that kind."""
+
+    texts: Texts | None
+    market: Market | None
+
+
+def evidence_of(runs: Path) -> Evidence:
+    """Read the runs of an archive, or of a folder.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = kinds(runs)
+    texts = None
+    if "data" in found:
+        results = text_results.read(runs)
+        texts = Texts(results, text_results.without_result(runs, results))
+    return Evidence(texts, _market(runs) if "features" in found else None)
+
+
+def _market(runs: Path) -> Market | None:
+    """The runs of the paper's protocol with the settings of JUDGED, and the sentiment with the most runs."""
+    scored = market_results.scored(runs)
+    wanted = {key: "close" if key == "target" else value for key, value in JUDGED.items() if key in SETTINGS}
+    scored = scored[(scored["protocol"] == "paper") & scored["control"].isna()]
+    for key, value in wanted.items():
+        scored = scored[scored[key] == value]
+    if scored.empty:
+        return None
+    sources = scored["sentiment"].dropna().value_counts()
+    sentiment = str(sources.index[0]) if len(sources) else ""
+    scored = scored[scored["sentiment"].isna() | (scored["sentiment"] == sentiment)]
+    baselines, predictions = (market_results.read_table(runs, table) for table in ("baselines", "predictions"))
+    ours = baselines["folder"].isin(scored["folder"]) & (baselines["split"] == "val")
+    return Market(scored, baselines[ours], predictions, sentiment)

@@ -1,0 +1,155 @@
+"""docs/RESULTS.md and its pictures: `python -m analysis findings results -o docs`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.findings import about_market, about_texts, claim_tables
+from analysis.findings.evidence import Evidence, evidence_of
+from analysis.findings.finding import Finding, unanswered
+from analysis.report.svg_file import svg_file
+from analysis.study.archive import archive_of, is_archive
+from analysis.tables.chance_tables import chance_tables
+from analysis.tables.formatting import number, with_recipe
+from analysis.tables.output_folder import write_files
+from analysis.tables.placebo_table import placebo_table
+from analysis.tables.table import Table, markdown
+
+PAGE, PICTURES = "RESULTS.md", "results"
+COMMAND = "python -m analysis findings results -o docs"
+
+NO_TEXTS = "there are no runs on texts"
+NO_MARKET = "there are no runs on the market with the paper's protocol"
+
+
+def write(runs: Path, folder: Path) -> str:
+    """Write RESULTS.md and its pictures; pictures of an earlier page are removed. Returns a sentence.
+
+    Raises:
+        UserError: there are no runs, or the folder cannot be written.
+    """
+    files = page_of(runs)
+    for path in (folder / PICTURES).glob("*.svg"):
+        if f"{PICTURES}/{path.name}" not in files:
+            path.unlink()
+    write_files(folder, files)
+    return f"{folder / PAGE} and {len(files) - 1} pictures."
+
+
+def page_of(runs: Path) -> dict[str, str]:
+    """The texts of the page and of its pictures, by their names.
+
+    Raises:
+        UserError: there are no runs.
+    """
+    evidence = evidence_of(runs)
+    found = list(findings(evidence))
+    files = {f"{PICTURES}/{finding.name}.svg": svg_file(finding.figure) for finding in found if finding.figure}
+    told = [part for place, finding in enumerate(found, start=1) for part in finding_text(place, finding)]
+    parts = [_head(), "## Findings", *told, *_claims(evidence), *_how_sure(evidence), *_what_was_run(runs, evidence)]
+    return {PAGE: "\n\n".join(parts) + "\n", **files}
+
+
+def findings(evidence: Evidence) -> Iterator[Finding]:
+    """The five findings, in the order of the page."""
+    texts, market = evidence.texts, evidence.market
+    if texts is None:
+        yield unanswered("improvement", "Does an altered cell classify better?", NO_TEXTS)
+    else:
+        yield about_texts.improves(texts)
+        yield about_texts.best_of_many(texts)
+        yield about_texts.could_be_seen(texts)
+    if market is None:
+        yield unanswered("persistence", "Does a net forecast Bitcoin's next close?", NO_MARKET)
+    else:
+        yield about_market.beats_persistence(market)
+        yield about_market.sentiment_helps(market)
+
+
+def _head() -> str:
+    return (
+        f"# Results\n\nWritten by `{COMMAND}` from the runs in [results](../results): every number,\n"
+        "sentence and picture, and a test compares them. What was done as in the papers and what was not:\n"
+        "[Beside the papers](beside_the_papers.md). How the statistics work: [Studies](studies.md#the-test)."
+    )
+
+
+def finding_text(place: int, finding: Finding) -> Iterator[str]:
+    """The paragraphs of a finding: its question, the answer, the sentences behind it, and the picture."""
+    yield f"### {place}. {finding.question}"
+    if finding.answer:
+        yield f"**{finding.answer}**"
+    yield "\n".join(f"- {sentence}" for sentence in finding.sentences)
+    if finding.figure:
+        yield f"![{finding.figure.title}]({PICTURES}/{finding.name}.svg)"
+
+
+def _claims(evidence: Evidence) -> Iterator[str]:
+    if evidence.texts:
+        yield "## The LSTM-CS paper, claim by claim"
+        yield from map(markdown, claim_tables.of_texts(evidence.texts))
+    if evidence.market:
+        yield "## The Bitcoin paper, claim by claim"
+        yield markdown(claim_tables.of_market(evidence.market))
+
+
+def _how_sure(evidence: Evidence) -> Iterator[str]:
+    if evidence.texts:
+        tables = [
+            *placebo_table(evidence.texts.results),
+            *chance_tables(evidence.texts.results, evidence.texts.improved),
+        ]
+        if tables:
+            yield "## How sure"
+            yield from map(markdown, tables)
+
+
+def _what_was_run(runs: Path, evidence: Evidence) -> Iterator[str]:
+    yield "## What was run"
+    parts = []
+    if evidence.texts:
+        rows = evidence.texts.results
+        parts.append(_runs(rows.assign(of=rows["data"], model=_with_recipe(rows))))
+    if evidence.market:
+        rows = evidence.market.scored
+        parts.append(_runs(rows.assign(of="Bitcoin, window " + rows["window"].astype(str))))
+    if parts:
+        shown = pd.concat(parts, ignore_index=True)
+        yield markdown(
+            Table("runs", "Finished fits", shown, shown, ["Hours are those of training, of all fits together."])
+        )
+    if evidence.texts is not None and len(evidence.texts.without_result):
+        yield "\n".join(_without_result(evidence.texts.without_result))
+    archived = archive_of(runs) if is_archive(runs) else None
+    if archived is not None:
+        yield "\n".join(_programs(archived.provenance["runs_by"]))
+
+
+def _runs(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row for each data set or window and model: cells or feature sets, seeds, folds, fits and hours."""
+    groups = rows.groupby(["of", "model"], sort=False)
+    found = groups.agg(
+        cells=("cell", "nunique"),
+        seeds=("seed", "nunique"),
+        folds=("fold", "nunique"),
+        fits=("seed", "size"),
+        hours=("seconds", lambda seconds: number(float(seconds.sum()) / 3600, 2)),
+    )
+    return found.reset_index().rename(columns={"of": "data"})
+
+
+def _with_recipe(rows: pd.DataFrame) -> list[str]:
+    return [with_recipe(str(model), str(recipe)) for model, recipe in zip(rows["model"], rows["recipe"], strict=True)]
+
+
+def _without_result(rows: pd.DataFrame) -> Iterator[str]:
+    """A line for each cell with runs that have no result."""
+    for (data, model, cell, error), same in rows.groupby(["data", "model", "cell", "error"], sort=False):
+        yield f"- No result of {len(same)} fits of {cell} on {str(data).upper()} ({model}): {error}"
+
+
+def _programs(runs_by: dict[str, dict[str, int]]) -> Iterator[str]:
+    """A line for each fact about the programs and machines: its values, with the number of runs."""
+    for key, values in runs_by.items():
+        yield f"- {key}: {', '.join(f'{value} ({count:,} runs)' for value, count in values.items())}"

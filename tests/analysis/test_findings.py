@@ -1,0 +1,189 @@
+"""docs/RESULTS.md: what the runs support and nothing else, and the committed page is that of the committed runs."""
+
+import itertools
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import PROJECT
+from report_runs import write_market_run
+from study_runs import write_study
+
+from analysis.__main__ import main
+from analysis.claims.market_claims import feature_sets
+from analysis.claims.rules import NOT_REPRODUCED, REPRODUCED
+from analysis.findings import reasons
+from analysis.findings.about_market import beats_persistence, sentiment_helps
+from analysis.findings.evidence import Market, evidence_of
+from analysis.findings.page import PAGE, finding_text, findings, page_of
+from analysis.report import svg_file
+from analysis.report.svg import Figure, legend, mark, panel
+from analysis.study.archive import is_archive
+from analysis.study.archiving import archive
+
+CELLS = ("baseline", "C1", "C2", "H2", "placebo")
+PAPER = {
+    "split": "val",
+    "protocol": "paper",
+    "horizon": 1,
+    "target": "close",
+    "source": "yahoo",
+    "cell": "baseline",
+    "control": "",
+}
+
+
+def answer_to(question: str, runs: Path) -> str:
+    """The part of the page about one question."""
+    (finding,) = [finding for finding in findings(evidence_of(runs)) if finding.question == question]
+    return "\n".join(finding_text(1, finding))
+
+
+def write_texts(folder: Path, gains: dict[str, float], noise: float = 0.01) -> Path:
+    write_study(folder, ["hate"], CELLS, 4, 3, gains, noise)
+    return folder
+
+
+def market(sentiment: float, days: int = 60) -> Market:
+    """Runs whose error is 0.03, and `sentiment` more with sentiment, on 60 days."""
+    random = np.random.default_rng(0)
+    dates = [str(day) for day in range(days)]
+    runs, predictions = [], []
+    fields = itertools.product((7, 30, 90), feature_sets(), ("lstm", "cnn_lstm"), range(2))
+    for folder, (window, features, model, seed) in enumerate(fields):
+        error = 0.03 + ("sent" in features) * sentiment + 0.0001 * random.standard_normal()
+        about = {"folder": folder, "window": window, "features": features, "model": model, "seed": seed, **PAPER}
+        runs.append({**about, "sentiment": None, "rmse": error, "relative_rmse": error / 0.02})
+        errors = error * np.where(np.arange(days) % 2, 1.0, -1.0)
+        predictions.append(
+            pd.DataFrame({"folder": folder, "split": "val", "day": dates, "truth": 0, "prediction": errors})
+        )
+    baselines = pd.DataFrame({"folder": [0], "split": "val", "forecast": "persistence", "rmse": 0.02})
+    return Market(pd.DataFrame(runs), baselines, pd.concat(predictions), "reddit")
+
+
+def test_where_nothing_is_better_the_page_says_so(tmp_path: Path) -> None:
+    answer = answer_to("Does an altered cell classify better?", write_texts(tmp_path, {}))
+    assert "None of 3 alterations is significantly better" in answer
+    assert "of 12 comparisons (alteration, data set, one of four scores) 0 are significantly better" in answer
+
+
+def test_where_one_is_better_the_page_names_it(tmp_path: Path) -> None:
+    answer = answer_to("Does an altered cell classify better?", write_texts(tmp_path, {"C2": 0.2}))
+    assert "None of" not in answer
+    assert "1 of 3 alterations are significantly better" in answer
+    assert "Better: C2 on HATE in" in answer
+
+
+@pytest.mark.parametrize(("noise", "chance"), [(0.2, True), (0.0005, False)])
+def test_whether_the_papers_best_is_chance_depends_on_the_placebo(tmp_path: Path, noise: float, chance: bool) -> None:
+    answer = answer_to("Are the paper's best improvements more than chance?", write_texts(tmp_path, {}, noise))
+    assert ("Not here (HATE)" in answer) == chance
+    assert ("On 1 of 1 data sets (HATE)" in answer) == (not chance)
+
+
+@pytest.mark.parametrize(("noise", "seen"), [(0.05, False), (0.0005, True)])
+def test_whether_the_papers_average_could_be_seen_depends_on_the_spread(
+    tmp_path: Path, noise: float, seen: bool
+) -> None:
+    answer = answer_to("Could these runs have seen an improvement?", write_texts(tmp_path, {}, noise))
+    assert ("Yes, on HATE" in answer) == seen
+    assert ("Not one as small as the paper's" in answer) == (not seen)
+    assert "False alarms: of 16 tests of the placebo over one seed's folds" in answer
+
+
+@pytest.mark.parametrize(
+    ("sentiment", "answer"),
+    [
+        (-0.005, "Yes. The errors are smaller with it"),
+        (0.005, "No. The errors are larger with it"),
+        (0, "These runs do not tell"),
+    ],
+)
+def test_the_answer_about_sentiment_is_that_of_the_runs(sentiment: float, answer: str) -> None:
+    runs = market(sentiment)
+    assert sentiment_helps(runs).answer.startswith(answer)
+    assert beats_persistence(runs).answer.startswith("No. All 48 combinations")
+
+
+def test_a_net_that_beats_persistence_is_counted(tmp_path: Path) -> None:
+    for features, rmse in (("btc", 0.019), ("btc_usd", 0.03)):
+        write_market_run(tmp_path / features, rmse, features=features)
+    answer = answer_to("Does a net forecast Bitcoin's next close?", tmp_path)
+    assert "1 of 2 combinations of window, features and net err less" in answer
+    assert "Of 2 single runs 1 err less than persistence" in answer
+
+
+def test_what_no_run_answers_is_not_answered(tmp_path: Path) -> None:
+    write_study(tmp_path / "texts", ["hate"], ["baseline"], 2, 2, {})
+    write_market_run(tmp_path / "market", 0.03)
+    for question in (
+        "Does an altered cell classify better?",
+        "Are the paper's best improvements more than chance?",
+        "Could these runs have seen an improvement?",
+        "Does sentiment improve the forecasts?",
+    ):
+        answer = answer_to(question, tmp_path)
+        assert "- Not answered yet: " in answer
+        assert "**" not in answer
+        assert "![" not in answer
+
+
+def test_every_claim_of_both_papers_has_a_row(tmp_path: Path) -> None:
+    from analysis.claims.claims import CLAIMS, COUNTING_CLAIMS
+    from analysis.claims.market_claims import claims
+
+    write_study(tmp_path / "texts", ["hate"], ["baseline", "C1"], 2, 2, {"C1": 0.01})
+    write_market_run(tmp_path / "market", 0.03)
+    page = page_of(tmp_path)[PAGE]
+    told = [f"| {claim.text} ({claim.where}) |" for claim in (*CLAIMS, *COUNTING_CLAIMS, *claims())]
+    assert [row for row in told if row not in page] == []
+
+
+def test_a_number_that_chance_reaches_is_given_as_a_reason() -> None:
+    best = {"model": "bilstm", "recipe": "best", "data": "hate", "metric": "macro_f1", "paper_high": 2.0}
+    row = {"recipe": "best", "data": "hate", "metric": "macro_f1", "verdict": NOT_REPRODUCED, "because": ""}
+    assert "best of 17 placebos reaches +2.00 %" in reasons.of_texts({**row, "claimed": 1.9}, pd.DataFrame([best]))
+    assert "placebos" not in reasons.of_texts({**row, "claimed": 2.1}, pd.DataFrame([best]))
+    assert reasons.of_texts({**row, "claimed": 1.9, "verdict": REPRODUCED}, pd.DataFrame([best])) == ""
+
+
+def test_a_figure_becomes_one_file_with_its_legend() -> None:
+    panels = [panel("one", "first", 100, width=300), panel("two & three", "second", 50, width=200)]
+    text = svg_file.svg_file(Figure("A title", panels, legend([(mark("circle", 12, 7, "#000000"), "a < b")])))
+    root = ElementTree.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    words = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert words == ["A title", "one", "two & three", "a < b"]
+    assert float(root.attrib["width"]) > 300 + 200
+    assert float(root.attrib["height"]) > 100
+
+
+def test_the_command_writes_the_page_and_removes_old_pictures(tmp_path: Path) -> None:
+    write_study(tmp_path / "runs", ["hate"], CELLS, 2, 2, {})
+    (tmp_path / "docs" / "results").mkdir(parents=True)
+    (tmp_path / "docs" / "results" / "old.svg").write_text("")
+    main(["findings", str(tmp_path / "runs"), "-o", str(tmp_path / "docs")])
+    written = {path.relative_to(tmp_path / "docs").as_posix() for path in (tmp_path / "docs").rglob("*.*")}
+    assert written == set(page_of(tmp_path / "runs"))
+    page = (tmp_path / "docs" / PAGE).read_text()
+    assert [name for name in written if name.endswith(".svg") and f"({name})" not in page] == []
+
+
+def test_an_archive_gives_the_page_of_its_runs(tmp_path: Path) -> None:
+    write_study(tmp_path / "runs", ["hate"], CELLS, 2, 2, {})
+    archive([tmp_path / "runs"], tmp_path / "results")
+    of_runs, of_archive = page_of(tmp_path / "runs"), page_of(tmp_path / "results")
+    assert of_archive.pop(PAGE).startswith(of_runs.pop(PAGE).rstrip())  # and then the programs that made the runs
+    assert of_archive == of_runs
+
+
+@pytest.mark.slow
+def test_the_page_is_that_of_the_results() -> None:
+    """`python -m analysis findings results -o docs` changes nothing, byte for byte."""
+    if not is_archive(PROJECT / "results"):
+        pytest.skip("the folder results, which python -m analysis archive writes, is not in this checkout")
+    for name, text in page_of(PROJECT / "results").items():
+        assert (PROJECT / "docs" / name).read_text(encoding="utf-8") == text, f"docs/{name}: make results"
