@@ -63,8 +63,9 @@ check: $(VENV)/.dev  ## lint and type-check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-results: $(VENV)/.core  ## write docs/RESULTS.md and its pictures from the runs in results/
+results: $(VENV)/.core  ## write docs/RESULTS.md, its pictures and the results in conf/experiment from the runs in results/
 	$(BIN)/python -m analysis findings results -o docs
+	$(BIN)/python -m analysis experiments results -o conf/experiment
 
 clean:  ## remove the virtual environment and the caches, never runs/ or data/
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache *.egg-info

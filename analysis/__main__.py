@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from analysis import report
+from analysis.findings import experiments
 from analysis.findings import page as findings
 from analysis.status import follow, status
 from analysis.study.archiving import archive
@@ -66,6 +67,12 @@ def _parser() -> argparse.ArgumentParser:
         lambda given: findings.write(given.runs, given.output),
     )
     command.add_argument("-o", "--output", type=Path, default=Path("docs"), help="folder for RESULTS.md [docs]")
+    command = add(
+        "experiments",
+        "the comments about results at the top of experiment files, as measured",
+        lambda given: experiments.write(given.runs, given.output),
+    )
+    command.add_argument("-o", "--output", type=Path, required=True, help="folder for the files: conf/experiment")
     command = add(
         "archive",
         "the results of runs in a few small files, which the other commands but status take in place of the runs",

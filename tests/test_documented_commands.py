@@ -151,6 +151,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python -m analysis placebo runs": Runs(),
     "python -m analysis archive runs -o results": Runs(),
     "python -m analysis findings results -o docs": Runs(),
+    "python -m analysis experiments results -o conf/experiment": Runs(),
     # docs/trained-nets.md
     'python predict.py runs/robo/bilstm/C1 "bring me the red cup"': Runs(replaced={"runs/robo/bilstm/C1": RUN["RUN"]}),
     "python predict.py RUN --file texts.txt --json": Runs(replaced=RUN),

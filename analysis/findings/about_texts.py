@@ -1,6 +1,6 @@
 """The findings about the LSTM-CS paper: improvement, the best of many, and which difference could have been seen."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import pandas as pd
 
@@ -8,13 +8,14 @@ from analysis.findings.evidence import Texts
 from analysis.findings.finding import Finding, unanswered
 from analysis.findings.pictures import of_chance, of_power
 from analysis.published import cell_paper
-from analysis.published.cell_paper import PRINTED_SCORES
+from analysis.published.cell_paper import LSTM_CS, PRINTED_SCORES
 from analysis.report import improvement
 from analysis.report.svg import Figure
 from analysis.statistics.averages import averages
 from analysis.statistics.best_of_many import PAPERS_FOLDS, PAPERS_SEEDS
 from analysis.statistics.false_alarms import ALL_SEEDS, ONE_SEED
 from analysis.statistics.significance import ALPHA
+from analysis.study.results import UNFINISHED
 from analysis.tables.alteration_tables import LEFT_OUT, TITLES
 from analysis.tables.formatting import estimate, estimates, number
 
@@ -39,7 +40,7 @@ def improves(texts: Texts) -> Finding:
     sentences = [_counted(str(recipe), part) for recipe, part in rows.groupby("recipe", sort=False)]
     if len(above):
         sentences.append(f"Better: {_listed(above)}.")
-    sentences += _claimed(texts)
+    sentences += [*_claimed(texts), *_failed(texts.without_result)]
     return Finding(name, question, answer, sentences, _improvement(texts))
 
 
@@ -84,6 +85,15 @@ def _claimed(texts: Texts) -> list[str]:
     return sentences
 
 
+def _failed(without_result: pd.DataFrame) -> list[str]:
+    """The fits that ended without a result, which no comparison has."""
+    failed = without_result[(without_result["error"] != UNFINISHED) & (without_result["model"] == LSTM_CS)]
+    return [
+        f"{cell} on {str(data).upper()} ended without a result in {len(rows)} fits, and is not compared there."
+        for (data, cell), rows in failed.groupby(["data", "cell"], sort=False)
+    ]
+
+
 def _improvement(texts: Texts) -> Figure | None:
     rows = texts.improved[(texts.improved["recipe"] == texts.recipe) & (texts.improved["metric"] == SCORE)]
     return next(improvement.figures(rows, texts.without_result), None)
@@ -106,10 +116,16 @@ def best_of_many(texts: Texts) -> Finding:
     sentences = [
         f"{row['data'].upper()}: the paper's best macro-F1 is {row['paper']:+.2f} % ({row['paper_cell']}). The best of "
         f"17 placebos, unaltered cells with other initial weights, is at {row['paper_mean']:+.2f} % on average over "
-        f"{PAPERS_SEEDS} x {PAPERS_FOLDS} runs, and in one of 20 studies above {row['paper_high']:+.2f} %."
+        f"{PAPERS_SEEDS} x {PAPERS_FOLDS} runs, and in one of 20 studies above {row['paper_high']:+.2f} %. Over the "
+        f"{row['seeds']} x {row['folds']} runs here they are at {row['mean']:+.2f} %, and the best alteration is "
+        f"{_best_here(row)}."
         for row in rows.to_dict("records")
     ]
     return Finding(name, question, answer, sentences, of_chance(rows))
+
+
+def _best_here(row: Mapping[Hashable, object]) -> str:
+    return f"{row['our_cell']} at {row['ours']:+.2f} %" if row["our_cell"] else "not known"
 
 
 def could_be_seen(texts: Texts) -> Finding:

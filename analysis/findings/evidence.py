@@ -18,7 +18,7 @@ from analysis.study import market_results, text_results
 from analysis.study.daily_errors import contrasts
 from analysis.study.recipes import BEST
 from analysis.study.results import kinds
-from analysis.tables.market_tables import JUDGED, SETTINGS
+from analysis.tables.market_tables import JUDGED, SETTINGS, refuse_mixed
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,11 @@ def evidence_of(runs: Path) -> Evidence:
 
 
 def _market(runs: Path) -> Market | None:
-    """The runs of the paper's protocol with the settings of JUDGED, and the sentiment with the most runs."""
+    """The runs of the paper's protocol with the settings of JUDGED, and the sentiment with the most runs.
+
+    Raises:
+        UserError: some of them differ in something else than seed and fold.
+    """
     scored = market_results.scored(runs)
     wanted = {key: "close" if key == "target" else value for key, value in JUDGED.items() if key in SETTINGS}
     scored = scored[(scored["protocol"] == "paper") & scored["control"].isna()]
@@ -140,6 +144,7 @@ def _market(runs: Path) -> Market | None:
     sources = scored["sentiment"].dropna().value_counts()
     sentiment = str(sources.index[0]) if len(sources) else ""
     scored = scored[scored["sentiment"].isna() | (scored["sentiment"] == sentiment)]
+    refuse_mixed(runs, scored)
     baselines, predictions = (market_results.read_table(runs, table) for table in ("baselines", "predictions"))
     ours = baselines["folder"].isin(scored["folder"]) & (baselines["split"] == "val")
     return Market(scored, baselines[ours], predictions, sentiment)

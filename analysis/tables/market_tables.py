@@ -52,7 +52,7 @@ def market_tables(runs: Path) -> list[Table]:
             epochs.
     """
     metrics = market_results.read(runs)
-    _refuse_mixed(runs, metrics)
+    refuse_mixed(runs, metrics)
     baselines, predictions = (market_results.read_table(runs, table) for table in ("baselines", "predictions"))
     found: list[Table] = []
     if (paper := _in_the_paper(metrics)).any():
@@ -71,7 +71,7 @@ def market_tables(runs: Path) -> list[Table]:
     return found
 
 
-def _refuse_mixed(runs: Path, metrics: pd.DataFrame) -> None:
+def refuse_mixed(runs: Path, metrics: pd.DataFrame) -> None:
     """Refuse runs over which a mean would be taken although they differ in more than seed and fold.
 
     Raises:

@@ -1,0 +1,87 @@
+"""The results at the top of experiment files are those of the committed runs."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import PROJECT
+from report_runs import write_market_run
+from study_runs import write_study
+
+from analysis.findings import experiments
+from analysis.study.archive import is_archive
+from conf.compose import composed
+from training.run.record import Record
+
+HEAD = "# @package _global_\n# A study.\n#\n#     python train.py experiment=small\n#\n# Cost: 8 fits.\n"
+KEYS = "defaults: [parts/folds]\n"
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one experiment, whose runs are all that have the settings of `planned`."""
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "small.yaml").write_text(f"{HEAD}# Result (of old runs): 5%,\n# and more.\n{KEYS}")
+    monkeypatch.setattr(experiments, "EXPERIMENTS", tmp_path / "conf")
+    return tmp_path
+
+
+def planned(monkeypatch: pytest.MonkeyPatch, rows: pd.DataFrame, more: int) -> None:
+    """Let the experiment consist of the runs of these rows and of some that are not finished."""
+    wanted = rows[["settings", "cell", "seed", "fold"]]
+    others = wanted.iloc[[0] * more].assign(seed=99)
+    monkeypatch.setattr(experiments, "runs_of", lambda experiment, names: pd.concat([wanted, others]))
+
+
+def test_a_study_on_texts(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from analysis.study import text_results
+
+    write_study(small / "runs", ["hate"], ["baseline", "C1", "C2"], 4, 2, {"C1": 0.2})
+    planned(monkeypatch, text_results.read(small / "runs"), more=1)
+    ((name, text),) = experiments.files_of(small / "runs")
+    assert name == "small.yaml"
+    assert text.startswith(
+        f"{HEAD}# Result (24 of 25 fits in results, 0.1 hours, 10.3 s each): HATE: baseline's macro-F1"
+    )
+    assert "1 of 2 other cells significantly better and 0 worse." in " ".join(text.split("\n# "))
+    assert text.endswith(f"worse.\n{KEYS}")
+    assert "of old runs" not in text
+
+
+def test_a_study_on_the_market(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from analysis.study import market_results
+
+    for seed, features in enumerate(("btc", "btc_usd")):
+        write_market_run(small / "runs" / features, 0.03 + 0.01 * seed, features=features)
+    planned(monkeypatch, market_results.scored(small / "runs"), more=0)
+    told = experiments.write(small / "runs", small / "conf")
+    assert 'mean RMSE 1.50 to 2.00 times that of "tomorrow = today"; 0 of 2 are better.' in " ".join(told.split("\n# "))
+    assert (small / "conf" / "small.yaml").read_text().startswith(f"{HEAD}# Result (")
+    assert dict(experiments.files_of(small / "runs"))["small.yaml"] == (small / "conf" / "small.yaml").read_text()
+
+
+def test_an_experiment_that_was_not_run_keeps_its_file(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_study(small / "runs", ["hate"], ["baseline", "C1"], 1, 1, {})
+    nothing = pd.DataFrame({"settings": ["x"], "cell": ["C1"], "seed": [0], "fold": [0]})
+    monkeypatch.setattr(experiments, "runs_of", lambda experiment, names: nothing)
+    assert list(experiments.files_of(small / "runs")) == []
+
+
+@pytest.mark.slow
+def test_the_runs_of_an_experiment_are_those_that_train_py_makes() -> None:
+    rows = experiments.runs_of("gates", {"robo"})
+    known = rows[rows["settings"] != ""]
+    assert (len(rows), len(known)) == (240, 120)
+    for cell in ("cell=CIFG", "cell.o='sigmoid(a_o) * c'"):
+        record = Record.of(composed("experiment=gates", "data=robo", cell, "seed=3", "fold=1"))
+        run = {"settings": record.settings, "cell": record.cell, "seed": 3, "fold": 1}
+        assert (known == pd.Series(run)).all(axis=1).sum() == 1
+
+
+@pytest.mark.slow
+def test_the_files_have_the_results_of_the_committed_runs() -> None:
+    """`python -m analysis experiments results -o conf/experiment` changes nothing."""
+    if not is_archive(PROJECT / "results"):
+        pytest.skip("the folder results, which python -m analysis archive writes, is not in this checkout")
+    for name, text in experiments.files_of(PROJECT / "results"):
+        assert (experiments.EXPERIMENTS / name).read_text(encoding="utf-8") == text, f"conf/experiment/{name}"
