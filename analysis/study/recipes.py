@@ -20,7 +20,8 @@ Named = Mapping[str, Mapping[str, str]]
 def recipes(configurations: Mapping[str, Mapping[str, object]], named: Named | None = None) -> dict[str, str]:
     """A name for each group of runs that distinguishes it within its model: "paper", "best, lr=0.001", "epochs=10".
 
-    The keys of the recipes come first. A group that is neither "best" nor "paper" has there what differs from "best".
+    The keys of the recipes come first. A group that is neither "best" nor "paper" has there what differs from "best",
+    or "paper" and what differs from that if it is less: "paper, padding=mask".
     They are left out where all groups of a model agree, unless they are "paper". Then come all other settings in which
     groups differ; those of a data set (data.instead) are compared among runs on that data set only.
 
@@ -37,7 +38,7 @@ def recipes(configurations: Mapping[str, Mapping[str, object]], named: Named | N
     if named:
         labels = pd.Series({key: _named(values, named) for key, values in leaves.items()}, dtype=str)
         differ = labels.groupby(flat["model.name"]).transform("nunique") > 1
-        described += labels.radd(", ").where(differ | (labels == PAPER), "")
+        described += labels.radd(", ").where(differ | labels.str.startswith(PAPER), "")
     first = {key for values in named.values() for key in values}
     for key in sorted({str(name) for name in flat} - {"data.name", "model.name", "split_seed"} - first):
         among = ["model.name", "data.name"] if key.startswith("data.") else ["model.name"]
@@ -65,7 +66,9 @@ def _named(values: Mapping[str, str], named: Named) -> str:
     differing = {
         name: [f"{key}={meant[key]}" for key in recipe if meant[key] != recipe[key]] for name, recipe in named.items()
     }
-    return next((name for name in (BEST, PAPER) if not differing[name]), ", ".join(differing[BEST]))
+    if len(differing[PAPER]) < len(differing[BEST]):
+        return ", ".join([PAPER, *differing[PAPER]])
+    return ", ".join(differing[BEST]) or BEST
 
 
 def _differing(flat: pd.DataFrame, key: str, among: list[str], absent: str = "-") -> pd.Series:

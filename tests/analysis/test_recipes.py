@@ -33,9 +33,10 @@ def test_both_recipes_by_their_names() -> None:
     assert named(PAPER) == ["paper"]
 
 
-def test_other_settings_are_what_differs_from_best() -> None:
+def test_other_settings_are_what_differs_from_the_nearer_recipe() -> None:
     assert named(BEST, {**BEST, "padding": "paper"}) == ["best", "padding=paper"]
-    assert named(PAPER, {**PAPER, "monitor": "accuracy"}) == ["paper", "padding=paper, patience=None, monitor=accuracy"]
+    assert named(PAPER, {**PAPER, "monitor": "accuracy"}) == ["paper", "paper, monitor=accuracy"]
+    assert named({**PAPER, "monitor": "accuracy"}) == ["paper, monitor=accuracy"]
 
 
 def test_settings_of_neither_recipe_come_after_its_name() -> None:
