@@ -1,4 +1,4 @@
-"""python -m benchmarks recurrence | products | fit | fits | gpu: measure on this machine."""
+"""python -m benchmarks recurrence | products | fit | fits | gpu | kernels: measure on this machine."""
 
 import argparse
 import importlib
@@ -37,6 +37,8 @@ def main() -> None:
     fits.add_argument("--json", metavar="FILE", help="write every number to this file as well")
     gpu = commands.add_parser("gpu", help="one layer on a CUDA device beside cuDNN, with and without TF32")
     gpu.add_argument("--json", metavar="FILE", help="write every number to this file as well")
+    kernels = commands.add_parser("kernels", help="what the Triton kernels need of several cards; none has to be there")
+    kernels.add_argument("--cells", nargs="+", default=["baseline", "C1", "PEEPHOLES"], help="[baseline C1 PEEPHOLES]")
     arguments = parser.parse_args()
     with one_line_errors():
         importlib.import_module(f"benchmarks.{arguments.command}").run(arguments)

@@ -18,10 +18,11 @@ from cells.autocast import cast, lower_dtype, suspended
 from cells.eager.backend import Eager
 from cells.errors import UserError
 from cells.llvm.backend import LLVM
-from cells.obstacle import Obstacle
+from cells.obstacle import Obstacle, ObstacleKind
 from cells.packed import Packed
 from cells.recurrence import Recurrence, StackedUnroll, States, Step, Unroll, Weights, step_of
 from cells.torchscript.backend import TorchScript
+from cells.triton.backend import Triton
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Backend(Protocol):
         """
 
 
-BACKENDS: Sequence[Backend] = (LLVM(), TorchScript(), Eager())
+BACKENDS: Sequence[Backend] = (LLVM(), Triton(), TorchScript(), Eager())
 """Asked in this order; the first without an obstacle runs. The last one, the definition itself, never has one."""
 
 _forced: ContextVar[Backend | None] = ContextVar("forced", default=None)
@@ -121,6 +122,8 @@ def choose(
 ) -> tuple[Backend, dict[str, Obstacle]]:
     """The backend that runs this, and the obstacles of those that were asked before it, by their names.
 
+    Those that are made for another kind of device are left out.
+
     Raises:
         BackendError: the one that `backend` asks for cannot.
     """
@@ -130,11 +133,12 @@ def choose(
         obstacle = candidate.obstacle(recurrence, tensors, weights)
         if obstacle is None:
             return candidate, obstacles
-        obstacles[candidate.name] = obstacle
-    ((name, obstacle),) = obstacles.items()
-    raise BackendError(
-        f"the backend {name} cannot run this cell: {obstacle.reason}; ask for another backend or for none"
-    )
+        if forced is not None:
+            reason = f"the backend {forced.name} cannot run this cell: {obstacle.reason}"
+            raise BackendError(f"{reason}; ask for another backend or for none")
+        if obstacle.kind is not ObstacleKind.DEVICE:
+            obstacles[candidate.name] = obstacle
+    raise AssertionError("the last backend has no obstacle")
 
 
 def step(step: Step, gates: Tensor, c: Tensor, h: Tensor, *drawn: Tensor | None) -> tuple[Tensor, Tensor]:

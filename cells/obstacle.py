@@ -9,6 +9,7 @@ class ObstacleKind(enum.Enum):
 
     FORMULA = enum.auto()  # the cell's formulas, or the user's module in their place
     CALL = enum.auto()  # this call: dtype, device, sizes, or what surrounds it, such as autocast
+    DEVICE = enum.auto()  # the kind of device that the tensors are on, for which the backend is not made
     MACHINE = enum.auto()  # the machine, or what is installed on it
 
 

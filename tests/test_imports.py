@@ -24,7 +24,7 @@ ROOMS = [
         "cells.cell_module",
         "cells.backends",
     ),
-    *("cells.llvm", "cells.torchscript", "cells.eager", "cells", "cells.language", "cells.errors"),
+    *("cells.llvm", "cells.triton", "cells.torchscript", "cells.eager", "cells", "cells.language", "cells.errors"),
 ]
 """From the top floor down; a package's own name stands for all that has no floor of its own."""
 

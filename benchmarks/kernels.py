@@ -1,0 +1,94 @@
+"""`python -m benchmarks kernels`: what the Triton kernels need of a card, compiled for several; no card is needed."""
+
+import argparse
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+
+from cells.cell_module import cell_module
+from cells.errors import UserError
+from cells.triton.kernels import SIZES, Purpose
+from cells.triton.operands import Operands, shared_memory
+
+CARDS = {80: ("A100", 163), 90: ("H100, H200", 227), 100: ("B200", 227)}
+"""Compute capability: cards, and the KB of shared memory that a block may have there"""
+
+PRODUCTS = (
+    (64, Operands(torch.float32, "tf32")),
+    (64, Operands(torch.float32, "tf32x3")),
+    (96, Operands(torch.float16, "")),
+    (128, Operands(torch.float16, "")),
+)
+POINTERS = {torch.float32: "*fp32", torch.float16: "*fp16", torch.bfloat16: "*bf16"}
+
+
+class Needs(NamedTuple):
+    """What a compiled kernel needs: bytes of shared memory, registers of a thread, and bytes that it spills."""
+
+    shared: int
+    registers: int
+    spilled: int
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Compile the kernels and print a table."""
+    try:
+        import triton  # noqa: F401
+    except ImportError:
+        raise UserError("the kernels are compiled by Triton, which is missing here: pip install triton.") from None
+    print("| cell | card | H | product | shared, KB | registers | spilled, bytes |\n|---|---|---|---|---|---|---|")
+    for cell in arguments.cells:
+        for capability, (card, limit) in CARDS.items():
+            for hidden, operands in PRODUCTS:
+                both = list(needs(cell, capability, hidden, operands))
+                shown = [" / ".join(map(str, values)) for values in zip(*both, strict=True)]
+                shown[0] = f"{' / '.join(str(-(-one.shared >> 10)) for one in both)} of {limit}"
+                product = operands.precision or str(operands.dtype).removeprefix("torch.")
+                print(f"| {cell} | sm_{capability} ({card}) | {hidden} | {product} | {' | '.join(shown)} |", flush=True)
+
+
+def needs(cell: str, capability: int, hidden: int, operands: Operands) -> Iterator[Needs]:
+    """What the forward and the backward kernel need, for two directions."""
+    from cells.triton.compiler import backward_kernel, forward_kernel
+
+    equations = cell_module(cell).known().equations
+    kernels = (
+        forward_kernel(equations, Purpose.GRADIENTS, operands.scaled(equations)),
+        backward_kernel(equations, operands.scaled_backward),
+    )
+    for kernel in kernels:
+        found = _compiled(kernel.function, capability, hidden, operands)
+        assert found.shared <= shared_memory(hidden, operands), "cells.triton.operands says that less is enough"
+        yield found
+
+
+def _compiled(function: Any, capability: int, hidden: int, operands: Operands) -> Needs:
+    """The needs of one kernel."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.backends.nvidia.compiler import get_ptxas, sm_arch_from_capability
+
+    from cells.triton.loops import options
+
+    constants = options(hidden, 2, operands.precision, capability // 10)
+    own = {name: constants.pop(name) for name in ("num_warps", "num_stages", "enable_fp_fusion")}
+    pointers = {"starts": "*i32", "lengths": "*i32", **dict.fromkeys(("w", "wt"), POINTERS[operands.dtype])}
+    types = {name: pointers.get(name, "*fp32") for name in function.arg_names}
+    types |= dict.fromkeys(SIZES, "i32") | dict.fromkeys(constants, "constexpr")
+    aligned = {
+        (place,): [["tt.divisibility", 16]] for place, name in enumerate(function.arg_names) if types[name][0] == "*"
+    }
+    source = triton.compiler.ASTSource(fn=function, signature=types, constexprs=constants, attrs=aligned)
+    kernel = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=own)
+    with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
+        file.write(kernel.asm["ptx"])
+        file.flush()
+        assembler = [get_ptxas(capability).path, "-v", f"--gpu-name={sm_arch_from_capability(capability)}"]
+        done = subprocess.run([*assembler, file.name, "-o", "/dev/null"], capture_output=True, text=True, check=True)
+    numbers = [re.search(pattern, done.stderr) for pattern in (r"Used (\d+) registers", r"(\d+) bytes spill stores")]
+    registers, spilled = (int(number[1]) for number in numbers if number)
+    return Needs(kernel.metadata.shared, registers, spilled)

@@ -1,0 +1,174 @@
+"""One layer of one model, or of many, by Triton kernels, with exact gradients."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from cells.equations import GATES, CellEquations
+from cells.recurrence import States, Unroll, Weights, known_cell
+from cells.torchscript.gradients import gradients_by_definition
+from cells.triton.kernels import Purpose
+from cells.triton.layout import layout
+from cells.triton.loops import Gradient, Loops, Passed, Problem
+from cells.triton.operands import operands
+
+
+class _LayerCall(NamedTuple):
+    """A call of `run_layer`, except its tensors."""
+
+    problem: Problem
+    sizes: list[int]
+    purpose: Purpose
+    seen: list[States] | None  # where states and gates go if the layer is observed
+
+
+def run_layer(
+    unroll: Unroll,
+    rows: Tensor,
+    sizes: list[int],
+    c: Tensor,
+    h: Tensor,
+    weights: list[Weights],
+    seen: list[States] | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `cells.backends.Backend.layer`, for weights without a projection and N > 0."""
+    known = known_cell(unroll.step, weights)
+    if known.tensors:
+        learned = torch.stack([tensor.expand(1, c.size(2)).squeeze(0) for tensor in known.tensors])
+        weights = [own._replace(learned=learned) for own in weights]
+    flat = [weight for own in weights for weight in own]
+    wanted = _wanted(rows, c, h, *flat)
+    if seen is not None and wanted:
+        with torch.no_grad():  # a pass of its own, which stores something else
+            run_layer(unroll, rows, sizes, c, h, weights, seen)
+        seen = None
+    problem = Problem(
+        known.equations, layout((tuple(sizes),), rows.size(0), rows.device), operands(rows.dtype, c.size(2))
+    )
+    purpose = Purpose.GRADIENTS if wanted else Purpose.RESULTS if seen is None else Purpose.STATES
+    batch = problem.layout.batch
+    output, last_c, last_h = _LayerFunction.apply(
+        _LayerCall(problem, sizes, purpose, seen), rows, c[:, :batch], h[:, :batch], *flat
+    )
+    if batch < c.size(1):  # rows without a step keep their states
+        last_c, last_h = torch.cat([last_c, c[:, batch:]], 1), torch.cat([last_h, h[:, batch:]], 1)
+    return output, last_c, last_h
+
+
+class _LayerFunction(torch.autograd.Function):
+    """(rows, c, h, weights) -> (output, c, h); the weights are the fields of `Weights`, of each direction."""
+
+    @staticmethod
+    def forward(ctx: Any, call: _LayerCall, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+        passed = _loops(call, inputs).forward(call.purpose)
+        if call.purpose is Purpose.GRADIENTS:
+            ctx.call = call
+            ctx.set_materialize_grads(False)
+            ctx.save_for_backward(*inputs, passed.output, passed.kept, passed.c_kept, passed.h_kept)
+        if call.seen is not None:
+            _show(call.seen, passed, inputs[0].dtype)
+        output, c, h = (values[0].to(inputs[0].dtype) for values in passed[:3])
+        return output, c, h
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Gradient) -> tuple[Any, ...]:
+        call: _LayerCall = ctx.call
+        _, *wanted = ctx.needs_input_grad
+        saved = ctx.saved_tensors  # read once: some hooks let saved tensors be unpacked only once
+        inputs, (output, *kept) = saved[: len(wanted)], saved[len(wanted) :]
+        batched = any(d is not None and torch._C._functorch.is_legacy_batchedtensor(d) for d in gradients)
+        again = torch.is_grad_enabled()
+        if again or batched:
+            own = call.problem.cell, call.sizes, inputs, wanted, gradients, again
+            return None, *gradients_by_definition(*own)
+        likes = (output, *(state.unsqueeze(0) for state in inputs[1:3]))
+        d_output, d_c, d_h = (
+            torch.zeros_like(like, dtype=torch.float32) if d is None else d.unsqueeze(0).float()
+            for d, like in zip(gradients, likes, strict=True)
+        )
+        found = _loops(call, inputs).backward(kept, d_output, d_c, d_h)
+        every = [found.rows, found.c, found.h, *found.weights]
+        of_one = [None if d is None else d[0] for d in every]
+        return None, *_those_wanted(of_one, inputs, wanted)
+
+
+def _loops(call: _LayerCall, inputs: Sequence[Any]) -> Loops:
+    rows, c, h, *flat = [None if tensor is None else tensor.unsqueeze(0) for tensor in inputs]
+    assert rows is not None
+    assert c is not None
+    assert h is not None
+    return Loops(call.problem, rows, c, h, _of_directions(flat))
+
+
+def _show(seen: list[States], passed: Passed, dtype: torch.dtype) -> None:
+    """Add the states and gates of each direction of the only model."""
+    directions = passed.c.size(1)
+    for direction, h in enumerate(passed.output[0].chunk(directions, 1)):
+        gates = dict(zip(GATES, passed.kept[0, :, direction].unbind(1), strict=True))
+        states = {"c": passed.c_kept[0, :, direction], "h": h, **gates}
+        seen.append({name: values.to(dtype) for name, values in states.items()})
+
+
+def run_stacked_layer(
+    cell: CellEquations, rows: Tensor, sizes: Sequence[Sequence[int]], weights: Sequence[Weights]
+) -> Tensor:
+    """As `cells.backends.Backend.stacked_layer`: the states begin at zero."""
+    flat = [weight for own in weights for weight in own]
+    hidden = weights[0].hh.size(2)
+    own = layout(tuple(map(tuple, sizes)), rows.size(1), rows.device)
+    if not own.batch:  # no model has a step
+        return rows.new_zeros(*rows.shape[:2], len(weights) * hidden)
+    purpose = Purpose.GRADIENTS if _wanted(rows, *flat) else Purpose.RESULTS
+    output: Tensor = _StackedFunction.apply(Problem(cell, own, operands(rows.dtype, hidden)), purpose, rows, *flat)
+    return output
+
+
+class _StackedFunction(torch.autograd.Function):
+    """(rows, weights) -> output; the weights are the fields of `Weights`, of each direction."""
+
+    @staticmethod
+    def forward(ctx: Any, problem: Problem, purpose: Purpose, rows: Tensor, *flat: Any) -> Tensor:
+        passed = _stacked_loops(problem, rows, flat).forward(purpose)
+        if purpose is Purpose.GRADIENTS:
+            ctx.problem = problem
+            ctx.save_for_backward(rows, *flat, passed.kept, passed.c_kept, passed.h_kept)
+        return passed.output.to(rows.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_output: Tensor) -> tuple[Any, ...]:
+        _, _, *wanted = ctx.needs_input_grad
+        saved = ctx.saved_tensors
+        inputs, kept = saved[: len(wanted)], saved[len(wanted) :]
+        loops = _stacked_loops(ctx.problem, inputs[0], inputs[1:])
+        zeros = torch.zeros_like(loops.given["c_first"])
+        found = loops.backward(kept, d_output, zeros, zeros)
+        return None, None, *_those_wanted([found.rows, *found.weights], inputs, wanted)
+
+
+def _stacked_loops(problem: Problem, rows: Tensor, flat: Sequence[Tensor | None]) -> Loops:
+    weights = _of_directions(flat)
+    shape = len(rows), len(weights), problem.layout.batch, weights[0].hh.size(2)
+    zeros = rows.new_zeros(shape)
+    return Loops(problem, rows, zeros, zeros, weights)
+
+
+def _wanted(*inputs: Tensor | None) -> bool:
+    """Whether any gradient is wanted."""
+    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
+
+
+def _of_directions(flat: Sequence[Any]) -> list[Weights]:
+    fields = len(Weights._fields)
+    return [Weights._make(flat[k : k + fields]) for k in range(0, len(flat), fields)]
+
+
+def _those_wanted(found: Sequence[Gradient], inputs: Sequence[Tensor | None], wanted: Sequence[bool]) -> list[Gradient]:
+    """The gradients that are wanted, in the dtypes of the inputs."""
+    return [
+        d.to(tensor.dtype) if is_wanted and d is not None and tensor is not None else None
+        for d, tensor, is_wanted in zip(found, inputs, wanted, strict=True)
+    ]

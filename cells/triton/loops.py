@@ -1,0 +1,183 @@
+"""Launches the kernels for K models, and does what is left to large products."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cells.equations import CellEquations
+from cells.language.tree import Variable
+from cells.recurrence import Weights
+from cells.triton.compiler import backward_kernel, forward_kernel
+from cells.triton.kernels import Purpose
+from cells.triton.layout import Layout
+from cells.triton.operands import LEAST_UNITS, Operands, tile_of
+
+BLOCK_ROWS = 8  # with 8 rows and 4 warps a step takes least, which counts: there are always blocks enough
+
+Gradient = Tensor | None
+
+
+class Problem(NamedTuple):
+    """A layer of K models without its tensors."""
+
+    cell: CellEquations
+    layout: Layout
+    operands: Operands
+
+
+class Passed(NamedTuple):
+    """Results of a forward pass: [K, N, D H] and twice [K, D, B, H], then what it stores for its purpose."""
+
+    output: Tensor
+    c: Tensor
+    h: Tensor
+    kept: Tensor  # [K, N, D, 4, H]
+    c_kept: Tensor  # [K, N, D, H]
+    h_kept: Tensor
+
+
+class Gradients(NamedTuple):
+    """The gradients of K models by rows [K, N, I], c and h [K, D, B, H], and by the fields of `Weights`."""
+
+    rows: Gradient
+    c: Tensor
+    h: Tensor
+    weights: list[Gradient]
+
+
+class Loops:
+    """The loops of a layer over packed rows.
+
+    Args:
+        problem: the cell and the layout.
+        rows: [K, N, I].
+        c: initial states [K, D, B, H].
+        h: likewise.
+        weights: of each direction, with a leading K.
+    """
+
+    def __init__(self, problem: Problem, rows: Tensor, c: Tensor, h: Tensor, weights: Sequence[Weights]) -> None:
+        self.problem, self.rows, self.weights = problem, rows, weights
+        self.models, self.places, _ = rows.shape
+        self.directions, self.hidden = len(weights), c.size(3)
+        self.given = {
+            "starts": problem.layout.starts,
+            "lengths": problem.layout.lengths,
+            "c_first": c.float().contiguous(),
+            "h_first": h.float().contiguous(),
+            **self._declared(),
+        }
+        self.w_ih = torch.cat([own.ih for own in weights], 1)  # [K, D 4 H, I]
+        self.w_hh = torch.stack([own.hh for own in weights], 1).unflatten(2, (4, self.hidden))  # [K, D, 4, H, H]
+
+    def forward(self, purpose: Purpose) -> Passed:
+        """All steps forward."""
+        fresh, cell, operands = self._fresh, self.problem.cell, self.problem.operands
+        directions, hidden = self.directions, self.hidden
+        passed = Passed(
+            output=fresh(directions * hidden),
+            c=torch.empty_like(self.given["c_first"]),
+            h=torch.empty_like(self.given["c_first"]),
+            kept=fresh(directions, 4, hidden) if purpose is not Purpose.RESULTS else self.rows.new_empty(0),
+            c_kept=fresh(directions, hidden) if purpose is not Purpose.RESULTS else self.rows.new_empty(0),
+            h_kept=fresh(directions, hidden) if purpose is Purpose.GRADIENTS else self.rows.new_empty(0),
+        )
+        tensors = {
+            **self.given,
+            **{"out": passed.output, "c_last": passed.c, "h_last": passed.h},
+            **{name: getattr(passed, name) for name in ("kept", "c_kept", "h_kept")},
+            "xw": self._input_product().float(),
+            "w": self.w_hh.to(operands.dtype).contiguous(),
+        }
+        forward_kernel(cell, purpose, operands.scaled(cell)).launch(self._grid, tensors, self._sizes, **self._options)
+        return passed
+
+    def backward(self, passed: Sequence[Tensor], d_output: Tensor, d_c: Tensor, d_h: Tensor) -> Gradients:
+        """All steps backward, for what a pass for gradients kept and the gradients of its results."""
+        kept, c_kept, h_kept = passed
+        cell, operands, like = self.problem.cell, self.problem.operands, self.given["c_first"]
+        d_gates = self._fresh(self.directions, 4, self.hidden)
+        altered = cell.recurrent != Variable("h_prev")
+        tensors = {
+            **self.given,
+            **{"kept": kept, "c_kept": c_kept, "h_kept": h_kept, "d_gates": d_gates},
+            **{"d_out": d_output.float().contiguous(), "d_c_last": d_c.contiguous(), "d_h_last": d_h.contiguous()},
+            **{"d_c_first": torch.empty_like(like), "d_h_first": torch.empty_like(like)},
+            "multiplied": self._fresh(self.directions, self.hidden) if altered else h_kept,
+            "d_learned": like.new_zeros(self.models, self.directions, len(cell.learned), self._grid[0], self.hidden),
+            "wt": self.w_hh.to(operands.dtype).mT.contiguous(),
+        }
+        kernel = backward_kernel(cell, operands.scaled_backward)
+        kernel.launch(self._grid, tensors, self._sizes, **self._options)
+        by_weights = self._of_weights(d_gates, tensors["multiplied"], tensors["d_learned"].sum(3))
+        flat = d_gates.flatten(2).to(self.rows.dtype)
+        return Gradients(torch.bmm(flat, self.w_ih), tensors["d_c_first"], tensors["d_h_first"], by_weights)
+
+    def _of_weights(self, d_gates: Tensor, multiplied: Tensor, d_learned: Tensor) -> list[Gradient]:
+        """The gradients of the fields of `Weights`, of each direction."""
+        dtype, found = self.rows.dtype, []
+        for direction, own in enumerate(self.weights):
+            d_a = d_gates[:, :, direction].flatten(2)
+            d_bias = d_a.sum(1).to(dtype) if own.bias_ih is not None else None
+            d_a = d_a.to(dtype)
+            d_hh = torch.bmm(d_a.mT, multiplied[:, :, direction].to(dtype))
+            learned = d_learned[:, direction].to(dtype) if own.learned is not None else None
+            found += [*Weights(torch.bmm(d_a.mT, self.rows), d_hh, d_bias, d_bias, None, learned, None, None)]
+        return found
+
+    def _declared(self) -> dict[str, Tensor]:
+        """The values of declared names, of all directions."""
+        first, found = self.weights[0], {}
+        if first.learned is not None:
+            found["learned"] = _together([own.learned for own in self.weights])
+        if first.noise is not None:  # [K, names, N, H] to [K, N, D, names, H]
+            found["noise"] = _together([own.noise for own in self.weights]).permute(0, 3, 1, 2, 4).contiguous()
+        if first.masks is not None:
+            found["masks"] = _together([own.masks for own in self.weights])
+        return found
+
+    def _input_product(self) -> Tensor:
+        """W_ih x + b, [K, N, D 4 H]."""
+        biases = [b for own in self.weights if own.bias_ih is not None for b in [own.bias_ih + _given(own.bias_hh)]]
+        if not biases:
+            return torch.bmm(self.rows, self.w_ih.mT)
+        return torch.baddbmm(torch.cat(biases, 1).unsqueeze(1), self.rows, self.w_ih.mT)
+
+    def _fresh(self, *shape: int) -> Tensor:
+        """A float32 tensor [K, N, ..] for the kernels to fill: zero where a model has fewer rows."""
+        make = torch.empty if self.problem.layout.full else torch.zeros
+        return make(self.models, self.places, *shape, dtype=torch.float32, device=self.rows.device)
+
+    @property
+    def _grid(self) -> tuple[int, int, int]:
+        return -(-self.problem.layout.batch // BLOCK_ROWS), self.directions, self.models
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return {"rows": self.places, "batch": self.problem.layout.batch, "steps": self.problem.layout.steps}
+
+    @property
+    def _options(self) -> dict[str, object]:
+        device = self.rows.device
+        capability = torch.cuda.get_device_capability(device)[0] if device.type == "cuda" else 0
+        return options(self.hidden, self.directions, self.problem.operands.precision, capability)
+
+
+def options(hidden: int, directions: int, precision: str, capability: int) -> dict[str, object]:
+    """The kernels' constants and Triton's own options for H units on a card of this (major) capability."""
+    tile = tile_of(hidden)
+    constants = {"H": hidden, "HP": tile, "D": directions, "BB": BLOCK_ROWS, "PRECISION": precision}
+    # Fused multiply-adds: Triton 3.9 warns where nobody says whether they are wanted.
+    most = 8 if precision == "tf32x3" and capability >= 10 else 4  # on a B200 four spill the parts of W_hh
+    return constants | {"num_warps": min(most, tile // LEAST_UNITS), "num_stages": 1, "enable_fp_fusion": True}
+
+
+def _together(tensors: Sequence[Tensor | None]) -> Tensor:
+    return torch.stack([_given(tensor) for tensor in tensors], 1).float()
+
+
+def _given(tensor: Tensor | None) -> Tensor:
+    assert tensor is not None
+    return tensor

@@ -1,0 +1,165 @@
+"""The Triton backend: its choice, its printed kernels, and their numbers in Triton's interpreter."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import PROJECT
+
+from cells import LSTM, backend
+from cells.backends import BackendError
+from cells.equations import CellEquations
+from cells.language.functions import FUNCTIONS
+from cells.obstacle import Obstacle, ObstacleKind
+from cells.triton import backend as triton_backend
+from cells.triton import printer
+from cells.triton.layout import layout
+from cells.triton.operands import Operands, operands
+
+needs_triton = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None, reason="needs Triton: pip install -e '.[triton]'"
+)
+LIMITS = {"float16 operands": 1e-3, "small gradients": 1e-3, "large states": 3e-3}
+
+
+@needs_triton
+@pytest.mark.processes
+@pytest.mark.slow
+def test_kernels_compute_what_the_definition_says(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TRITON_INTERPRET": "1"}
+    program = [sys.executable, str(Path(__file__).with_name("triton_cases.py")), "quick"]
+    done = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    cases = list(map(json.loads, done.stdout.splitlines()))
+    assert len(cases) >= 19
+    wrong = [case for case in cases if not case["error"] < LIMITS.get(case.get("module"), 1e-5)]
+    assert not wrong
+
+
+@needs_triton
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 3])
+def test_kernels_compiled_for_a_card_spill_nothing(number: int) -> None:
+    from benchmarks.kernels import PRODUCTS, needs
+
+    hidden, own = PRODUCTS[number]
+    assert [kernel.spilled for kernel in needs("C1", 90, hidden, own)] == [0, 0]
+
+
+def test_every_function_is_printed() -> None:
+    assert printer.FUNCTIONS.keys() == FUNCTIONS.keys()
+
+
+def test_on_the_cpu_it_is_not_mentioned_but_when_asked_for() -> None:
+    lstm, x = LSTM(3, 4, alteration="layer_norm(c)"), torch.randn(5, 2, 3)
+    assert (lstm.path, list(lstm.obstacles)) == ("torchscript", ["llvm"])
+    with backend("triton"), pytest.raises(BackendError) as caught:
+        lstm(x)
+    assert str(caught.value) == (
+        "the backend triton cannot run this cell: its tensors are not on a CUDA device; "
+        "ask for another backend or for none"
+    )
+
+
+CALL, FORMULA = ObstacleKind.CALL, ObstacleKind.FORMULA
+
+
+@pytest.mark.parametrize(
+    ("lstm", "kind", "reason"),
+    [
+        (LSTM(3, 4, proj_size=2), CALL, "it has a projection"),
+        (LSTM(3, 4).double(), CALL, "it is in torch.float64, not entirely in float32, float16 or bfloat16"),
+        (LSTM(3, 4).bfloat16(), CALL, "Triton's interpreter has no bfloat16"),
+        (
+            LSTM(3, 4, alteration="softmax(c)"),
+            FORMULA,
+            "softmax(...) is over all units, and the kernels are elementwise",
+        ),
+    ],
+    ids=["projection", "float64", "bfloat16", "softmax"],
+)
+def test_obstacles(lstm: LSTM, kind: ObstacleKind, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triton_backend, "_interpreted", lambda: True)
+    monkeypatch.setattr(triton_backend, "_in_library", lambda: None)
+    found = triton_backend.Triton().obstacle(lstm.recurrence, [], lstm._weights(0))
+    assert found == Obstacle(kind, reason)
+
+
+@pytest.fixture
+def tf32() -> Iterator[Callable[[bool], None]]:
+    """Allows TF32 or does not."""
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    yield lambda allowed: setattr(matmul, "allow_tf32", allowed)
+    matmul.allow_tf32 = before
+
+
+class Card:
+    """The properties of a device."""
+
+    def __init__(self, name: str, major: int, shared: int) -> None:
+        self.name, self.major, self.shared_memory_per_block_optin = name, major, shared << 10
+
+
+class Elsewhere:
+    """Stands in for a tensor on a card."""
+
+    is_cpu, dtype, device = False, torch.float32, torch.device("cuda:0")
+
+
+@pytest.mark.parametrize(
+    ("card", "hidden", "allowed", "obstacle"),
+    [
+        (Card("A100", 8, 163), 64, False, None),
+        (Card("A100", 8, 163), 128, True, None),
+        (Card("H100", 9, 227), 33, True, None),
+        (Card("L4", 8, 99), 64, True, None),
+        (
+            Card("H100", 9, 227),
+            96,
+            False,
+            "W_hh of 96 units needs 524 KB of a block's memory, which has 227; "
+            "with torch.backends.cuda.matmul.allow_tf32 it needs less",
+        ),
+        (Card("H100", 9, 227), 129, True, "W_hh of 129 units needs 524 KB of a block's memory, which has 227"),
+        (Card("V100", 7, 96), 64, True, "V100 has no TF32"),
+    ],
+)
+def test_what_fits_into_a_card(
+    card: Card,
+    hidden: int,
+    allowed: bool,
+    obstacle: str | None,
+    tf32: Callable[[bool], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(triton_backend, "_card", lambda _: card)
+    tf32(allowed)
+    found = triton_backend._in_card(Elsewhere(), hidden)
+    assert (found and found.reason) == obstacle
+
+
+def test_operands(tf32: Callable[[bool], None]) -> None:
+    tf32(True)
+    assert operands(torch.float32, 64) == Operands(torch.float32, "tf32")
+    half = operands(torch.float32, 65)
+    assert half.dtype == torch.float16
+    paper, open_ended = CellEquations.of({}), LSTM(3, 4, alteration="H1").recurrence.step.cell.known().equations
+    assert (half.scaled(paper), half.scaled(open_ended), half.scaled_backward) == (False, True, True)
+    tf32(False)
+    assert operands(torch.float32, 65) == Operands(torch.float32, "tf32x3")
+    assert operands(torch.bfloat16, 65).dtype == torch.bfloat16
+
+
+def test_a_layout() -> None:
+    own = layout(((3, 2, 2, 0), (1,)), 7, torch.device("cpu"))
+    assert own.starts.tolist() == [[0, 0, 0, 3, 5, 0, 0], [0, 0, 0, 0, 0, 0, 0]]
+    assert own.lengths.tolist() == [[3, 3, 1], [1, 0, 0]]
+    assert (own.steps, own.batch, own.full) == (3, 3, False)
+    assert layout(((3, 2, 2, 0),), 7, torch.device("cpu")).full
