@@ -67,7 +67,7 @@ class _LayerFunction(torch.autograd.Function):
         if call.purpose is Purpose.GRADIENTS:
             ctx.call = call
             ctx.set_materialize_grads(False)
-            ctx.save_for_backward(*inputs, passed.output, passed.kept, passed.c_kept, passed.h_kept)
+            ctx.save_for_backward(*inputs, passed.kept, passed.c_kept, passed.h_kept)
         if call.seen is not None:
             _show(call.seen, passed, inputs[0].dtype)
         output, c, h = (values[0].to(inputs[0].dtype) for values in passed[:3])
@@ -78,18 +78,19 @@ class _LayerFunction(torch.autograd.Function):
         call: _LayerCall = ctx.call
         _, *wanted = ctx.needs_input_grad
         saved = ctx.saved_tensors  # read once: some hooks let saved tensors be unpacked only once
-        inputs, (output, *kept) = saved[: len(wanted)], saved[len(wanted) :]
+        inputs, kept = saved[: len(wanted)], saved[len(wanted) :]
         batched = any(d is not None and torch._C._functorch.is_legacy_batchedtensor(d) for d in gradients)
         again = torch.is_grad_enabled()
         if again or batched:
             own = call.problem.cell, call.sizes, inputs, wanted, gradients, again
             return None, *gradients_by_definition(*own)
-        likes = (output, *(state.unsqueeze(0) for state in inputs[1:3]))
+        _, c_kept, _ = kept
+        likes = (c_kept.flatten(2), *(state.unsqueeze(0) for state in inputs[1:3]))
         d_output, d_c, d_h = (
             torch.zeros_like(like, dtype=torch.float32) if d is None else d.unsqueeze(0).float()
             for d, like in zip(gradients, likes, strict=True)
         )
-        found = _loops(call, inputs).backward(kept, d_output, d_c, d_h)
+        found = _loops(call, inputs).backward(kept, d_output, d_c, d_h, wanted[0])
         every = [found.rows, found.c, found.h, *found.weights]
         of_one = [None if d is None else d[0] for d in every]
         return None, *_those_wanted(of_one, inputs, wanted)
@@ -145,7 +146,7 @@ class _StackedFunction(torch.autograd.Function):
         inputs, kept = saved[: len(wanted)], saved[len(wanted) :]
         loops = _stacked_loops(ctx.problem, inputs[0], inputs[1:])
         zeros = torch.zeros_like(loops.given["c_first"])
-        found = loops.backward(kept, d_output, zeros, zeros)
+        found = loops.backward(kept, d_output, zeros, zeros, wanted[0])
         return None, None, *_those_wanted([found.rows, *found.weights], inputs, wanted)
 
 

@@ -94,7 +94,9 @@ class Loops:
         forward_kernel(cell, purpose, operands.scaled(cell)).launch(self._grid, tensors, self._sizes, **self._options)
         return passed
 
-    def backward(self, passed: Sequence[Tensor], d_output: Tensor, d_c: Tensor, d_h: Tensor) -> Gradients:
+    def backward(
+        self, passed: Sequence[Tensor], d_output: Tensor, d_c: Tensor, d_h: Tensor, rows_wanted: bool
+    ) -> Gradients:
         """All steps backward, for what a pass for gradients kept and the gradients of its results."""
         kept, c_kept, h_kept = passed
         cell, operands, like = self.problem.cell, self.problem.operands, self.given["c_first"]
@@ -112,8 +114,8 @@ class Loops:
         kernel = backward_kernel(cell, operands.scaled_backward)
         kernel.launch(self._grid, tensors, self._sizes, **self._options)
         by_weights = self._of_weights(d_gates, tensors["multiplied"], tensors["d_learned"].sum(3))
-        flat = d_gates.flatten(2).to(self.rows.dtype)
-        return Gradients(torch.bmm(flat, self.w_ih), tensors["d_c_first"], tensors["d_h_first"], by_weights)
+        d_rows = torch.bmm(d_gates.flatten(2).to(self.rows.dtype), self.w_ih) if rows_wanted else None
+        return Gradients(d_rows, tensors["d_c_first"], tensors["d_h_first"], by_weights)
 
     def _of_weights(self, d_gates: Tensor, multiplied: Tensor, d_learned: Tensor) -> list[Gradient]:
         """The gradients of the fields of `Weights`, of each direction."""

@@ -40,9 +40,18 @@ def operands(dtype: torch.dtype, hidden: int) -> Operands:
     """
     if dtype != torch.float32:
         return Operands(dtype, "")
-    if not torch.backends.cuda.matmul.allow_tf32:
+    if not _tf32_is_allowed():
         return Operands(torch.float32, "tf32x3")
     return Operands(torch.float32, "tf32") if hidden <= LARGEST_TF32 else Operands(torch.float16, "")
+
+
+def _tf32_is_allowed() -> bool:
+    matmul = torch.backends.cuda.matmul
+    if hasattr(
+        matmul, "fp32_precision"
+    ):  # from torch 2.9 on; allow_tf32 sets it too, and cannot be read where it is set
+        return bool(matmul.fp32_precision == "tf32")
+    return bool(matmul.allow_tf32)
 
 
 def _bounded(cell: CellEquations) -> bool:

@@ -34,7 +34,7 @@ def test_kernels_compute_what_the_definition_says(tmp_path: Path) -> None:
     program = [sys.executable, str(Path(__file__).with_name("triton_cases.py")), "quick"]
     done = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 20
+    assert len(done.stdout.splitlines()) == 21
 
 
 @needs_triton
@@ -147,6 +147,8 @@ def test_operands(tf32: Callable[[bool], None]) -> None:
     assert half.dtype == torch.float16
     paper, open_ended = CellEquations.of({}), LSTM(3, 4, alteration="H1").recurrence.step.cell.known().equations
     assert (half.scaled(paper), half.scaled(open_ended), half.scaled_backward) == (False, True, True)
+    torch.backends.cuda.matmul.fp32_precision = "tf32"  # allow_tf32 cannot be read now
+    assert operands(torch.float32, 65) == half
     tf32(False)
     assert operands(torch.float32, 65) == Operands(torch.float32, "tf32x3")
     assert operands(torch.bfloat16, 65).dtype == torch.bfloat16

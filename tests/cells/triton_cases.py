@@ -62,6 +62,7 @@ def quick() -> Iterator[Case]:
         yield Case(cell, 20, 1 + 2 * (k % 2), k % 3 > 0, 2)
     yield Case("functions", 5, 3, True, 1)
     yield Case("noise", 5, 1, True, 2)
+    yield Case("recurrent = square(h_prev) / h_prev", 5, 1, True, 2)  # 0 / 0 in units beyond H
 
 
 def every() -> Iterator[Case]:
