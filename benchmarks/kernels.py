@@ -39,7 +39,9 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         import triton  # noqa: F401
     except ImportError:
-        raise UserError("the kernels are compiled by Triton, which is missing here: pip install triton.") from None
+        raise UserError(
+            'the kernels are compiled by Triton, which is missing here: pip install -e ".[triton]".'
+        ) from None
     print("| cell | card | H | product | shared, KB | registers | spilled, bytes |\n|---|---|---|---|---|---|---|")
     for cell in arguments.cells:
         for capability, (card, limit) in CARDS.items():

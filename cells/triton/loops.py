@@ -172,8 +172,10 @@ def options(hidden: int, directions: int, precision: str, capability: int) -> di
     tile = tile_of(hidden)
     constants = {"H": hidden, "HP": tile, "D": directions, "BB": BLOCK_ROWS, "PRECISION": precision}
     # Fused multiply-adds: Triton 3.9 warns where nobody says whether they are wanted.
-    most = 8 if precision == "tf32x3" and capability >= 10 else 4  # on a B200 four spill the parts of W_hh
-    return constants | {"num_warps": min(most, tile // LEAST_UNITS), "num_stages": 1, "enable_fp_fusion": True}
+    warps = min(4, tile // LEAST_UNITS)
+    if precision == "tf32x3" and capability >= 10 and warps == 4:
+        warps = 8  # four would spill: there W_hh, in its two parts, is in registers
+    return constants | {"num_warps": warps, "num_stages": 1, "enable_fp_fusion": True}
 
 
 def _together(tensors: Sequence[Tensor | None]) -> Tensor:

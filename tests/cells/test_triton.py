@@ -38,6 +38,7 @@ def test_kernels_compute_what_the_definition_says(tmp_path: Path) -> None:
 
 
 @needs_triton
+@pytest.mark.processes
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 3])
 def test_kernels_compiled_for_a_card_spill_nothing(number: int) -> None:
