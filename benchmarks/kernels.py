@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from cells.cell_module import cell_module
+from cells.equations import CellEquations
 from cells.errors import UserError
 from cells.triton.kernels import SIZES, Purpose
 from cells.triton.operands import Operands, shared_memory
@@ -63,12 +64,12 @@ def needs(cell: str, capability: int, hidden: int, operands: Operands) -> Iterat
         backward_kernel(equations, operands.scaled_backward),
     )
     for kernel in kernels:
-        found = _compiled(kernel.function, capability, hidden, operands)
+        found = _compiled(equations, kernel.function, capability, hidden, operands)
         assert found.shared <= shared_memory(hidden, operands), "cells.triton.operands says that less is enough"
         yield found
 
 
-def _compiled(function: Any, capability: int, hidden: int, operands: Operands) -> Needs:
+def _compiled(equations: CellEquations, function: Any, capability: int, hidden: int, operands: Operands) -> Needs:
     """The needs of one kernel."""
     import triton
     from triton.backends.compiler import GPUTarget
@@ -76,7 +77,7 @@ def _compiled(function: Any, capability: int, hidden: int, operands: Operands) -
 
     from cells.triton.loops import options
 
-    constants = options(hidden, 2, operands.precision, capability // 10)
+    constants = options(equations, hidden, 2, operands.precision, capability // 10)
     own = {name: constants.pop(name) for name in ("num_warps", "num_stages", "enable_fp_fusion")}
     pointers = {"starts": "*i32", "lengths": "*i32", **dict.fromkeys(("w", "wt"), POINTERS[operands.dtype])}
     types = {name: pointers.get(name, "*fp32") for name in function.arg_names}

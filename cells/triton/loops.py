@@ -164,17 +164,18 @@ class Loops:
     def _options(self) -> dict[str, object]:
         device = self.rows.device
         capability = torch.cuda.get_device_capability(device)[0] if device.type == "cuda" else 0
-        return options(self.hidden, self.directions, self.problem.operands.precision, capability)
+        return options(self.problem.cell, self.hidden, self.directions, self.problem.operands.precision, capability)
 
 
-def options(hidden: int, directions: int, precision: str, capability: int) -> dict[str, object]:
+def options(cell: CellEquations, hidden: int, directions: int, precision: str, capability: int) -> dict[str, object]:
     """The kernels' constants and Triton's own options for H units on a card of this (major) capability."""
     tile = tile_of(hidden)
     constants = {"H": hidden, "HP": tile, "D": directions, "BB": BLOCK_ROWS, "PRECISION": precision}
     # Fused multiply-adds: Triton 3.9 warns where nobody says whether they are wanted.
     warps = min(4, tile // LEAST_UNITS)
-    if precision == "tf32x3" and capability >= 10 and warps == 4:
-        warps = 8  # four would spill: there W_hh, in its two parts, is in registers
+    in_registers = precision == "tf32x3" and capability >= 10  # W_hh, in its two parts
+    if (in_registers and tile >= 64) or (cell.learned and tile >= 128):
+        warps = 8  # four would spill
     return constants | {"num_warps": warps, "num_stages": 1, "enable_fp_fusion": True}
 
 
