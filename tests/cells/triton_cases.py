@@ -238,7 +238,8 @@ def main(which: str) -> None:
     for case in {"quick": quick, "all": every}[which]():
         exact = device == "cpu" or case.hidden <= LARGEST_TF32  # W_hh of more units does not fit into a card
         torch.backends.cuda.matmul.allow_tf32 = not exact
-        report(case._asdict(), error(case, device), 1e-5 if exact else 2e-3)
+        limit = 1e-4 if case.cell == "a pole" else 1e-5  # there the definition in float32 has an error of 1.1e-5 itself
+        report(case._asdict(), error(case, device), limit if exact else 2e-3)
     torch.backends.cuda.matmul.allow_tf32 = False
     for name, found in modules(device):
         report({"module": name}, found, LIMITS.get(name, 1e-5))
