@@ -1,5 +1,6 @@
 """The configuration as train.py composes it from the YAML files beside this one, and the cell that it names."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,14 @@ CELLS = ("baseline", PLACEBO, *NAMED)
 
 CELL_KEYS = tuple(field.name for field in fields(Alteration))
 """The keys below `cell`: the arguments of an alteration."""
+
+
+def _file_name(path: object) -> str:
+    """The name of a file without folders, its ending, and signs that a folder's name should not have."""
+    return re.sub(r"[^\w=.-]+", "_", Path(str(path)).stem).strip("._") or "series"
+
+
+OmegaConf.register_new_resolver("file_name", _file_name, replace=True)  # "${file_name:${series.file}}"
 
 
 def keys_named(name: str) -> dict[str, Any]:

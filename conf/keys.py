@@ -32,12 +32,12 @@ OPEN = tuple(f"{CELL}.{kind}." for kind in DECLARED)
 NAMES = ("data.name", "model.name", "features.name", "sentiment.name", "messages.name")
 """Keys that name the chosen file: with another value, the same run would have another folder."""
 
-NUMBERS = ("patience", "preprocess.tfidf_terms", "cell.zoneout", "cell.recurrent_dropout")
+NUMBERS = ("patience", "preprocess.tfidf_terms", "cell.zoneout", "cell.recurrent_dropout", "series.season")
 """Keys that take a number or null: the type of the default does not tell."""
 
 FILES = (
     "data.file", "data.instead", "data.corpus.member", "model.checkpoint", "sentiment.file", "sentiment.column",
-    "messages.file", "messages.column",
+    "messages.file", "messages.column", "series.file", "series.date", "series.target", "series.id",
 )  # fmt: skip
 """Keys that take the name of a file, or of a column or encoder."""
 

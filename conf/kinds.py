@@ -1,5 +1,6 @@
 """The two kinds of runs, which classify texts (`data=`) or forecast the market (`features=`). Imports nothing heavy."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -85,13 +86,16 @@ DAILY = ("sentiment", "messages")
 
 MARKET_TARGETS = ("close", "volatility")
 
+SERIES = "series"
+"""The keys of a series of the user's own, which features=csv and features=symbols have."""
+
 
 class Market(Kind):
     """Runs that forecast the market."""
 
     groups = ("features", *DAILY)
     columns = ("window", "horizon", "target", "protocol", "control", "source")
-    keys = (*groups, *columns, "start", "end")
+    keys = (*groups, *columns, "start", "end", SERIES)
     misplaced = "is about the market; name a feature set as well, such as features=btc"
     in_name = ("window",)
     at_least = {"window": 1, "horizon": 1}  # noqa: RUF012 (nobody writes to it)
@@ -110,11 +114,45 @@ class Market(Kind):
             )
         if config.protocol not in config.stopping:
             raise UserError(f"protocol={config.protocol}: choose {' or '.join(config.stopping)}.")
-        if config.target not in MARKET_TARGETS:
+        if is_own(config):
+            _check_own(config)
+        elif config.target not in MARKET_TARGETS:
             raise UserError(f"target={config.target}: choose {' or '.join(MARKET_TARGETS)}.")
         for group in DAILY:
             if group in config.features.series:
                 _check_daily(group, config[group])
+
+
+def is_own(config: Config) -> bool:
+    """Whether a run forecasts a series of the user's own, and not Bitcoin."""
+    return SERIES in config
+
+
+def _check_own(config: DictConfig) -> None:
+    """Refuse a series of the user's own that lacks a key or has an impossible value."""
+    series = config[SERIES]
+    if missing := sorted(OmegaConf.missing_keys(series)):
+        needed = " and ".join(f"{key}=..." for key in missing)
+        raise UserError(f"features={chosen_source(config)} needs {needed}; python train.py --help explains them.")
+    for key, example in (("inputs", "price,holiday"), ("symbols", "ETH-USD,GC=F")):
+        given = series.get(key)
+        if given is not None and not (OmegaConf.is_list(given) and all(isinstance(each, str) for each in given)):
+            raise UserError(f"series.{key}={given}: give a list of names, such as [{example}].")
+    if odd := [each for each in series.get("symbols") or () if not re.fullmatch(r"[\w^=.-]*\w[\w^=.-]*", each)]:
+        raise UserError(f"series.symbols has {odd[0]!r}: give Yahoo's names, such as ETH-USD, GC=F or ^GSPC.")
+    if series.season is not None and not (isinstance(series.season, int) and series.season >= 1):
+        raise UserError(f"series.season={series.season}: give a whole number of periods, 1 or more.")
+    if config.target != series.target:
+        raise UserError(f"target={config.target}: a series of your own is named by series.target=.")
+    if config.control is not None:
+        raise UserError(f"control={config.control} needs features with sentiment, such as features=btc_sent.")
+    if config.source != chosen_source(config):
+        raise UserError(f"source={config.source}: it is for features=btc and the like, leave it out.")
+
+
+def chosen_source(config: DictConfig) -> str:
+    """The value of `source` of a series of the user's own: "csv" or "symbols"."""
+    return "symbols" if "symbols" in config[SERIES] else "csv"
 
 
 def _check_daily(group: str, source: DictConfig) -> None:

@@ -17,8 +17,9 @@ def forecast_errors(fold: Fold, forecasts: Floats, chosen: NDArray[np.int64]) ->
 
     Returns:
         rmse, mae: root-mean-square and mean absolute error, in the scaled units of the target.
-        rmse_dollars, mae_dollars: the same of the closes in dollars; of volatilities, rmse_percent and mae_percent.
-        mape: mean absolute error as a percentage of the truth.
+        rmse_dollars, mae_dollars: the same of the closes in dollars; of volatilities, rmse_percent and mae_percent; of
+            a series of the user's own, rmse_original and mae_original.
+        mape: mean absolute error as a percentage of the truth; inf where a value is 0.
     """
     values, truth = fold.unscaled(forecasts, chosen), fold.truth[chosen]
     return {
@@ -26,7 +27,7 @@ def forecast_errors(fold: Fold, forecasts: Floats, chosen: NDArray[np.int64]) ->
         "mae": mean_absolute_error(fold.targets[chosen], forecasts),
         f"rmse_{fold.panel.unit}": root_mean_squared_error(truth, values),
         f"mae_{fold.panel.unit}": mean_absolute_error(truth, values),
-        "mape": 100 * mean_absolute_percentage_error(truth, values),
+        "mape": 100 * mean_absolute_percentage_error(truth, values) if truth.all() else math.inf,
     }
 
 
@@ -49,24 +50,32 @@ class Comparison(NamedTuple):
     direction_p: float
 
 
-def compare_with_persistence(truth: Floats, forecasts: Floats, persistence: Floats, horizon: int) -> Comparison:
+def compare_with_persistence(
+    truth: Floats, forecasts: Floats, persistence: Floats, horizon: int, clock: NDArray[np.int64] | None = None
+) -> Comparison:
     """Compare forecasts with persistence, all `[n]` in the same units and in the order of time.
+
+    Where several series have a value in one period, the test is about the mean of their squared errors, and there is no
+    direction_p: their directions are no independent tosses.
 
     Args:
         truth: the true values.
         forecasts: the forecasts of these values.
         persistence: the forecast "the close will be the last close".
         horizon: steps from the day of a forecast to the day that it forecasts.
+        clock: the number of the period of each value; None: each has its own.
     """
+    clock = np.arange(len(truth)) if clock is None else clock
     error, naive = forecasts - truth, persistence - truth
     predicted, actual = np.sign(forecasts - persistence), np.sign(truth - persistence)
     counted = (predicted != 0) & (actual != 0)
     right = predicted == actual
-    tosses = right[::horizon][counted[::horizon]]
+    independent = (clock - clock[0]) % horizon == 0
+    tosses = right[independent & counted] if len(np.unique(clock)) == len(clock) else right[:0]
     naive_square = float(np.mean(naive**2))
     return Comparison(
         float(np.sqrt(np.mean(error**2) / naive_square)) if naive_square else math.nan,
-        diebold_mariano(error, naive, horizon)[1],
+        diebold_mariano_by_period(error, naive, horizon, clock)[1],
         float(right[counted].mean()) if counted.any() else math.nan,
         _binomial_p(int(tosses.sum()), len(tosses)),
     )
@@ -86,7 +95,23 @@ def diebold_mariano(errors: Floats, others: Floats, horizon: int) -> tuple[float
     If S* is negative, `errors` are the smaller ones. If the sum g_0 + 2 (...) is not positive, g_0 replaces it. Both
     results are nan if the two have the same squared errors, or if there are no more than `horizon` steps.
     """
-    d = errors**2 - others**2
+    return _diebold_mariano(errors**2 - others**2, horizon)
+
+
+def diebold_mariano_by_period(
+    errors: Floats, others: Floats, horizon: int, clock: NDArray[np.int64]
+) -> tuple[float, float]:
+    """`diebold_mariano` where several series have an error in one period: of the mean difference in each period."""
+    return _diebold_mariano(_means(errors**2 - others**2, clock), horizon)
+
+
+def _means(values: Floats, clock: NDArray[np.int64]) -> Floats:
+    """The mean of the values of each period."""
+    _, places = np.unique(clock, return_inverse=True)
+    return np.bincount(places, values) / np.bincount(places)
+
+
+def _diebold_mariano(d: Floats, horizon: int) -> tuple[float, float]:
     n = len(d)
     if n <= horizon or np.ptp(d) == 0:
         return math.nan, math.nan

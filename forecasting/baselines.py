@@ -58,13 +58,23 @@ def ridge(fold: Fold) -> Floats:
     horizon leaves room for, are forecast from the days before them. With room for fewer than two, the penalty is
     DEFAULT_PENALTY.
     """
+    return ridge_on_windows(fold, gap=_horizon(fold) - 1)
+
+
+def ridge_on_windows(fold: Fold, gap: int) -> Floats:
+    """See `ridge`.
+
+    Args:
+        fold: with its samples in the order of time.
+        gap: samples before a later part whose targets are not known when its first one is forecast.
+    """
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
     rows = fold.samples.inputs.reshape(len(fold.samples.inputs), -1)
-    model, parts = Ridge(DEFAULT_PENALTY), _later_parts(len(fold.split.train), _horizon(fold))
+    model, parts = Ridge(DEFAULT_PENALTY), _later_parts(len(fold.split.train), gap)
     if parts:
-        later = TimeSeriesSplit(parts, gap=_horizon(fold) - 1)
+        later = TimeSeriesSplit(parts, gap=gap)
         model = GridSearchCV(model, {"alpha": RIDGE_PENALTIES}, scoring="neg_mean_squared_error", cv=later)
     model.fit(rows[fold.split.train], fold.targets[fold.split.train])
     return fold.unscaled(model.predict(rows), np.arange(len(rows)))
@@ -77,10 +87,10 @@ BASELINES: dict[str, dict[str, Callable[[Fold], Floats]]] = {
 """For targets of each unit: the forecasts of every sample of a fold, `[S]`, in that unit."""
 
 
-def _later_parts(samples: int, horizon: int) -> int:
+def _later_parts(samples: int, gap: int) -> int:
     """How many equal parts, 5 to 2 or 0, can be cut off the end so that a sample with a known target precedes them."""
     sizes = {parts: samples // (parts + 1) for parts in (5, 4, 3, 2)}
-    return next((n for n, size in sizes.items() if size and n * size < samples - (horizon - 1)), 0)
+    return next((n for n, size in sizes.items() if size and n * size < samples - gap), 0)
 
 
 def _horizon(fold: Fold) -> int:

@@ -51,6 +51,11 @@ class Fold:
         return pd.DatetimeIndex(self.panel.target.index[self.samples.targets])
 
     @property
+    def clock(self) -> NDArray[np.int64]:
+        """The number of the day that each sample forecasts, `[S]`; consecutive days differ by one."""
+        return self.samples.targets
+
+    @property
     def truth(self) -> Floats:
         """The panel's target on the day that is forecast, `[S]`, in its unit."""
         return self.panel.target.to_numpy(float)[self.samples.targets]

@@ -1,15 +1,18 @@
 """The table that forecasts are made from: a row per day on which all markets trade, a column per feature."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from datamodules.errors import DataError
 from datamodules.market.prices import join_markets
 from datamodules.market.volatility import range_volatility
 from datamodules.market.yahoo_layout import COLUMNS, MARKETS, PRICE_COLUMNS
+from datamodules.series.frequency import Frequency
 
 SENTIMENT, MESSAGES = "sentiment", "messages"
 FEATURE_SERIES = (*MARKETS, SENTIMENT, MESSAGES)
@@ -18,18 +21,50 @@ FEATURE_SERIES = (*MARKETS, SENTIMENT, MESSAGES)
 VOLATILITY = "volatility"
 
 
+class OwnSeries(NamedTuple):
+    """What is known about the rows of a panel of the user's own series, which stand one below another.
+
+    Attributes:
+        names: of the K series.
+        ids: `[N]`, the number of the series that each row belongs to; the rows of one stand together.
+        numbers: `[N]`, the period of each row; those of one series are consecutive.
+        observed: `[N]`, whether the value is in the data, and not the last one before a gap.
+        frequency: of all series.
+        season: periods in a season.
+        log: whether changes are those of logarithms.
+        prices: the columns whose changes are those of logarithms as well.
+    """
+
+    names: tuple[str, ...]
+    ids: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    observed: NDArray[np.bool_]
+    frequency: Frequency
+    season: int
+    log: bool
+    prices: tuple[str, ...] = ()
+
+    @property
+    def blocks(self) -> list[slice]:
+        """The rows of each series."""
+        ends = np.searchsorted(self.ids, np.arange(len(self.names) + 1))
+        return [slice(int(start), int(end)) for start, end in itertools.pairwise(ends)]
+
+
 class Panel(NamedTuple):
     """Features, and what is to be forecast.
 
     Attributes:
         features: `[N, F]` float64, columns such as "btc Close" and "sentiment"; index of days, in rising order.
-        close: `[N]` float64, Bitcoin's close in dollars on the same days.
+        close: `[N]` float64, Bitcoin's close in dollars on the same days; or the user's own series.
         volatility: `[N]` float64, Bitcoin's volatility of each day in percent, if that is forecast; else None.
+        own: about the user's own series; None with Bitcoin.
     """
 
     features: pd.DataFrame
     close: pd.Series
     volatility: pd.Series | None = None
+    own: OwnSeries | None = None
 
     @property
     def target(self) -> pd.Series:
@@ -38,7 +73,9 @@ class Panel(NamedTuple):
 
     @property
     def unit(self) -> str:
-        """The unit of the target: "dollars" or "percent"."""
+        """The unit of the target: "dollars" or "percent", or "original" with a series of the user's own."""
+        if self.own is not None:
+            return "original"
         return "dollars" if self.volatility is None else "percent"
 
 

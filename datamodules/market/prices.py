@@ -13,7 +13,7 @@ import pandas as pd
 from datamodules.csv_files import LARGEST, Table, read_table
 from datamodules.days import utc_days
 from datamodules.errors import DataError, excerpt
-from datamodules.market.yahoo_layout import COLUMNS, MARKETS, ONE_DAY, PRICE_COLUMNS, DateRange
+from datamodules.market.yahoo_layout import COLUMNS, MARKETS, ONE_DAY, PRICE_COLUMNS, DateRange, Instrument
 
 SHOWN = 3  # faults or gaps listed in one message
 
@@ -40,7 +40,12 @@ def load_prices(market: str, span: DateRange, data_dir: Path) -> DailyPrices:
     Raises:
         DataError: there is neither a file nor a network, the file is broken, or it has no row in the range.
     """
-    symbol, longest_pause = MARKETS[market]
+    return load_symbol(MARKETS[market], span, data_dir)
+
+
+def load_symbol(instrument: Instrument, span: DateRange, data_dir: Path) -> DailyPrices:
+    """Read the prices of a symbol of Yahoo's, or download them, see `load_prices`."""
+    symbol, longest_pause = instrument
     name = symbol.removeprefix("^")
     path = data_dir / "market" / f"{name}.csv"
     if not path.exists():

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from conf.compose import PLACEBO, alteration_of, in_multirun, is_placebo
-from conf.kinds import TEXTS, kind_of
+from conf.kinds import TEXTS, is_own, kind_of
 from training.run import provenance, tensorboard
 from training.run.checkpoints import Resumption
 from training.run.epoch_lines import EpochLines, quiet
@@ -35,6 +35,10 @@ def problem(config: DictConfig) -> Problem:
         from training.run.text_problem import TextProblem
 
         made = TextProblem(config)
+    elif is_own(config):
+        from training.run.series_problem import SeriesProblem
+
+        made = SeriesProblem(config)
     else:
         from training.run.market_problem import MarketProblem
 

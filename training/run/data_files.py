@@ -9,9 +9,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from conf.compose import CONF
-from conf.kinds import DAILY, TEXTS, encoder_of, kind_of
+from conf.kinds import DAILY, SERIES, TEXTS, encoder_of, is_own, kind_of
 from datamodules.download import hash_of
 from datamodules.market.yahoo_layout import MARKETS
+from datamodules.series.place import find
 
 BUNDLED = Path("datamodules", "texts", "robo", "commands.csv")
 """The corpus of a data set without a file, below the project's own folder."""
@@ -27,6 +28,8 @@ def data_files(config: DictConfig) -> dict[str, tuple[str, Path]]:
     Empty where all data are made up. The paths are those that `texts.sources`, `market.prices` and `sentiment` read.
     """
     data_dir = Path(config.data_dir)
+    if (own := _own_file(config)) is not None:
+        return {"series": own} if own[1].is_file() else {}
     names = _text_names(config.data) if kind_of(config) is TEXTS else _market_names(config)
     found: dict[str, tuple[str, Path]] = {}
     for use, choices in names.items():
@@ -55,6 +58,14 @@ def changed(config: DictConfig, trained_on: Mapping[str, Mapping[str, str]]) -> 
     return [str(path) for (_, path), there in both if _hash(path) != there["hash"]]
 
 
+def _own_file(config: DictConfig) -> tuple[str, Path] | None:
+    """The name and the path of the file of the user's own series, which may lie outside of data_dir."""
+    if not is_own(config) or "file" not in config[SERIES]:
+        return None
+    name = config[SERIES].file
+    return name, find(name, Path(config.data_dir))
+
+
 def _text_names(data: DictConfig) -> dict[str, list[str]]:
     """In the order in which they are looked for."""
     if data.get("instead"):
@@ -66,7 +77,10 @@ def _market_names(config: DictConfig) -> dict[str, list[str]]:
     if config.source == "synthetic":
         return {}
     names: dict[str, list[str]] = {}
-    for market, (symbol, _) in MARKETS.items():
+    symbols = {market: symbol for market, (symbol, _) in MARKETS.items()}
+    if is_own(config):
+        symbols = {symbol: symbol for symbol in config[SERIES].symbols}
+    for market, symbol in symbols.items():
         name = symbol.removeprefix("^")
         names[market] = [f"market/{name}.csv", f"market/{name}_{config.start}_{config.end}.csv"]
     given: dict[str, Any] = {group: OmegaConf.to_container(config[group]) for group in DAILY if group in config}

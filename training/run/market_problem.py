@@ -18,6 +18,7 @@ from datamodules.market.windows import Floats
 from forecasting import figures
 from forecasting.accuracy import compare_with_persistence, forecast_errors
 from forecasting.baselines import BASELINES
+from forecasting.conformal import intervals
 from forecasting.importance import integrated_gradients, permutation_importance
 from training.run.problem import Problem, Results
 from training.run.state_logger import StateLogger
@@ -45,21 +46,33 @@ class MarketProblem(Problem):
     compared = (*MARKET.groups, "model", "cell", "seed", "fold", *MARKET.columns)
 
     def __init__(self, config: DictConfig):
-        self.data = MarketDataModule.from_config(config)
+        self.data = self.read(config)
         self.fold = self.data.fold
         # Computed before training, so that what cannot be computed is known before it.
+        self.baselines = {name: self.fold.scaled(values) for name, values in self.forecast_without_a_net().items()}
         unit = self.fold.panel.unit
-        self.baselines = {name: self.fold.scaled(forecast(self.fold)) for name, forecast in BASELINES[unit].items()}
         errors = ("rmse", "mae", f"rmse_{unit}", f"mae_{unit}")
         self.scores, self.printed = (*errors, "mape", "relative_rmse", "direction"), (*errors, "relative_rmse")
         self.horizon, self.source = config.horizon, config.source
         self.title = _title(config)
-        self._label = AXES[config.target]
+        self._label = self.axis(config)
         self.notes = [*self.data.report, *_protocol_notes(config)]
         self.warnings = [line for line in self.notes if line.startswith(WARNING_SIGNS)]
         daily = {"sentiment": self.data.market.sentiment, "messages": self.data.market.messages}
         self.columns = {**daily, "warning": " ".join(self.warnings)}
         self.sizes = self.data.sizes
+
+    def read(self, config: DictConfig) -> MarketDataModule:
+        """The data of a configuration."""
+        return MarketDataModule.from_config(config)
+
+    def axis(self, config: DictConfig) -> str:
+        """The label of the value axis of figures."""
+        return AXES[config.target]
+
+    def forecast_without_a_net(self) -> dict[str, Floats]:
+        """The baselines' forecasts of all samples, `[S]`, in the target's unit."""
+        return {name: forecast(self.fold) for name, forecast in BASELINES[self.fold.panel.unit].items()}
 
     @property
     def longest(self) -> int:
@@ -94,15 +107,26 @@ class MarketProblem(Problem):
         scored = (self._scores(each, self.fold.split.test) for each in (forecasts, self.baselines["persistence"]))
         assert isinstance(task, Forecast)
         importance = self._importance(task.net)
-        tables = {"predictions": predictions, "baselines": pd.DataFrame(compared), "importance": importance}
+        tables = {
+            "predictions": predictions,
+            "baselines": pd.DataFrame(compared),
+            "importance": importance,
+            "intervals": intervals(self.fold, {"prediction": forecasts, **self.baselines}),
+        }
         return Results(
             rows,
             {name: table.assign(source=self.source) for name, table in tables.items()},
             {
-                "figure7": figures.figure_7(predictions, f"{self.title}\n{figures.in_words(*scored)}", self._label),
+                "figure7": figures.figure_7(
+                    self.drawn(predictions), f"{self.title}\n{figures.in_words(*scored)}", self._label
+                ),
                 "importance": figures.importance_figure(importance, self.title),
             },
         )
+
+    def drawn(self, predictions: pd.DataFrame) -> pd.DataFrame:
+        """The rows of predictions.csv that figure 7 shows."""
+        return predictions
 
     def _refuse_overflow(self, forecasts: Floats) -> None:
         for split, chosen in self.fold.parts.items():
@@ -118,9 +142,13 @@ class MarketProblem(Problem):
     def _scores(self, forecasts: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:
         """Errors of scaled forecasts `[S]` over the chosen samples, by name."""
         compared = compare_with_persistence(
-            self.fold.targets[chosen], forecasts[chosen], self.fold.persistence[chosen], self.horizon
+            self.fold.targets[chosen],
+            forecasts[chosen],
+            self.fold.persistence[chosen],
+            self.horizon,
+            self.fold.clock[chosen],
         )
-        return {**forecast_errors(self.fold, forecasts[chosen], chosen), **compared._asdict()}
+        return {**self._errors(forecasts[chosen], chosen), **compared._asdict()}
 
     def _predictions(self, forecasts: dict[str, Floats]) -> pd.DataFrame:
         """A row for each sample of each part: the day that is forecast, truth and forecasts in the target's unit."""

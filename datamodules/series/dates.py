@@ -1,0 +1,82 @@
+"""Points in time as people write them in a column of a CSV file."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from datamodules.days import FIRST, LAST
+
+_FORMS = (
+    re.compile(r"(?P<year>\d{4})(?:\.0+)?"),  # 1959, and 1959.0 as pandas writes it
+    re.compile(r"(?P<year>\d{4})[-/.](?P<month>\d\d?)"),
+    re.compile(r"(?P<year>\d{4})-? ?[Qq](?P<quarter>[1-4])"),
+    re.compile(r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)"),
+    re.compile(
+        r"(?P<year>\d{4})[-/.](?P<month>\d\d?)[-/.](?P<day>\d\d?)"
+        r"(?:[T ](?P<time>\d\d?:\d\d(?::\d\d)?)(?:\.\d+)?)? ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?",
+        re.ASCII,
+    ),
+)
+_NAMED_MONTH = re.compile(
+    r"[A-Za-z]{3,9}\.? \d{1,2},? \d{4}|\d{1,2}[- ][A-Za-z]{3,9}[- ,]+\d{4}|[A-Za-z]{3,9}[- ]\d{4}"
+)
+
+EXAMPLES = "2020-12-31, 2020-12-31 18:00, 2020-12, 2020Q4, 2020 or Dec 31 2020"
+
+
+class Times(NamedTuple):
+    """The points in time of a column.
+
+    Attributes:
+        times: one for each text, without a zone; NaT where the text is none.
+        notes: phrases for the user.
+    """
+
+    times: pd.DatetimeIndex
+    notes: list[str]
+
+
+def read_times(texts: Sequence[str | None]) -> Times:
+    """Read years, quarters, months, days and times of day.
+
+    Times with a zone are converted to UTC. A column of midnights alone holds days: a midnight in any zone stands for
+    its own day, since in UTC it would belong to the day before.
+    """
+    parts = [_parts(text) for text in texts]
+    whole_days = all(not each or each["time"] is None or not each["time"].strip("0:") for each in parts)
+    converted = 0 if whole_days else sum(1 for each in parts if each and each["zone"])
+    written = [_written(each, whole_days) for each in parts]
+    times = pd.DatetimeIndex(pd.to_datetime(written, format="ISO8601", utc=True, errors="coerce")).tz_localize(None)
+    outside = (times < pd.Timestamp(FIRST)) | (times >= pd.Timestamp(LAST))
+    notes = [f"{converted:,} times with a zone converted to UTC"] if converted else []
+    return Times(times.where(~outside), notes)
+
+
+def _parts(text: str | None) -> dict[str, str | None]:
+    """Year, month, day, time and zone of a text; empty if it is no date."""
+    text = (text or "").strip()
+    for form in _FORMS:
+        if found := form.fullmatch(text):
+            part = {"month": "1", "day": "1", "time": None, "zone": None, **found.groupdict()}
+            if part.get("quarter"):
+                part["month"] = str(3 * int(part["quarter"]) - 2)
+            return part
+    if _NAMED_MONTH.fullmatch(text):
+        day = pd.to_datetime(text, errors="coerce", dayfirst=True)
+        if not pd.isna(day):
+            return {"year": f"{day:%Y}", "month": f"{day:%m}", "day": f"{day:%d}", "time": None, "zone": None}
+    return {}
+
+
+def _written(part: dict[str, str | None], whole_days: bool) -> str:
+    """The point in time in ISO 8601, "" if there is none."""
+    if not part:
+        return ""
+    day = f"{part['year']}-{int(part['month'] or 1):02}-{int(part['day'] or 1):02}"
+    if whole_days or part["time"] is None:
+        return day
+    hour, minutes = part["time"].split(":", 1)
+    zone = part["zone"] or "Z"
+    return f"{day}T{int(hour):02}:{minutes}{'Z' if zone[0] not in '+-' else zone}"

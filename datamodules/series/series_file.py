@@ -1,0 +1,215 @@
+"""A CSV file with a column of dates and columns of numbers: read, checked, and put on a regular calendar."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from datamodules.csv_files import LARGEST, Table, read_table
+from datamodules.errors import DataError, excerpt
+from datamodules.series.dates import EXAMPLES, read_times
+from datamodules.series.frequency import Frequency, frequency_of
+
+SHOWN = 3  # dates or columns listed in one message
+
+
+class Columns(NamedTuple):
+    """The columns of a file that are used, see the keys below `series` in conf/features/csv.yaml."""
+
+    date: str
+    target: str
+    inputs: Sequence[str] | None = None
+    id: str | None = None
+
+
+class Calendar(NamedTuple):
+    """One series, a row for each period from its first value to its last.
+
+    Attributes:
+        name: its value in the column `id`; "" if there is no such column.
+        numbers: `[n]`, the consecutive numbers of its periods.
+        values: `[n, 1 + inputs]` float64, the target in front. A gap has the last value before it.
+        observed: `[n]`, whether the target of a period is in the file.
+    """
+
+    name: str
+    numbers: np.ndarray
+    values: pd.DataFrame
+    observed: np.ndarray
+
+
+class SeriesFile(NamedTuple):
+    """The content of a file.
+
+    Attributes:
+        series: in the order in which they appear.
+        frequency: of all of them.
+        notes: lines for the user.
+    """
+
+    series: list[Calendar]
+    frequency: Frequency
+    notes: list[str]
+
+
+def read_series(path: Path, columns: Columns, start: str | None = None, end: str | None = None) -> SeriesFile:
+    """Read the series of a file.
+
+    Args:
+        path: see `csv_files.read_table`.
+        columns: the columns to read.
+        start, end: the first and the last day; None: the file's.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column, holds something that is no date or number, or two different
+            values for one period; names the line.
+    """
+    table = read_table(path)
+    _refuse_unknown(table, columns)
+    chosen = list(dict.fromkeys([columns.date, columns.target, *(columns.inputs or ()), *filter(None, [columns.id])]))
+    texts = table.texts(chosen)
+    inputs, left_out = (columns.inputs, []) if columns.inputs is not None else _numeric(table, chosen)
+    texts |= table.texts(list(inputs))
+    times, notes = read_times(texts[columns.date])
+    lines = np.array([line for line, _ in table.rows])
+    _refuse(path, lines, times.isna(), texts[columns.date], f"is no date such as {EXAMPLES} (column {columns.date})")
+    names = [columns.target, *(name for name in inputs if name != columns.target)]
+    values = pd.DataFrame({name: _numbers(path, lines, name, texts[name]) for name in names}, times)
+    ids = np.array(["" if name is None else name for name in texts[columns.id]] if columns.id else [""] * len(times))
+    inside = _within(times, start, end)
+    if not inside.any():
+        raise DataError(f"{path} has no row from {start or 'the beginning'} to {end or 'the end'}: choose other dates.")
+    times, values, ids, lines = times[inside], values[inside], ids[inside], lines[inside]
+    own = {name: ids == name for name in dict.fromkeys(map(str, ids))}
+    frequency = frequency_of([times[rows] for rows in own.values()], str(path))
+    series, repeated = [], 0
+    for name, rows in own.items():
+        found, twice = _calendar(path, name, values[rows], lines[rows], frequency)
+        series.append(found)
+        repeated += twice
+    return SeriesFile(series, frequency, [*_notes(path, series, frequency, notes, repeated), *_unused(left_out)])
+
+
+def _refuse_unknown(table: Table, columns: Columns) -> None:
+    """Name the key whose column is not there."""
+    named = {"date": [columns.date], "target": [columns.target], "inputs": columns.inputs or [], "id": [columns.id]}
+    for key, names in named.items():
+        if missing := [name for name in names if name is not None and name not in table.names]:
+            raise DataError(
+                f"{table.path} has no column {missing[0]!r} (series.{key}=): its columns are "
+                f"{excerpt(', '.join(table.names))}."
+            )
+
+
+def _numeric(table: Table, taken: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The columns that hold numbers alone, and the others; a column without a name, or named twice, is no input."""
+    names = [name for name in table.names if name and table.names.count(name) == 1 and name not in taken]
+    texts = table.texts(names)
+    found = [name for name in names if any(texts[name]) and np.isfinite(_parsed(texts[name])).all()]
+    return found, [name for name in dict.fromkeys(table.names) if name not in (*found, *taken)]
+
+
+def _parsed(texts: Sequence[str | None]) -> np.ndarray:
+    """The numbers of the texts that are there; NaN for what is none."""
+    return pd.to_numeric(
+        pd.Series([text for text in texts if text is not None], dtype=object), errors="coerce"
+    ).to_numpy(float)
+
+
+def _numbers(path: Path, lines: np.ndarray, column: str, texts: Sequence[str | None]) -> np.ndarray:
+    """A column of numbers, NaN where a value is missing."""
+    there = np.array([text is not None for text in texts])
+    values = np.full(len(texts), np.nan)
+    values[there] = _parsed(texts)
+    if not there.any():
+        raise DataError(f"{path}: the column {column} is empty, choose another one.")
+    wrong = there & ~(np.abs(values) <= LARGEST)
+    _refuse(path, lines, wrong, texts, f"is no number up to {LARGEST:g} (column {column})")
+    return values
+
+
+def _refuse(path: Path, lines: np.ndarray, wrong: np.ndarray, texts: Sequence[str | None], what: str) -> None:
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        more = f" ({int(wrong.sum()) - 1:,} more such lines)" if wrong.sum() > 1 else ""
+        raise DataError(f"{path}, line {lines[first]}: {excerpt(texts[first] or 'nothing')!r} {what}{more}.")
+
+
+def _within(times: pd.DatetimeIndex, start: str | None, end: str | None) -> np.ndarray:
+    inside = np.ones(len(times), bool)
+    for key, day in (("start", start), ("end", end)):
+        if day is None:
+            continue
+        (given,), _ = read_times([str(day)])
+        if pd.isna(given):
+            raise DataError(f"{key}={day}: write a date such as 2014-09-18.")
+        whole_day = len(str(day).strip()) <= len("2014-09-18")
+        inside &= (
+            times >= given if key == "start" else times < given + pd.Timedelta(days=1) if whole_day else times <= given
+        )
+    return inside
+
+
+def _calendar(
+    path: Path, name: str, values: pd.DataFrame, lines: np.ndarray, frequency: Frequency
+) -> tuple[Calendar, int]:
+    """One series on its calendar, and the number of its rows that only repeat another."""
+    numbers = frequency.numbers(pd.DatetimeIndex(values.index))
+    rows = values.reset_index(drop=True).assign(number=numbers)
+    distinct = rows.drop_duplicates()
+    if (twice := distinct["number"].duplicated(keep=False)).any():
+        number = distinct.loc[twice, "number"].iloc[0]
+        where = ", ".join(str(line) for line in lines[distinct.index[distinct["number"] == number]][:SHOWN])
+        of = f" of {name}" if name else ""
+        raise DataError(
+            f"{path}: {frequency.label(int(number))}{of} occurs twice, with different values (lines {where}): name the "
+            "column that tells series apart with series.id=, or leave one row for each date."
+        )
+    table = distinct.set_index("number").sort_index()
+    known = table.index[table.iloc[:, 0].notna()]
+    if known.empty:
+        raise DataError(f"{path}: {name or 'the series'} has no value of {values.columns[0]} in these rows.")
+    table = table.reindex(range(known[0], known[-1] + 1))
+    observed = table.iloc[:, 0].notna().to_numpy()
+    filled = table.ffill()  # never a later value
+    begins = int(filled.notna().all(axis=1).to_numpy().argmax())
+    if filled.iloc[begins:].isna().any(axis=None):
+        empty = filled.columns[filled.isna().all()][0]
+        raise DataError(f"{path}: {name or 'the series'} has no value of {empty}: choose series.inputs= without it.")
+    return Calendar(name, filled.index.to_numpy()[begins:], filled.iloc[begins:], observed[begins:]), len(rows) - len(
+        distinct
+    )
+
+
+def _notes(
+    path: Path, series: Sequence[Calendar], frequency: Frequency, times: Sequence[str], repeated: int
+) -> Iterator[str]:
+    """The line about a file, and that about its gaps."""
+    first, last = min(each.numbers[0] for each in series), max(each.numbers[-1] for each in series)
+    several = f"{len(series):,} series, " if len(series) > 1 else ""
+    values = sum(int(each.observed.sum()) for each in series)
+    span = f"{frequency.label(int(first))} to {frequency.label(int(last))}"
+    phrases = [f"{several}{values:,} values, one for each {frequency.name}, {span}", *times]
+    if repeated:
+        phrases.append(f"{repeated:,} rows that repeat another one dropped")
+    yield f"{path.name}: {', '.join(phrases)}."
+    if gaps := sum(int((~each.observed).sum()) for each in series):
+        where = [
+            f"{frequency.label(int(number))}{f' ({each.name})' if each.name else ''}"
+            for each in series
+            for number in each.numbers[~each.observed][:SHOWN]
+        ]
+        more = " and so on" if gaps > len(where[:SHOWN]) else ""
+        yield (
+            f"{gaps:,} periods in between have no value, {', '.join(where[:SHOWN])}{more}: a window that reaches over one "
+            "sees the last value before it, and none of them is forecast."
+        )
+
+
+def _unused(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        listed = ", ".join(excerpt(name) or "(without a name)" for name in names[:SHOWN])
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        yield f"Columns that hold more than numbers are not used: {listed}{more}."
