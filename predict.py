@@ -1,4 +1,4 @@
-"""Use what train.py trained: `python predict.py RUN "some text"`, or `python predict.py RUN` for the next close."""
+"""Use what train.py trained: `python predict.py RUN "some text"`, or `python predict.py RUN` for the next value."""
 
 import argparse
 import os
@@ -49,14 +49,16 @@ def arguments() -> argparse.Namespace:
     """The command line; the names are those of `inference.saved_run.Request`, and `run`."""
     parser = argparse.ArgumentParser(
         "predict.py",
-        description="Label texts with a trained classifier, or forecast the next close with a trained forecaster.",
+        description="Label texts with a trained classifier, or forecast the next value with a trained forecaster.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run, or one above a single run")
     texts = "texts to label; - or none: lines of standard input"
     parser.add_argument("texts", nargs="*", default=[], metavar="TEXT", help=texts)  # argparse requires it otherwise
-    parser.add_argument("--file", type=Path, help="label the lines of this file")
+    parser.add_argument(
+        "--file", type=Path, help="label the lines of this file; of features=csv, the series to go on from"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object per line, with every probability")
     parser.add_argument("--data-dir", help="features= only: the folder with market/ [$LSTM_CS_DATA, or data]")
     parser.add_argument("--end", metavar="DATE", help="features= only: the last day to use [the run's own]")

@@ -77,7 +77,7 @@ def _each(
     Args:
         fold: the fold.
         fit: (changes of the training part, season) -> the parameters.
-        total: (parameters, all changes, mean of the known ones, rows of the origins, horizon) -> change over the horizon.
+        total: (parameters, all changes, mean of the known, rows of the origins, horizon) -> change over the horizon.
     """
     values = np.log(fold.panel.target.to_numpy(float)) if fold.own.log else fold.panel.target.to_numpy(float)
     result = np.full(len(fold.samples.targets), np.nan)

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from cells.errors import UserError
-from conf.kinds import TEXTS
+from conf.kinds import TEXTS, is_own
 from inference.saved_run import SavedRun
 from training.run.checkpoints import DamagedError, read
 from training.run.folder import CONFIG, FAILED, RunFolder
@@ -46,6 +46,10 @@ def load(path: Path) -> SavedRun:
         from inference.classify import SavedClassifier
 
         made = SavedClassifier
+    elif is_own(config):
+        from inference.next_value import SavedSeries
+
+        made = SavedSeries
     else:
         from inference.next_close import SavedForecaster
 

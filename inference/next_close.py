@@ -15,6 +15,7 @@ from cells.errors import UserError
 from conf.compose import CONF
 from datamodules.market.last_window import last_window
 from datamodules.market.market_data import load_market_data
+from inference.intervals import Interval, measured
 from inference.saved_run import Request, SavedRun
 from training.run.record import METRICS
 
@@ -63,6 +64,8 @@ class NextClose(NamedTuple):
         persistence: the last close, in dollars, which is the forecast "tomorrow = today".
         backtest: of both forecasts.
         warning: the warning that goes with every number of this run, or "".
+        low, high: the ends of the interval around `close`, in dollars; None with a run of an older version.
+        interval: the width that they come from, and its coverage in the backtest.
     """
 
     day: str
@@ -71,12 +74,16 @@ class NextClose(NamedTuple):
     persistence: float
     backtest: Backtest
     warning: str
+    low: float | None = None
+    high: float | None = None
+    interval: Interval | None = None
 
     @property
     def as_json(self) -> str:
         """The forecast as one line of JSON."""
         backtest = {**self.backtest._asdict(), "sentence": self.backtest.sentence}
-        return json.dumps({**self._asdict(), "backtest": backtest}, allow_nan=False)
+        interval = None if self.interval is None else self.interval._asdict()
+        return json.dumps({**self._asdict(), "backtest": backtest, "interval": interval}, allow_nan=False)
 
 
 @dataclass(frozen=True)
@@ -119,11 +126,14 @@ class SavedForecaster(SavedRun):
                 f"{self.folder.path} forecasts target={config.target}, not a close: its predictions.csv has it."
             )
         backtest, warning = _backtest(self.folder.path)
-        panel = load_market_data(_here(config, data_dir, end)).panel
+        panel = load_market_data(here(config, data_dir, end)).panel
         now = last_window(panel, config.protocol, config.window, self.data["scalers"])
         with torch.no_grad():
             forecast = self.net(torch.from_numpy(now.inputs).float()).item()
-        return NextClose(f"{now.day:%Y-%m-%d}", config.horizon, now.dollars(forecast), now.close, backtest, warning)
+        width = measured(self.folder.path).get("prediction")
+        low, high = (None if width is None else now.dollars(forecast + side * width.half_width) for side in (-1, 1))
+        day, close = f"{now.day:%Y-%m-%d}", now.dollars(forecast)
+        return NextClose(day, config.horizon, close, now.close, backtest, warning, low, high, width)
 
     def check_export(self, onnx: bool) -> None:
         """See `SavedRun`; the ONNX file is written for texts."""
@@ -146,19 +156,23 @@ def as_table(found: NextClose, name: str) -> str:
     ]
     lines = [f"{label:<36}  {close:>12}  {error:>13}" for label, close, error in rows]
     title = f"Bitcoin's close {days} after {found.day}, counting the days on which all markets trade"
+    if found.interval is not None:
+        lines.append(
+            f"With {found.interval.level:.0%}: {found.low:,.2f} to {found.high:,.2f}. {found.interval.sentence}"
+        )
     return "\n".join([title, *lines, found.backtest.sentence, *filter(None, [found.warning])])
 
 
-def _here(config: DictConfig, data_dir: str | None, end: str | None) -> DictConfig:
+def here(config: DictConfig, data_dir: str | None, end: str | None) -> DictConfig:
     """The run's configuration, with the places of this machine and the day `end`."""
     defaults = OmegaConf.load(CONF / "config.yaml")
-    here: dict[str, Any] = {"data_dir": data_dir or defaults.data_dir, "cache_dir": defaults.cache_dir}
-    return OmegaConf.merge(config, here, {"end": end or config.end})  # type: ignore[return-value]
+    places: dict[str, Any] = {"data_dir": data_dir or defaults.data_dir, "cache_dir": defaults.cache_dir}
+    return OmegaConf.merge(config, places, {"end": end or config.end})  # type: ignore[return-value]
 
 
 def _backtest(run: Path) -> tuple[Backtest, str]:
     """The backtest in the tables of a run's folder, and its warning."""
-    metrics, baselines, predictions = (_table(run / name) for name in (METRICS, "baselines.csv", "predictions.csv"))
+    metrics, baselines, predictions = (read_table(run / name) for name in (METRICS, "baselines.csv", "predictions.csv"))
     net = metrics.iloc[-1]
     scored = baselines[(baselines["split"] == net["split"]) & (baselines["forecast"] == "persistence")].iloc[0]
     days = predictions.loc[predictions["split"] == net["split"], "day"]
@@ -175,7 +189,8 @@ def _backtest(run: Path) -> tuple[Backtest, str]:
     return backtest, "" if pd.isna(net["warning"]) else str(net["warning"])
 
 
-def _table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
+    """A table of a run's folder."""
     try:
         return pd.read_csv(path)
     except (OSError, ValueError) as error:

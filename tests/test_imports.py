@@ -11,7 +11,7 @@ ROOMS = [
     *("benchmarks", "train", "predict", "hydra_plugins", "inference", "analysis"),
     *("training.studies", "training.stacks", "training.run", "training"),
     *("models", "forecasting"),
-    *("datamodules.__main__", "datamodules.market", "datamodules.texts"),
+    *("datamodules.__main__", "datamodules.series", "datamodules.market", "datamodules.texts"),
     *("datamodules.sentiment", "datamodules.tweets", "datamodules"),
     *(
         "conf",

@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
+from datamodules.frequency import Frequency
 from datamodules.market.prices import join_markets
 from datamodules.market.volatility import range_volatility
 from datamodules.market.yahoo_layout import COLUMNS, MARKETS, PRICE_COLUMNS
-from datamodules.series.frequency import Frequency
 
 SENTIMENT, MESSAGES = "sentiment", "messages"
 FEATURE_SERIES = (*MARKETS, SENTIMENT, MESSAGES)

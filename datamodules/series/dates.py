@@ -51,7 +51,7 @@ def read_times(texts: Sequence[str | None]) -> Times:
     times = pd.DatetimeIndex(pd.to_datetime(written, format="ISO8601", utc=True, errors="coerce")).tz_localize(None)
     outside = (times < pd.Timestamp(FIRST)) | (times >= pd.Timestamp(LAST))
     notes = [f"{converted:,} times with a zone converted to UTC"] if converted else []
-    return Times(times.where(~outside), notes)
+    return Times(pd.DatetimeIndex(times.where(~outside)), notes)
 
 
 def _parts(text: str | None) -> dict[str, str | None]:
@@ -60,8 +60,8 @@ def _parts(text: str | None) -> dict[str, str | None]:
     for form in _FORMS:
         if found := form.fullmatch(text):
             part = {"month": "1", "day": "1", "time": None, "zone": None, **found.groupdict()}
-            if part.get("quarter"):
-                part["month"] = str(3 * int(part["quarter"]) - 2)
+            if (quarter := part.get("quarter")) is not None:
+                part["month"] = str(3 * int(quarter) - 2)
             return part
     if _NAMED_MONTH.fullmatch(text):
         day = pd.to_datetime(text, errors="coerce", dayfirst=True)

@@ -41,12 +41,12 @@ def audit_inputs(panel: Panel, horizon: int) -> list[Leak]:
     """
     assert panel.own is not None
     target = panel.close.to_numpy(float)
+    inputs = [str(name) for name in panel.features.columns if name != panel.close.name]
+    if len(target) < ENOUGH:
+        return []
     return [
-        max(
-            (_leak(panel, target, str(column), ahead) for ahead in range(1, horizon + 2)), key=lambda each: abs(each[2])
-        )
-        for column in panel.features.columns
-        if column != panel.close.name and len(target) >= ENOUGH
+        max((_leak(panel, target, name, ahead) for ahead in range(1, horizon + 2)), key=lambda leak: abs(leak[2]))
+        for name in inputs
     ]
 
 

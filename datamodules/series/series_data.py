@@ -1,6 +1,5 @@
 """The user's own series as a configuration names them: read, put on a calendar and audited."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,7 @@ def load_series(config: DictConfig) -> MarketData:
     return MarketData(panel, lines, None, None, None, False)
 
 
-def _from_file(series: DictConfig, data_dir: Path, start: str | None, end: str | None) -> tuple[Panel, Sequence[str]]:
+def _from_file(series: DictConfig, data_dir: Path, start: str | None, end: str | None) -> tuple[Panel, list[str]]:
     inputs = None if series.inputs is None else list(OmegaConf.to_container(series.inputs))  # type: ignore[arg-type]
     columns = Columns(series.date, series.target, inputs, series.id)
     found = read_series(find(series.file, data_dir), columns, start, end)
@@ -49,8 +48,6 @@ def _about(panel: Panel) -> list[str]:
     values = panel.close.to_numpy(float)[panel.own.observed]
     inputs = [str(name) for name in panel.features if name != panel.close.name]
     beside = f", with the inputs {', '.join(inputs)}" if inputs else ", from its own past alone"
-    season = panel.own.frequency.count(panel.own.season) if panel.own.season > 1 else "none"
-    return [
-        f"{panel.close.name}: {np.min(values):,.6g} to {np.max(values):,.6g}, mean {np.mean(values):,.6g}{beside}; season: "
-        f"{season}."
-    ]
+    season = panel.own.frequency.steps(panel.own.season) if panel.own.season > 1 else "none"
+    size = f"{np.min(values):,.6g} to {np.max(values):,.6g}, mean {np.mean(values):,.6g}"
+    return [f"{panel.close.name}: {size}{beside}; season: {season}."]

@@ -61,6 +61,6 @@ def _parts(fold: SeriesFold) -> str:
     parts = ", ".join(f"{len(rows):,} {uses[name]}" for name, rows in fold.parts.items())
     first, last = (fold.own.frequency.written(day) for day in fold.days[fold.split.test[[0, -1]]])
     return (
-        f"{count:,} windows of {fold.own.frequency.count(window)} and {features} feature{'s' * (features > 1)}: "
+        f"{count:,} windows of {fold.own.frequency.steps(window)} and {features} feature{'s' * (features > 1)}: "
         f"{parts} ({first} to {last})."
     )

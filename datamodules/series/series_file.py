@@ -9,8 +9,8 @@ import pandas as pd
 
 from datamodules.csv_files import LARGEST, Table, read_table
 from datamodules.errors import DataError, excerpt
+from datamodules.frequency import Frequency, frequency_of
 from datamodules.series.dates import EXAMPLES, read_times
-from datamodules.series.frequency import Frequency, frequency_of
 
 SHOWN = 3  # dates or columns listed in one message
 
@@ -74,7 +74,13 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
     texts |= table.texts(list(inputs))
     times, notes = read_times(texts[columns.date])
     lines = np.array([line for line, _ in table.rows])
-    _refuse(path, lines, times.isna(), texts[columns.date], f"is no date such as {EXAMPLES} (column {columns.date})")
+    _refuse(
+        path,
+        lines,
+        np.asarray(times.isna()),
+        texts[columns.date],
+        f"is no date such as {EXAMPLES} (column {columns.date})",
+    )
     names = [columns.target, *(name for name in inputs if name != columns.target)]
     values = pd.DataFrame({name: _numbers(path, lines, name, texts[name]) for name in names}, times)
     ids = np.array(["" if name is None else name for name in texts[columns.id]] if columns.id else [""] * len(times))
@@ -113,9 +119,8 @@ def _numeric(table: Table, taken: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _parsed(texts: Sequence[str | None]) -> np.ndarray:
     """The numbers of the texts that are there; NaN for what is none."""
-    return pd.to_numeric(
-        pd.Series([text for text in texts if text is not None], dtype=object), errors="coerce"
-    ).to_numpy(float)
+    there = pd.Series([text for text in texts if text is not None], dtype=object)
+    return pd.to_numeric(there, errors="coerce").to_numpy(float)
 
 
 def _numbers(path: Path, lines: np.ndarray, column: str, texts: Sequence[str | None]) -> np.ndarray:
@@ -145,10 +150,11 @@ def _within(times: pd.DatetimeIndex, start: str | None, end: str | None) -> np.n
         (given,), _ = read_times([str(day)])
         if pd.isna(given):
             raise DataError(f"{key}={day}: write a date such as 2014-09-18.")
-        whole_day = len(str(day).strip()) <= len("2014-09-18")
-        inside &= (
-            times >= given if key == "start" else times < given + pd.Timedelta(days=1) if whole_day else times <= given
-        )
+        if key == "start":
+            inside &= times >= given
+        else:
+            whole_day = len(str(day).strip()) <= len("2014-09-18")
+            inside &= times < given + pd.Timedelta(days=1) if whole_day else times <= given
     return inside
 
 
@@ -203,8 +209,8 @@ def _notes(
         ]
         more = " and so on" if gaps > len(where[:SHOWN]) else ""
         yield (
-            f"{gaps:,} periods in between have no value, {', '.join(where[:SHOWN])}{more}: a window that reaches over one "
-            "sees the last value before it, and none of them is forecast."
+            f"{gaps:,} periods in between have no value, {', '.join(where[:SHOWN])}{more}: a window that reaches over "
+            "one sees the last value before it, and none of them is forecast."
         )
 
 

@@ -89,7 +89,7 @@ def own_protocol(name: str, log: bool) -> EvaluationProtocol:
 
 
 def make_series_fold(panel: Panel, protocol: str, window: int, horizon: int, n_folds: int, fold: int) -> SeriesFold:
-    """Cut windows inside each series, split them by the period that they forecast, and scale each series by its own past.
+    """Cut windows inside each series, split them by the period they forecast, and scale each series by its own past.
 
     A period without a value is never forecast. A series that has no training sample takes no part.
 
@@ -111,8 +111,8 @@ def make_series_fold(panel: Panel, protocol: str, window: int, horizon: int, n_f
     raw, split = _only(raw, kept), _places(split, kept)
     if not all(len(part) for part in split):
         raise DataError(
-            f"window={window} with horizon={horizon} leaves too few of the {len(own.numbers):,} values for a training, a "
-            "validation and a test part: choose smaller ones, or a longer series."
+            f"window={window} with horizon={horizon} leaves too few of the {len(own.numbers):,} values for a "
+            "training, a validation and a test part: choose smaller ones, or a longer series."
         )
     _refuse_flat(panel, raw, split)
     known = own.numbers <= own.numbers[raw.targets[split.train]].max()
@@ -159,7 +159,7 @@ def _split(
 
 
 def _only(samples: Samples, kept: NDArray[np.bool_]) -> Samples:
-    return samples if kept.all() else Samples(*(each[kept] for each in samples))
+    return samples if kept.all() else Samples(samples.inputs[kept], samples.origins[kept], samples.targets[kept])
 
 
 def _places(split: Split, kept: NDArray[np.bool_]) -> Split:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from datamodules.errors import DataError
+from datamodules.frequency import Frequency
 from datamodules.market.panel import OwnSeries, Panel
-from datamodules.series.frequency import Frequency
 from datamodules.series.series_file import Calendar
 
 
@@ -60,9 +60,8 @@ def changes(panel: Panel) -> Panel:
         elif own.prices:
             features[column] = np.diff(np.log1p(values), prepend=np.nan)
         else:
-            features[column] = np.diff(
-                np.log(values) if own.log and column == panel.close.name else values, prepend=np.nan
-            )
+            logs = own.log and column == panel.close.name
+            features[column] = np.diff(np.log(values) if logs else values, prepend=np.nan)
     kept = ~first
     rows = own._replace(ids=own.ids[kept], numbers=own.numbers[kept], observed=own.observed[kept])
     return Panel(features[kept], panel.close[kept], own=rows)

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.errors import DataError
+from datamodules.frequency import Frequency
 from datamodules.market.panel import OwnSeries, Panel
 from datamodules.market.prices import join_markets, load_symbol
 from datamodules.market.yahoo_layout import COLUMNS, PRICE_COLUMNS, DateRange, Instrument
-from datamodules.series.frequency import Frequency
 
 LONGEST_PAUSE = 5  # days; longer ones are reported
 
@@ -26,9 +26,8 @@ def load_symbols(
     """
     if target not in symbols:
         raise DataError(f"series.target={target}: choose one of series.symbols=[{','.join(symbols)}].")
-    daily = {
-        symbol: load_symbol(Instrument(symbol, LONGEST_PAUSE), span, data_dir) for symbol in dict.fromkeys(symbols)
-    }
+    markets = {symbol: Instrument(symbol, LONGEST_PAUSE) for symbol in symbols}
+    daily = {symbol: load_symbol(instrument, span, data_dir) for symbol, instrument in markets.items()}
     table = join_markets({symbol: prices.frame for symbol, prices in daily.items()})
     on_weekends = bool((table.index.dayofweek >= 5).any())  # type: ignore[attr-defined]
     frequency = Frequency("D" if on_weekends else "B", 1, 0, 7 if on_weekends else 5)

@@ -107,6 +107,7 @@ class MarketProblem(Problem):
         scored = (self._scores(each, self.fold.split.test) for each in (forecasts, self.baselines["persistence"]))
         assert isinstance(task, Forecast)
         importance = self._importance(task.net)
+        title = f"{self.title}\n{figures.in_words(*scored)}"
         tables = {
             "predictions": predictions,
             "baselines": pd.DataFrame(compared),
@@ -117,9 +118,7 @@ class MarketProblem(Problem):
             rows,
             {name: table.assign(source=self.source) for name, table in tables.items()},
             {
-                "figure7": figures.figure_7(
-                    self.drawn(predictions), f"{self.title}\n{figures.in_words(*scored)}", self._label
-                ),
+                "figure7": figures.figure_7(self.drawn(predictions), title, self._label),
                 "importance": figures.importance_figure(importance, self.title),
             },
         )

@@ -16,8 +16,8 @@ from training.run.market_problem import MarketProblem
 class SeriesProblem(MarketProblem):
     """See `MarketProblem`.
 
-    Beside its scores there are mase, the mean absolute scaled error; and where the series has seasons, relative_seasonal
-    and seasonal_p: the RMSE relative to the seasonal naive forecast, and the Diebold-Mariano p of the two.
+    Beside its scores there are mase, the mean absolute scaled error; and where the series has seasons,
+    relative_seasonal and seasonal_p: the RMSE relative to the seasonal naive forecast, and the p of Diebold and Mariano.
 
     Args:
         config: of the run.

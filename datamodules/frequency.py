@@ -42,7 +42,7 @@ class Frequency(NamedTuple):
         unit = _NAMES.get(self.alias.partition("-")[0], "year")
         return unit if self.step == 1 else f"{self.step} {unit}s"
 
-    def count(self, values: int) -> str:
+    def steps(self, values: int) -> str:
         """A number of steps in words: "12 months" or "3 steps of 6 hours"."""
         if self.step > 1:
             return f"{values:,} step{'s' * (values != 1)} of {self.name}"
@@ -54,7 +54,7 @@ class Frequency(NamedTuple):
 
     def times(self, numbers: Numbers) -> pd.DatetimeIndex:
         """The day or time that stands for each period: its first one, of a week its last day."""
-        periods = pd.PeriodIndex.from_ordinals(np.asarray(numbers) * self.step + self.offset, freq=self.alias)
+        periods = pd.PeriodIndex.from_ordinals(np.asarray(numbers) * self.step + self.offset, freq=self.alias)  # type: ignore[attr-defined]
         weekly = self.alias.startswith("W")
         return periods.to_timestamp(how="end").normalize() if weekly else periods.to_timestamp(how="start")
 
