@@ -16,7 +16,10 @@ WEEK = 7
 MOST_MISSING = 0.5
 """Share of the periods; a series that lacks more has no regular steps."""
 
-_NAMES = {"min": "minute", "h": "hour", "D": "day", "B": "working day", "W": "week", "M": "month", "Q": "quarter"}
+WORKING = "B"
+"""The alias of working days, Monday to Friday."""
+
+_NAMES = {"min": "minute", "h": "hour", "D": "day", WORKING: "working day", "W": "week", "M": "month", "Q": "quarter"}
 _CALENDAR = (((28, 31), "M", 12), ((89, 92), "Q-DEC", 4), ((365, 366), "Y-DEC", 1))
 """Days of a step, pandas' alias of the period, and the periods of a year."""
 
@@ -54,6 +57,8 @@ class Frequency(NamedTuple):
 
     def times(self, numbers: Numbers) -> pd.DatetimeIndex:
         """The day or time that stands for each period: its first one, of a week its last day."""
+        if self.alias == WORKING:
+            return pd.DatetimeIndex(np.busday_offset(EPOCH, np.asarray(numbers) * self.step + self.offset, "forward"))
         periods = pd.PeriodIndex.from_ordinals(np.asarray(numbers) * self.step + self.offset, freq=self.alias)  # type: ignore[attr-defined]
         weekly = self.alias.startswith("W")
         return periods.to_timestamp(how="end").normalize() if weekly else periods.to_timestamp(how="start")
@@ -106,7 +111,13 @@ def frequency_of(series: Sequence[pd.DatetimeIndex], where: str) -> Frequency:
     return found
 
 
+EPOCH = np.datetime64("1970-01-01")
+
+
 def _ordinals(times: pd.DatetimeIndex, alias: str) -> Numbers:
+    """The number of the period that each time lies in."""
+    if alias == WORKING:  # pandas gives up periods of working days
+        return np.busday_count(EPOCH, times.to_numpy().astype("datetime64[D]"))
     return times.to_period(alias).asi8
 
 
@@ -118,9 +129,9 @@ def _periods(seconds: int, every: Sequence[pd.DatetimeIndex], where: str) -> tup
             raise DataError(f"{where}: most dates are {seconds} seconds apart; the shortest step is a minute.")
         return alias, seconds // size, DAY // seconds if DAY % seconds == 0 else 1
     days = seconds // DAY
-    weekdays = {int(day) for times in every for day in times.dayofweek.unique()}
+    weekdays = {int(day) for times in every for day in times.day_of_week.unique()}
     if days == 1:
-        return ("B", 1, 5) if max(weekdays) < 5 else ("D", 1, WEEK)
+        return (WORKING, 1, 5) if max(weekdays) < 5 else ("D", 1, WEEK)
     if days % WEEK == 0 and len(weekdays) == 1:
         sunday = pd.Timestamp("2023-01-01")
         weekday = f"{sunday + pd.Timedelta(days=weekdays.pop() + 1):%a}".upper()

@@ -246,7 +246,7 @@ def backtest(run: Path) -> SeriesBacktest:
     scored = baselines[baselines["split"] == net["split"]].set_index("forecast")
     columns = {"persistence": ("relative_rmse", "dm_p"), "seasonal": ("relative_seasonal", "seasonal_p")}
     naive = {
-        name: Rival(float(scored.loc[name, "rmse_original"]), float(net[relative]), _number(net[p]))  # type: ignore[arg-type]
+        name: Rival(float(scored.loc[name, "rmse_original"]), float(net[relative]), _number(net[p]))
         for name, (relative, p) in columns.items()
         if name in scored.index
     }

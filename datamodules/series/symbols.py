@@ -29,7 +29,7 @@ def load_symbols(
     markets = {symbol: Instrument(symbol, LONGEST_PAUSE) for symbol in symbols}
     daily = {symbol: load_symbol(instrument, span, data_dir) for symbol, instrument in markets.items()}
     table = join_markets({symbol: prices.frame for symbol, prices in daily.items()})
-    on_weekends = bool((table.index.dayofweek >= 5).any())  # type: ignore[attr-defined]
+    on_weekends = bool((table.index.day_of_week >= 5).any())  # type: ignore[attr-defined]
     frequency = Frequency("D" if on_weekends else "B", 1, 0, 7 if on_weekends else 5)
     own = OwnSeries(
         names=("",),

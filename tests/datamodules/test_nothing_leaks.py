@@ -18,6 +18,10 @@ from datamodules.market.market_datamodule import MarketDataModule
 from datamodules.market.panel import FEATURE_SERIES, Panel, assemble_panel
 from datamodules.market.protocols import PROTOCOLS
 from datamodules.market.yahoo_layout import MARKETS, DateRange
+from datamodules.series import series_panel
+from datamodules.series.series_datamodule import SeriesDataModule
+from datamodules.series.series_file import Columns, read_series
+from datamodules.series.series_fold import make_series_fold
 from datamodules.texts.corpora import Corpus
 from datamodules.texts.dropping import drop_documents
 from datamodules.texts.preprocess import DROP, PreprocessSettings, tokenize
@@ -25,6 +29,7 @@ from datamodules.texts.vocabulary import encode, learn_vocabulary
 from datamodules.tweets.daily_means import average_by_day
 from datamodules.tweets.kaggle_layouts import Tweet
 from datamodules.tweets.tweet_scores import save_scores, score_by_vader
+from forecasting.series_baselines import mase_scales, series_baselines
 
 YEAR = DateRange.parse("2015-01-01", "2015-12-31")
 FRAMES = {market: daily.frame for market, daily in synthetic.prices(YEAR).items()}
@@ -124,6 +129,60 @@ def test_later_days_change_no_scaler_no_window_and_no_target(
         one, two = (each.samples.inputs if name == "inputs" else getattr(each, name) for each in (before, after))
         assert np.array_equal(one[chosen], two[chosen]), name
     assert not np.array_equal(before.samples.inputs[-1], after.samples.inputs[-1]) or before.samples.origins[-1] <= row
+
+
+def own_file(seed: int, after: pd.Timestamp | None = None) -> str:
+    """A CSV file of two series with an input and holes; with other values on all days after `after`."""
+    random, later = np.random.default_rng(seed), np.random.default_rng(seed + 1)
+    rows = ["day,shop,units,price"]
+    for shop, first in (("a", 0), ("b", 40)):
+        for day in DAYS[first:240]:
+            units, price = random.normal(50, 5), random.normal(3, 1)
+            if after is not None and day > after:
+                units, price = later.normal(70, 30, 2)
+            there, known = random.random(2)
+            if there > 0.05 or day in (DAYS[first], DAYS[239]):
+                rows.append(f"{day:%Y-%m-%d},{shop},{units:.4f},{'' if known < 0.05 and day != DAYS[first] else price}")
+    return "\n".join(rows) + "\n"
+
+
+def own_panel(text: str, folder: Path) -> Panel:
+    path = folder / "own.csv"
+    path.write_text(text)
+    found = read_series(path, Columns("day", "units", id="shop"))
+    return series_panel.panel_of(found.series, found.frequency)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@examples(10)
+@given(
+    seed=st.integers(0, 2**31),
+    window=st.integers(1, 12),
+    horizon=st.integers(1, 12),
+    number=st.integers(0, 2),
+    share=st.floats(0, 1),
+)
+def test_later_rows_of_an_own_file_change_nothing_before_them(
+    protocol: str, seed: int, window: int, horizon: int, number: int, share: float, tmp_path: Path
+) -> None:
+    """Neither scalers, windows and targets, nor the baselines, which are fitted to the training part as well."""
+    fold = 0 if protocol == "paper" else number
+    before = make_series_fold(own_panel(own_file(seed), tmp_path), protocol, window, horizon, 3, fold)
+    known = int(before.clock[before.split.train].max())
+    cut = known + int(share * (int(before.clock.max()) - 1 - known))
+    day = before.own.frequency.times(np.array([cut]))[0]
+    after = make_series_fold(own_panel(own_file(seed, day), tmp_path), protocol, window, horizon, 3, fold)
+
+    data = [SeriesDataModule(MarketData(each.panel, [], None, None, None, False), each) for each in (before, after)]
+    assert data[0].state_dict() == data[1].state_dict()
+    assert all(np.array_equal(*parts) for parts in zip(before.split, after.split, strict=True))
+    seen, scored = before.clock - horizon <= cut, before.clock <= cut
+    assert np.array_equal(before.samples.inputs[seen], after.samples.inputs[seen])
+    assert np.array_equal(before.targets[scored], after.targets[scored])
+    assert np.array_equal(mase_scales(before), mase_scales(after))
+    for name, forecast in series_baselines(before).items():
+        assert np.allclose(forecast(before)[seen], forecast(after)[seen], rtol=1e-9), name
+    assert not np.array_equal(before.targets, after.targets)
 
 
 @examples(20)

@@ -17,7 +17,7 @@ class SeriesProblem(MarketProblem):
     """See `MarketProblem`.
 
     Beside its scores there are mase, the mean absolute scaled error; and where the series has seasons,
-    relative_seasonal and seasonal_p: the RMSE relative to the seasonal naive forecast, and the p of Diebold and Mariano.
+    relative_seasonal and seasonal_p: the RMSE relative to the seasonal naive forecast, and its Diebold-Mariano p.
 
     Args:
         config: of the run.

@@ -1,0 +1,99 @@
+"""A user's own CSV file: its columns, gaps and repetitions."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from own_files import loaded, sales
+
+from datamodules.errors import DataError
+
+
+def test_the_target_comes_first_and_columns_of_numbers_are_inputs(tmp_path: Path) -> None:
+    found = loaded(sales().assign(weather="fine", rain=1.5), tmp_path)
+    assert list(found.panel.features) == ["units", "price", "rain"]
+    assert "200 values, one for each day, 2020-01-01 to 2020-07-18" in found.report[0]
+    assert found.report[1] == "Columns that hold more than numbers are not used: weather."
+    assert list(loaded(sales(), tmp_path, "series.inputs=[]").panel.features) == ["units"]
+
+
+def test_gaps_keep_the_last_value_and_are_not_observed(tmp_path: Path) -> None:
+    table = sales()
+    table.loc[9, "units"] = np.nan
+    found = loaded(table.drop(index=[5, 6]), tmp_path)
+    panel = found.panel
+    assert panel.own is not None
+    assert np.flatnonzero(~panel.own.observed).tolist() == [5, 6, 9]
+    assert panel.close.iloc[5] == panel.close.iloc[6] == table["units"][4]
+    assert panel.features["price"].iloc[9] == table["price"][9]
+    assert "3 periods in between have no value, 2020-01-06, 2020-01-07, 2020-01-10: a window" in found.report[1]
+
+
+def test_rows_in_any_order_and_rows_that_repeat_another_are_read(tmp_path: Path) -> None:
+    table = sales()
+    shuffled = pd.concat([table, table.iloc[[3, 7]]]).sample(frac=1, random_state=0)
+    found = loaded(shuffled, tmp_path)
+    assert "2 rows that repeat another one dropped" in found.report[0]
+    assert found.panel.close.tolist() == table["units"].tolist()
+
+
+def with_text(table: pd.DataFrame, column: str, text: str) -> pd.DataFrame:
+    return table.assign(**{column: table[column].astype(str).where(table.index != 4, text)})
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda table: pd.concat([table, table.iloc[[3]].assign(units=1.0)]), r"2020-01-04 occurs twice.*lines 5, 202"),
+        (
+            lambda table: table.assign(units=table["units"].astype(object).where(table.index != 4, "many")),
+            "line 6: 'many'",
+        ),
+        (
+            lambda table: table.assign(day=table["day"].astype(str).where(table.index != 4, "5.1.20")),
+            "line 6: '5.1.20' is",
+        ),
+        (lambda table: table.assign(units=np.nan), "column units is empty"),
+        (lambda table: table.rename(columns={"day": "date"}), r"no column 'day' \(series.date=\)"),
+        (lambda table: table.assign(units=1e300), "is no number up to"),
+    ],
+)
+def test_mistakes_name_the_line(change, says: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(DataError, match=says):
+        loaded(change(sales()), tmp_path)
+
+
+def test_several_series_stand_one_below_another(tmp_path: Path) -> None:
+    both = pd.concat([sales(100).assign(shop="a"), sales(80, 1, start="2020-01-11").assign(shop="b")])
+    panel = loaded(both.sample(frac=1, random_state=0).sort_values("shop"), tmp_path, "series.id=shop").panel
+    assert panel.own is not None
+    assert panel.own.names == ("a", "b")
+    assert [(rows.start, rows.stop) for rows in panel.own.blocks] == [(0, 100), (100, 180)]
+    assert panel.own.numbers[100] - panel.own.numbers[0] == 10
+
+
+def test_a_column_that_knows_the_next_value_is_reported(tmp_path: Path) -> None:
+    table = sales(300)
+    noise = np.random.default_rng(2).normal(size=300) / 10
+    honest, leaking = (
+        loaded(table, tmp_path),
+        loaded(table.assign(hint=table["units"].shift(-1).ffill() + noise), tmp_path),
+    )
+    assert any(line.startswith("No leak found in 1 input: price") for line in honest.report)
+    (warning,) = [line for line in leaking.report if line.startswith("WARNING")]
+    assert "the input hint knows the value 1 ahead" in warning
+
+
+def test_start_and_end_cut_the_file(tmp_path: Path) -> None:
+    panel = loaded(sales(), tmp_path, "start=2020-02-01", "end=2020-03-31").panel
+    assert [f"{day:%Y-%m-%d}" for day in panel.close.index[[0, -1]]] == ["2020-02-01", "2020-03-31"]
+    with pytest.raises(DataError, match="end=soon"):
+        loaded(sales(), tmp_path, "end=soon")
+
+
+def test_logarithms_need_values_above_0(tmp_path: Path) -> None:
+    table = sales()
+    table.loc[3, "units"] = 0
+    with pytest.raises(DataError, match=r"units is 0 in 2020-01-04"):
+        loaded(table, tmp_path, "series.log=true")
