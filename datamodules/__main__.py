@@ -21,9 +21,19 @@ def main() -> None:
         print(_described(*arguments))
 
 
+SERIES = "series"
+"""The name that describes a series of the user's own."""
+
+
 def _described(name: str, *overrides: str) -> str:
+    if name == SERIES:
+        config = composed("features=csv", *overrides)
+        check(config)
+        from datamodules.series import describe as own
+
+        return own.describe(config)
     if name not in _names():
-        raise DataError(f"there is no data set {name!r}: choose {', '.join(_names())}.")
+        raise DataError(f"there is no data set {name!r}: choose {', '.join([*_names(), SERIES])}.")
     config = composed(f"data={name}", *overrides)
     check(config)
     from datamodules.texts.describe import describe  # heavy: imported only once the command line is found valid
@@ -50,6 +60,7 @@ def _usage() -> str:
         "The size of a data set, raw and pre-processed, beside the paper's Table 2, also with other settings that may\n"
         "have given the paper's numbers; and its classes.\n\n"
         f"NAME: {' '.join(_names())}\n"
+        f"      {SERIES}, a series of your own: series.file=sales.csv series.date=day series.target=units\n"
         "KEY=VALUE: as for train.py, for example data_dir=../shared/data preprocess.stem=true"
     )
 

@@ -144,6 +144,9 @@ def test_every_data_set_composes_under_its_own_name(name: str) -> None:
     assert composed(f"data={name}").data.name == name
 
 
+OWN = ("csv", "symbols")
+"""The feature sets of a user's own series."""
+
 HELP = str(OmegaConf.load(CONF / "config.yaml").hydra.help.template)
 
 
@@ -155,6 +158,7 @@ def test_help_explains_every_key() -> None:
         options = composed(f"model={model.stem}").model
         keys += [model.stem, *(f"model.{key}" for key in options if key not in ("name", "_target_"))]
     keys += [path.stem for group in ("features", "sentiment") for path in (CONF / group).glob("*.yaml")]
+    keys += [f"series.{key}" for name in OWN for key in OmegaConf.load(CONF / "features" / f"{name}.yaml").series]
     keys += ["cell", *(f"cell.{key}" for key in CELL_KEYS), "data", "model", "features", "sentiment", *KNOWN, *VARIANTS]
     assert [key for key in keys if key not in HELP] == []
 

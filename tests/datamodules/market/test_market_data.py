@@ -18,7 +18,7 @@ TABLES = {  # number of columns of each feature set in Tables 1-3
     "btc_sent_sp500": 13, "btc_usd_sent_sp500": 19,
 }  # fmt: skip
 WITH_MESSAGES = {"btc_messages": 7, "btc_sent_messages": 8}
-FEATURES = sorted(path.stem for path in (PROJECT / "conf" / "features").glob("*.yaml"))
+FEATURES = sorted({path.stem for path in (PROJECT / "conf" / "features").glob("*.yaml")} - {"csv", "symbols"})
 SOURCES = [
     (group, path.stem)
     for group in ("sentiment", "messages")
