@@ -74,6 +74,9 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python train.py cell=C1 data=robo": Runs(TINY),
     "python train.py -m cell=baseline,C1,H2 data=robo seed=0,1": Runs(TINY),
     "python train.py data=robo \"cell.current='c * relu(o)'\"": Runs(TINY),
+    "python train.py features=csv series.file=sales.csv series.date=day series.target=units": Runs(
+        "epochs=1 model.hidden=4"
+    ),
     "python train.py recipe=paper data=hate": Runs(SETS),
     "python train.py experiment=study_small": Runs(f"{TINY} data=robo seed=0 fold=0 cell=baseline,C7"),
     "python -m analysis summary runs": Runs(),
@@ -138,6 +141,11 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "ray status": Parses(CLUSTER),
     "ray stop": Parses(CLUSTER),
     "python train.py -m hydra/launcher=ray cell=baseline,C1 data=robo seed=0,1 epochs=2": Composes(CLUSTER),
+    # docs/series.md
+    "python predict.py runs/sales": Runs(),
+    "python -m datamodules series series.file=sales.csv series.date=day series.target=units": Runs(),
+    'pip install -e ".[series]"': Parses(INSTALLS),
+    'python train.py features=symbols "series.symbols=[ETH-USD,GC=F]" series.target=ETH-USD': Runs(MARKET),
     # docs/stacks.md
     "python train.py data=robo cell=C1 stack=100": Runs(f"{TINY} seed=6 fold=0,1", {"stack=100": "stack=2"}),
     "python train.py data=robo cell=C1 stack.seeds=3 stack.folds=2": Runs(f"{TINY} seed=3"),
@@ -158,6 +166,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python predict.py RUN --data-dir ../shared/data": Runs(
         replaced={"RUN": "runs/btc_sent/lstm/baseline/*", "../shared/data": "data"}
     ),
+    "python predict.py RUN --file newer.csv": Runs(replaced={"RUN": "runs/sales"}),
     "python -m inference.export RUN": Runs("-o model.pt", RUN),
     "python -m inference.export RUN --onnx": IsTestedBy(
         "tests/inference/test_export.py::test_an_onnx_file_says_what_it_is_too"
@@ -209,6 +218,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     days = next(iter(prices.values())).frame.index
     rows = [f"{day:%Y-%m-%d},{number % 7}" for number, day in enumerate(days)]
     mood.write_text("\n".join(["date,CL sentiment", *rows]) + "\n")
+    for symbol in ("ETH-USD", "GC=F"):
+        shutil.copy(market / "BTC-USD.csv", market / f"{symbol}.csv")
+    rows = [f"{day:%Y-%m-%d},{20 + number % 7 + number % 5},{number % 3}" for number, day in enumerate(days[:120])]
+    for name in ("sales.csv", "newer.csv"):
+        (folder / name).write_text("\n".join(["day,units,price", *rows]) + "\n")
     (folder / "texts.txt").write_text("Bring me the red cup!\n\n")
     return folder
 

@@ -8,6 +8,7 @@ from datamodules.frequency import Frequency, frequency_of
 from datamodules.series.series_file import Calendar
 from datamodules.series.series_fold import SeriesFold, make_series_fold
 from datamodules.series.series_panel import panel_of
+from forecasting.automatic_baselines import AUTOMATIC
 from forecasting.series_baselines import mase_scales, series_baselines
 
 
@@ -63,3 +64,17 @@ def test_mase_is_scaled_by_the_seasonal_naive_error_of_the_training_part() -> No
     known = values[fold.known[: len(values)]]
     assert mase_scales(fold) == pytest.approx([3.0, 30.0])
     assert len(known) < len(values)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", AUTOMATIC)
+def test_statsforecast_finds_the_season_after_the_training_part(name: str) -> None:
+    pytest.importorskip("statsforecast", reason="it comes with the extra `series`")
+    random = np.random.default_rng(0)
+    season = np.tile([1.0, 5, 2, 8, 3, 9, 4], 20)
+    fold = fold_of(season + random.normal(size=140) / 5, 3 * season + random.normal(size=140) / 5)
+    forecast = AUTOMATIC[name](fold)
+    test = fold.split.test
+    assert np.isnan(forecast[fold.split.train]).all()
+    assert np.sqrt(np.mean((forecast[test] - fold.truth[test]) ** 2)) < 0.5
+    assert np.abs(fold.last[test] - fold.truth[test]).mean() > 2

@@ -102,6 +102,7 @@ class MarketProblem(Problem):
             {"split": split, "forecast": name, **self._scores(baseline, chosen)}
             for split, chosen in self.fold.parts.items()
             for name, baseline in self.baselines.items()
+            if np.isfinite(baseline[chosen]).all()  # some forecast nothing in the training part
         ]
         predictions = self._predictions({"prediction": forecasts, **self.baselines})
         scored = (self._scores(each, self.fold.split.test) for each in (forecasts, self.baselines["persistence"]))

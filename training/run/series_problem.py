@@ -9,6 +9,7 @@ from datamodules.market.windows import Floats
 from datamodules.series.series_datamodule import SeriesDataModule
 from datamodules.series.series_fold import SeriesFold
 from forecasting.accuracy import diebold_mariano_by_period
+from forecasting.automatic_baselines import AUTOMATIC
 from forecasting.series_baselines import mase_scales, series_baselines
 from training.run.market_problem import MarketProblem
 
@@ -30,6 +31,7 @@ class SeriesProblem(MarketProblem):
     fold: SeriesFold
 
     def __init__(self, config: DictConfig):
+        self._auto = config.series.auto
         super().__init__(config)
         self._mase = mase_scales(self.fold)
         seasonal = ("relative_seasonal",) if "seasonal" in self.baselines else ()
@@ -47,7 +49,8 @@ class SeriesProblem(MarketProblem):
 
     def forecast_without_a_net(self) -> dict[str, Floats]:
         """See `MarketProblem`."""
-        return {name: forecast(self.fold) for name, forecast in series_baselines(self.fold).items()}
+        chosen = {**series_baselines(self.fold), **(AUTOMATIC if self._auto else {})}
+        return {name: forecast(self.fold) for name, forecast in chosen.items()}
 
     def drawn(self, predictions: pd.DataFrame) -> pd.DataFrame:
         """See `MarketProblem`: of several series, one."""

@@ -1,0 +1,128 @@
+"""Own series from end to end: trained, tabulated, described, and forecast by `python predict.py`."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import train_here_in
+from own_files import sales
+from predicting import Predict, answers, assert_one_line_error, predict
+
+from analysis.tables.market_tables import market_tables
+from datamodules.__main__ import _described
+from training.run.folder import RunFolder
+from training.run.provenance import changed_data
+
+pytestmark = pytest.mark.slow
+
+__all__ = ["predict"]
+
+TINY = ("model.hidden=4", "epochs=2", "lr=0.01", "series.date=day", "series.target=units")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished runs of one shop and of two, with each protocol; no test changes them."""
+    folder = tmp_path_factory.mktemp("runs")
+    sales().to_csv(folder / "sales.csv", index=False)
+    two = pd.concat([sales().assign(shop="a"), sales(160, 1).assign(shop="b", units=lambda each: each["units"] * 100)])
+    two.to_csv(folder / "shops.csv", index=False)
+    for name, more in (("sales", ()), ("shops", ("series.id=shop", "stack=2", "seed=0"))):
+        done = train_here_in(
+            folder, "-m", "features=csv", f"series.file={name}.csv", "protocol=paper,walk_forward", "window=5",
+            "horizon=2", "n_folds=3", *more, *TINY,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def run_of(runs: Path, name: str, protocol: str) -> Path:
+    (found,) = [
+        path.parent
+        for path in (runs / "runs" / name).rglob("config.yaml")
+        if f"protocol: {protocol}" in path.read_text() and "seed0" in path.parent.name
+    ]
+    return found
+
+
+@pytest.mark.parametrize(("name", "protocol", "split"), [("sales", "paper", "val"), ("shops", "walk_forward", "test")])
+def test_the_next_value_is_what_the_backtest_said(
+    predict: Predict, runs: Path, name: str, protocol: str, split: str
+) -> None:
+    """The last forecasts of predictions.csv again, made from the rows up to the day they were made on."""
+    run = run_of(runs, name, protocol)
+    table = pd.read_csv(run / "predictions.csv", dtype={"series": str}).query("split == @split").fillna({"series": ""})
+    day = table["day"].max()
+    origin = pd.Timestamp(day) - pd.Timedelta(days=2)
+    found = answers(predict(str(run), "--json", "--end", f"{origin:%Y-%m-%d}"))
+    last = table[table["day"] == day].set_index("series")
+    widths = pd.read_csv(run / "intervals.csv").query("level == 0.9").set_index("forecast")
+    for each in found:
+        if each["series"] not in last.index:
+            continue
+        expected = last.loc[each["series"]]
+        assert (each["last"], each["period"]) == (f"{origin:%Y-%m-%d}", day)
+        assert each["value"] == pytest.approx(expected["prediction"], rel=1e-5)
+        for naive in ("persistence", "seasonal"):
+            value, low, high = each["naive"][naive]
+            assert value == pytest.approx(expected[naive], rel=1e-9)
+            assert low < value < high
+        assert (each["low"] + each["high"]) / 2 == pytest.approx(each["value"])
+        assert each["intervals"]["prediction"]["coverage"] == widths.loc["prediction", "coverage"]
+    assert {each["series"] for each in found} >= set(last.index)
+
+
+def test_the_answer_stands_beside_naive_forecasts_and_says_what_it_is_worth(predict: Predict, runs: Path) -> None:
+    done = predict(str(run_of(runs, "sales", "walk_forward")))
+    assert (done.returncode, done.stderr) == (0, "")
+    title, net, last, seasonal, intervals, verdict = done.stdout.splitlines()
+    assert title == "units in 2020-07-20, from the data up to 2020-07-18"
+    assert net.startswith("lstm on sales ")
+    assert last.startswith("persistence (the last value) ")
+    assert seasonal.startswith("seasonal naive (a season before) ")
+    assert all("  90%: " in line for line in (net, last, seasonal))
+    assert "held" in intervals
+    assert "seasonal naive: over " in verdict
+
+
+def test_mistakes_are_one_line(predict: Predict, runs: Path, tmp_path: Path) -> None:
+    run = str(run_of(runs, "sales", "paper"))
+    assert_one_line_error(predict(run, "go"), "forecasts units; give no text")
+    sales().rename(columns={"price": "cost"}).to_csv(tmp_path / "other.csv", index=False)
+    assert_one_line_error(
+        predict(run, "--file", str(tmp_path / "other.csv")), "was trained on the columns units, price"
+    )
+    sales(4).to_csv(tmp_path / "short.csv", index=False)
+    assert_one_line_error(predict(run, "--file", str(tmp_path / "short.csv")), "window=5 needs more than the 4 values")
+
+
+def test_a_run_knows_the_file_it_was_trained_on(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(runs)
+    run = run_of(runs, "sales", "paper")
+    config = RunFolder.at(run).record.config
+    config.data_dir = "data"
+    assert changed_data(run, config) == []
+    whole = (runs / "sales.csv").read_text()
+    try:
+        (runs / "sales.csv").write_text(whole + "2020-07-19,3,4\n")
+        assert changed_data(run, config) == ["sales.csv"]
+    finally:
+        (runs / "sales.csv").write_text(whole)
+
+
+def test_the_tables_have_nets_and_baselines_of_each_series(runs: Path) -> None:
+    tables = market_tables(runs / "runs")
+    assert len(tables) == 4
+    for table in tables:
+        rows = table.numbers.set_index("forecast")
+        assert list(rows.index) == ["lstm baseline", "persistence", "seasonal", "drift", "ar", "ridge"]
+        assert rows.loc["persistence", "relative_rmse"] == pytest.approx(1)
+        assert np.isfinite(rows[["mase", "held", "width"]]).all(axis=None)
+
+
+def test_a_file_is_described(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(runs)
+    said = _described("series", "series.file=sales.csv", "series.date=day", "series.target=units")
+    assert "200 values, one for each day" in said
+    assert "The last values of units are 2020-07-16" in said
