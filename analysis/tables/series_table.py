@@ -20,8 +20,8 @@ SHOWN_LEVEL = 0.9
 
 NOTE = (
     "Means over seeds and folds of the scored part. MASE: 1 is the error of the seasonal naive forecast on the "
-    "training part. relative_rmse: beside persistence, relative_seasonal: beside the same period of the last season; below 1 is "
-    "better. held: the share of values inside the intervals of 90 %, and their mean width."
+    "training part. relative_rmse: beside persistence, relative_seasonal: beside the same period of the last season; "
+    "below 1 is better. held: the share of values inside the intervals of 90 %, and their mean width."
 )
 
 
