@@ -103,7 +103,7 @@ class Market(Kind):
 
     def unused(self, config: Config) -> set[str]:
         """See `Kind`; sentiment and messages too, where they are not among the features."""
-        return super().unused(config) | {"stopping", *(set(DAILY) - set(config["features"]["series"]))}
+        return super().unused(config) | {"stopping", "newest", *(set(DAILY) - set(config["features"]["series"]))}
 
     def check(self, config: DictConfig) -> None:
         """See `Kind`."""
