@@ -68,7 +68,15 @@ def test_the_next_close_is_what_the_backtest_said(predict: Predict, runs: Path, 
 def test_the_next_close_stands_beside_persistence_and_both_errors(predict: Predict, runs: Path) -> None:
     done = predict("synthetic_paper")
     assert (done.returncode, done.stderr) == (0, "")
-    title, _, net, naive, sentence, warning = done.stdout.splitlines()
+    title, _, net, naive, interval, sentence, warning = done.stdout.splitlines()
+    assert interval.startswith("Interval of 90%: ")
+    width = (
+        pd.read_csv(runs / "synthetic_paper" / "intervals.csv")
+        .query("forecast == 'prediction' and level == 0.9")
+        .iloc[0]
+    )
+    held = f"held {width['coverage']:.0%} of the {width['periods']} later values."
+    assert interval.endswith(f"from the errors of {width['calibrated_on']} forecasts, {held}")
     assert title == "Bitcoin's close 3 days after 2016-06-30, counting the days on which all markets trade"
     metrics = pd.read_csv(runs / "synthetic_paper" / "metrics.csv").iloc[-1]
     table = pd.read_csv(runs / "synthetic_paper" / "predictions.csv").query("split == 'val'")
