@@ -158,7 +158,7 @@ def as_table(found: NextClose, name: str) -> str:
     title = f"Bitcoin's close {days} after {found.day}, counting the days on which all markets trade"
     if found.interval is not None:
         lines.append(
-            f"With {found.interval.level:.0%}: {found.low:,.2f} to {found.high:,.2f}. {found.interval.sentence}"
+            f"Interval of {found.interval.level:.0%}: {found.low:,.2f} to {found.high:,.2f}. {found.interval.sentence}"
         )
     return "\n".join([title, *lines, found.backtest.sentence, *filter(None, [found.warning])])
 
