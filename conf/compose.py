@@ -19,6 +19,18 @@ from conf.kinds import Config
 
 CONF = Path(__file__).resolve().parent
 
+OWN_FORMATS = re.compile(r"(\.(csv|tsv|tab|txt|jsonl|ndjson|json|parquet|pq|gz|zip))*$", re.IGNORECASE)
+"""The ends of a file's name that say how it is written, and not what it is."""
+
+
+def name_of_file(path: str) -> str:
+    """The name of a user's data set: of a file or folder, without its format; no name of conf/data."""
+    name = re.sub(r"[^\w.-]+", "_", OWN_FORMATS.sub("", Path(path).name)).strip("._") or "texts"
+    return f"{name}_file" if (CONF / "data" / f"{name}.yaml").exists() else name
+
+
+OmegaConf.register_new_resolver("name_of_file", name_of_file, replace=True)  # for conf/data/csv.yaml and hf.yaml
+
 PLACEBO = "placebo"
 """The cell that is the baseline with other initial weights and dropout, see `training.run.seeds`. A test that finds it
 better or worse than the baseline gives a false alarm."""

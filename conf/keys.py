@@ -30,13 +30,18 @@ OPEN = tuple(f"{CELL}.{kind}." for kind in DECLARED)
 """Prefixes of keys that the user names, as in cell.learned.p=0."""
 
 NAMES = ("data.name", "model.name", "features.name", "sentiment.name", "messages.name")
-"""Keys that name the chosen file: with another value, the same run would have another folder."""
+"""Keys that name the chosen file: with another value, the same run would have another folder. Where a user's file gives
+the name, another may be typed."""
 
-NUMBERS = ("patience", "preprocess.tfidf_terms", "cell.zoneout", "cell.recurrent_dropout", "series.season")
+NUMBERS = (
+    "patience", "preprocess.tfidf_terms", "preprocess.max_words", "cell.zoneout", "cell.recurrent_dropout",
+    "series.season",
+)  # fmt: skip
 """Keys that take a number or null: the type of the default does not tell."""
 
 FILES = (
-    "data.file", "data.instead", "data.corpus.member", "model.checkpoint", "sentiment.file", "sentiment.column",
+    "data.file", "data.val_file", "data.test_file", "data.separator", "data.encoding", "data.path", "data.subset",
+    "data.name", "data.instead", "data.corpus.member", "model.checkpoint", "sentiment.file", "sentiment.column",
     "messages.file", "messages.column", "series.file", "series.date", "series.target", "series.id",
 )  # fmt: skip
 """Keys that take the name of a file, or of a column or encoder."""
@@ -173,7 +178,7 @@ def _check_value(path: str, there: object, below: object) -> None:
     if isinstance(below, bool):
         if not isinstance(there, bool):  # 1 would be another folder for the same run
             raise UserError(f"{path}={_shown(there)}: give true or false.")
-    elif path in NAMES and there != below:
+    elif path in NAMES and there != below and "${" not in str(below):
         group = path.partition(".")[0]
         raise UserError(f"{path}={there}: it is the name of a file, choose another file with {group}=.")
     elif isinstance(below, list) and not isinstance(there, list):

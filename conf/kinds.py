@@ -78,7 +78,40 @@ class Texts(Kind):
         return (config["fold"], partition_seed(config))
 
     def check(self, config: DictConfig) -> None:
-        """See `Kind`; `checks.check` knows all values of such a run."""
+        """See `Kind`; of a user's own texts, the file and its columns are to be named."""
+        data = config.data
+        if missing := missing_keys(data):
+            needed = " and ".join(f"data.{key}=" for key in missing)
+            known = "hf data.path=PATH" if "path" in data else "csv data.file=FILE"
+            raise UserError(
+                f"give {needed} as well: data.text and data.label name columns, and python -m datamodules {known} "
+                "lists them."
+            )
+        for key in OWN_COLUMNS:
+            _check_columns(f"data.{key}", data.get(key), several=key in ("text", "label"))
+        if not re.fullmatch(r"[\w.-]+", str(data.name)):
+            raise UserError(f"data.name={data.name}: give a name of letters, digits, _ . and -.")
+
+
+OWN_COLUMNS = ("text", "label", "group", "part")
+"""The keys of a user's own texts that name columns."""
+
+
+def missing_keys(data: DictConfig) -> list[str]:
+    """The keys of a data set that have to be given and are not; its name may depend on them."""
+    return [str(key) for key in data if key != "name" and OmegaConf.is_missing(data, key)]
+
+
+def _check_columns(key: str, value: object, several: bool) -> None:
+    """Refuse what is no name or number of a column, nor a list of these where several may be named."""
+    each = list(value) if several and OmegaConf.is_list(value) else [value]  # type: ignore[call-overload]
+    names = [isinstance(column, str) and column != "" for column in each]
+    numbers = [type(column) is int and column > 0 for column in each]
+    if value is not None and not (each and (all(names) or all(numbers))):
+        raise UserError(
+            f"{key}={value}: name a column{', or several as [title,body]' if several else ''}; numbers, from 1, are "
+            "for files without a header."
+        )
 
 
 DAILY = ("sentiment", "messages")
@@ -173,6 +206,10 @@ KINDS: tuple[Kind, ...] = (TEXTS, MARKET)
 
 BY_SEED, FIXED = "by_seed", "fixed"
 """The values of `split`: each seed has its own partition into folds, or all seeds have that of `split_seed`."""
+
+
+GIVEN = "given"
+"""In place of these where the test part is ready-made, so that all seeds and folds are tested on the same documents."""
 
 
 def partition_seed(config: Config) -> int:

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from omegaconf import DictConfig
 
 from conf.checks import check
 from conf.compose import CONF, composed
+from conf.kinds import missing_keys
 from conf.mistakes import one_line_errors
 from datamodules.errors import DataError
 
@@ -35,6 +37,10 @@ def _described(name: str, *overrides: str) -> str:
     if name not in _names():
         raise DataError(f"there is no data set {name!r}: choose {', '.join([*_names(), SERIES])}.")
     config = composed(f"data={name}", *overrides)
+    if {"text", "label"} & {*(missing := missing_keys(config.data))} and not {"file", "path"} & {*missing}:
+        from datamodules.texts.own_columns import own_columns
+
+        return own_columns(config.data, Path(config.data_dir))
     check(config)
     from datamodules.texts.describe import describe  # heavy: imported only once the command line is found valid
 
@@ -60,7 +66,8 @@ def _usage() -> str:
         "The size of a data set, raw and pre-processed, beside the paper's Table 2, also with other settings that may\n"
         "have given the paper's numbers; and its classes.\n\n"
         f"NAME: {' '.join(_names())}\n"
-        f"      {SERIES}, a series of your own: series.file=sales.csv series.date=day series.target=units\n"
+        "csv data.file=FILE lists the columns of your own file, and describes it with data.text= and data.label=.\n"
+        f"{SERIES} describes a series of your own: series.file=sales.csv series.date=day series.target=units\n"
         "KEY=VALUE: as for train.py, for example data_dir=../shared/data preprocess.stem=true"
     )
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,10 @@ MISSING = frozenset(
      "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
 )  # fmt: skip
 """What stands for a missing value in a table: the list of `pandas.read_csv`."""
+
+LONGEST_FIELD = 1 << 28
+"""Characters. Python's own limit is 131,072, which documents exceed; behind a quote that nobody closes comes the rest
+of a file, which may not fit into the memory."""
 
 LARGEST = 1e15
 """A price, volume or mood beyond it is a fault of the file; the squares of much larger ones are infinite in a net."""
@@ -76,10 +80,10 @@ class Table:
         Raises:
             DataError: the header lacks one of the columns, or has it twice; or a row has more fields than the header.
         """
-        _places(str(self.path), self.names, columns)
+        places(str(self.path), self.names, columns)
         for line, fields in self.rows:
             if len(fields) > len(self.names):
-                _whole(str(self.path), line, fields, self.names, ",")
+                whole(str(self.path), line, fields, self.names, ",")
         return {name: list(self._column(self.names.index(name))) for name in columns}
 
     def _column(self, place: int) -> Iterator[str | None]:
@@ -114,8 +118,8 @@ def read_table(path: Path) -> Table:
         DataError: the file cannot be read, has no header, or a row is broken; names file, line and reason.
     """
     file, text = read_text(path, comments=True)
-    lines = _Lines(text, comments=True)
-    rows = [(line, row) for line, row in _split(file, lines, ",", quoted=True) if len(row) > 1 or row[0].strip()]
+    lines = Lines(_lines_of(text), comments=True)
+    rows = [(line, row) for line, row in split_rows(file, lines, ",", quoted=True) if len(row) > 1 or row[0].strip()]
     if not rows:
         raise DataError(f"{path} is empty: it has no header.")
     first = text.partition("\n")[0]
@@ -126,46 +130,62 @@ def _rows(
     path: Path, columns: Sequence[str], member: str | None, header: bool, delimiter: str, quoted: bool
 ) -> Iterator[Row]:
     file, text = read_text(path, member)
-    lines = _Lines(text, comments=False)
+    lines = Lines(_lines_of(text))
     names: Sequence[str] | None = None if header else columns
     empty = True
-    for line, fields in _split(file, lines, delimiter, quoted):
+    for line, fields in split_rows(file, lines, delimiter, quoted):
         if names is None:
-            _places(f"{file}, line {line}", fields, columns)
+            places(f"{file}, line {line}", fields, columns)
             names = fields
             continue
         empty = False
-        yield Row(file, line, dict(zip(names, _whole(file, line, fields, names, delimiter), strict=True)))
+        yield Row(file, line, dict(zip(names, whole(file, line, fields, names, delimiter), strict=True)))
     if empty:
         raise at_line(file, lines.number + 1, "the file ends without a row")
 
 
-def _places(where: str, names: Sequence[str], columns: Sequence[str]) -> None:
-    """Raise an error unless each of the columns is in the header once."""
+def places(where: str, names: Sequence[str], columns: Sequence[str]) -> list[int]:
+    """The place of each of the columns in a header.
+
+    Raises:
+        DataError: the header lacks one of them, or has it twice.
+    """
     if missing := [column for column in columns if column not in names]:
         raise DataError(f"{where}: no column {', '.join(missing)} in the header {excerpt(','.join(names))!r}.")
     if twice := [column for column in columns if names.count(column) > 1]:
         raise DataError(f"{where}: the column {twice[0]} stands twice in the header: remove or rename one of them.")
+    return [names.index(column) for column in columns]
 
 
-def _whole(file: str, line: int, fields: list[str], names: Sequence[str], delimiter: str) -> list[str]:
+def whole(file: str, line: int, fields: list[str], names: Sequence[str], delimiter: str) -> list[str]:
+    """The fields of a row.
+
+    Raises:
+        DataError: it has not one for each column.
+    """
     if len(fields) != len(names):
         raise at_line(file, line, f"{len(fields)} fields instead of {len(names)}, separated by {delimiter!r}")
     return fields
 
 
-class _Lines:
+def _lines_of(text: str) -> Iterable[str]:
+    return io.StringIO(text, newline="")
+
+
+class Lines:
     """The lines of a text, for a `csv.reader`; comments between two rows are left out.
 
     Attributes:
-        characters: how many the text has.
         number: the line that was given last, from 1.
         start: the line on which the present row starts.
+
+    Args:
+        lines: one by one, with their ends.
+        comments: whether there may be comments.
     """
 
-    def __init__(self, text: str, comments: bool):
-        self.lines = io.StringIO(text, newline="")
-        self.characters = len(text)
+    def __init__(self, lines: Iterable[str], comments: bool = False):
+        self.lines = lines
         self.comments = comments
         self.number = 0
         self.start = 0
@@ -183,10 +203,13 @@ class _Lines:
             yield line
 
 
-def _split(file: str, lines: _Lines, delimiter: str, quoted: bool) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each row starts, and its fields; blank lines are left out."""
-    # By default a field may have 131,072 characters. Here the whole text is in memory, so a long one costs nothing.
-    csv.field_size_limit(max(csv.field_size_limit(), lines.characters))
+def split_rows(file: str, lines: Lines, delimiter: str, quoted: bool) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each row starts, and its fields; blank lines are left out.
+
+    Raises:
+        DataError: a row is not valid CSV; names file and line.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
     reader = csv.reader(
         lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True
     )

@@ -17,3 +17,9 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def here_or_below(name: str, data_dir: Path) -> Path:
+    """The path of a user's file or folder: as it is given if it is there, else below `data_dir`."""
+    path = Path(name)
+    return path if path.exists() else data_dir / path

@@ -12,12 +12,14 @@ from datamodules.errors import DataError, excerpt
 COMMENT = "#"
 """A line that begins with it is a comment, in files that may have comments."""
 
-_MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
+MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+"""The byte order marks of encodings that are no UTF-8."""
+
 _COMMENT_LINE = re.compile(rf"^{COMMENT}[^\r\n]*".encode(), re.MULTILINE)
 
 MOST_EXPANSION = 100  # text becomes 3 to 10 times larger when it is unpacked, a zip bomb 1,000 times
@@ -94,7 +96,7 @@ def _refuse_bomb(path: Path, entry: zipfile.ZipInfo) -> None:
 
 
 def _decoded(content: bytes, file: str, comments: bool) -> str:
-    for mark, encoding in _MARKS:
+    for mark, encoding in MARKS:
         if content.startswith(mark):
             try:
                 return content.decode(encoding)

@@ -120,7 +120,7 @@ class SavedClassifier(SavedRun):
             "threshold": THRESHOLD if config.loss == "sigmoid" else None,
             "padding": config.padding,
             "preprocess": OmegaConf.to_container(config.preprocess),
-            "tables": lookup_tables(),
+            "tables": lookup_tables(PreprocessSettings(**config.preprocess)),
         }
 
 

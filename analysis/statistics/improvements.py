@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.published.cell_paper import LSTM_CS, PRINTED_SCORES
 from analysis.statistics.significance import corrected_t_test, holm_over_alterations, ratio_of_test_to_train
 from analysis.study.text_results import FACTS, GROUP
-from conf.kinds import BY_SEED
+from conf.kinds import BY_SEED, GIVEN
 
 COMPARED_METRICS = [*PRINTED_SCORES, "top1", "seconds", "epoch_seconds"]
 """The columns of results that are compared."""
@@ -101,7 +101,8 @@ def _over_splits(both: pd.DataFrame) -> pd.DataFrame:
     simulation in tests/analysis/test_false_alarms.py.
     """
     own = both["seed"].where(both["partition"] == BY_SEED, -1)
-    each = both.assign(own=own).groupby([*COMPARISON, "own", "fold"], sort=False)["improvement"].mean()
+    fold = both["fold"].where(both["partition"] != GIVEN, -1)  # all folds test the same documents
+    each = both.assign(own=own, fold=fold).groupby([*COMPARISON, "own", "fold"], sort=False)["improvement"].mean()
     splits = each.groupby(COMPARISON, sort=False)
     return pd.DataFrame({"splits": splits.size(), "sd": splits.std()})
 

@@ -10,6 +10,8 @@ from analysis.study.recipes import recipes, recipes_of_texts
 from cells.alterations import NAMED
 from cells.errors import UserError
 from conf.compose import PLACEBO
+from conf.kinds import GIVEN
+from training.run.record import TEST_PART
 
 GROUP = ["data", "model", "settings"]
 """The columns that runs of one group share: they differ in cell, seed and fold only. `settings` is a fingerprint of
@@ -33,7 +35,8 @@ def read(runs: Path, part: str = "test") -> pd.DataFrame:
 
     - folder: the run's folder,
     - n_folds: into how many parts the documents are split,
-    - partition: "by_seed" if each seed splits them anew, else "fixed 0", with the seed of the one partition,
+    - partition: "by_seed" if each seed splits them anew; "fixed 0", with the seed of the one partition; or "given" if
+      all runs are tested on the same ready-made part,
     - epoch_seconds: seconds of training per epoch. A run goes on for `patience` epochs after the tested one, unless it
       reaches its last epoch first,
     - recipe: from `recipes.recipes`: "best", "paper", or the settings in which runs of the same model differ,
@@ -54,6 +57,8 @@ def read(runs: Path, part: str = "test") -> pd.DataFrame:
     partitions = {key: partition_of(config) for key, config in configurations.items()}
     facts = facts.assign(recipe=pd.Series(recipes(configurations, recipes_of_texts())), partition=pd.Series(partitions))
     rows = rows.drop(columns="partition", errors="ignore").join(facts, on="settings")
+    if TEST_PART in rows:
+        rows["partition"] = rows["partition"].mask(rows[TEST_PART] == GIVEN, GIVEN)
     epochs = (rows["epoch"] + 1 + rows["patience"]).clip(upper=rows["epochs"]).fillna(rows["epochs"])
     return rows.assign(
         epoch_seconds=rows["seconds"] / epochs,

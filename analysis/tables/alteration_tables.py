@@ -14,7 +14,7 @@ from analysis.study.text_results import GROUP, in_cell_order
 from analysis.tables.formatting import estimate, file_name, number, with_recipe
 from analysis.tables.table import Table
 from conf.compose import PLACEBO
-from conf.kinds import BY_SEED
+from conf.kinds import BY_SEED, GIVEN
 
 TITLES = {
     "accuracy": "Accuracy",
@@ -222,6 +222,10 @@ def _shown_score(row: pd.Series, score: str) -> str:
 def _about(group: pd.DataFrame) -> Iterable[str]:
     """How many runs there are, and what so few cannot tell."""
     seeds, folds, n_folds = group["seeds"].max(), group["folds"].max(), group["n_folds"].iloc[0]
+    if group["partition"].iloc[0] == GIVEN:
+        yield f"{seeds} seeds x {folds} folds on a ready-made test part."
+        yield "Every run was tested on the same documents, so there are no intervals; without a given part there are."
+        return
     by_seed = group["partition"].iloc[0] == BY_SEED
     which = "each seed has its own partition" if by_seed else "one partition for all seeds"
     yield f"{seeds} seeds x {folds} of {n_folds} folds, {which}; n_test / n_train = 1/{n_folds - 2}."

@@ -6,10 +6,10 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from conf.kinds import chosen_source
+from datamodules.files import here_or_below
 from datamodules.market.market_data import MarketData
 from datamodules.market.panel import Panel
 from datamodules.market.yahoo_layout import DateRange
-from datamodules.series.place import find
 from datamodules.series.series_audit import audit_inputs, sentences
 from datamodules.series.series_file import Columns, read_series
 from datamodules.series.series_panel import panel_of
@@ -38,7 +38,7 @@ def load_series(config: DictConfig) -> MarketData:
 def _from_file(series: DictConfig, data_dir: Path, start: str | None, end: str | None) -> tuple[Panel, list[str]]:
     inputs = None if series.inputs is None else list(OmegaConf.to_container(series.inputs))  # type: ignore[arg-type]
     columns = Columns(series.date, series.target, inputs, series.id)
-    found = read_series(find(series.file, data_dir), columns, start, end)
+    found = read_series(here_or_below(series.file, data_dir), columns, start, end)
     return panel_of(found.series, found.frequency, series.season, series.log), found.notes
 
 

@@ -4,8 +4,9 @@ A new data set needs a function here, conf/data/NAME.yaml, and a fixture of a fe
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,26 @@ class Corpus:
         labels: the class numbers of each text, in rising order: exactly one, or any number if multi-label.
         classes: names of the classes.
         multilabel: whether a text may have several classes or none.
+        groups: the number of each text's group, of which all are in the same part; None: each text is one of its own.
+        parts: the part of each text where that is given: "train", "val" or "test"; None: the folds decide on all.
+        notes: lines for the user about what was read.
     """
 
     texts: list[str]
     labels: list[tuple[int, ...]]
     classes: tuple[str, ...]
     multilabel: bool = False
+    groups: list[int] | None = None
+    parts: list[str] | None = None
+    notes: tuple[str, ...] = ()
+
+    def only(self, rows: Sequence[int]) -> "Corpus":
+        """The corpus of the texts with these numbers."""
+        chosen: dict[str, Any] = {
+            name: None if (column := getattr(self, name)) is None else [column[row] for row in rows]
+            for name in ("texts", "labels", "groups", "parts")
+        }
+        return replace(self, **chosen)
 
 
 def one_hot(labels: Sequence[tuple[int, ...]], classes: int) -> NDArray[np.float32]:

@@ -1,7 +1,5 @@
 """Dropping documents of a corpus before it is split: on request, short ones and duplicates."""
 
-from dataclasses import replace
-
 from datamodules.texts.corpora import Corpus
 from datamodules.texts.preprocess import DROP, PreprocessSettings, TokenizedTexts
 
@@ -25,4 +23,4 @@ def drop_documents(corpus: Corpus, words: TokenizedTexts, settings: PreprocessSe
         seen.add(document)
         if end - start >= settings.min_words and not repeated:
             kept.append(row)
-    return replace(corpus, texts=[corpus.texts[row] for row in kept], labels=[corpus.labels[row] for row in kept])
+    return corpus.only(kept)

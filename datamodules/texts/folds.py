@@ -1,8 +1,9 @@
-"""Stratified folds of a corpus. They depend on the labels, the number of folds and the split seed only."""
+"""Stratified folds of a corpus. They depend on the labels, groups, given parts, number of folds and split seed only."""
 
 import hashlib
 import json
 import warnings
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,25 +15,51 @@ from datamodules.files import replacing
 from datamodules.split import Rows, Split
 from datamodules.texts.corpora import one_hot
 
+GIVEN_TRAIN, GIVEN_VAL, GIVEN_TEST = -1, -2, -3
+"""Stand for the number of a part where a document's part is given and no fold's."""
 
-def make_folds(labels: list[tuple[int, ...]], n_folds: int, split_seed: int) -> list[Split]:
+_GIVEN = {"val": GIVEN_VAL, "test": GIVEN_TEST}
+
+MOST_MIXES = 50
+"""Mixes of classes by which groups are stratified; rarer ones count as one."""
+
+
+def make_folds(
+    labels: list[tuple[int, ...]],
+    n_folds: int,
+    split_seed: int,
+    groups: list[int] | None = None,
+    given: list[str] | None = None,
+) -> list[Split]:
     """Cut the documents into `n_folds` parts with the same mix of classes, and make one split per part.
 
     Fold k tests on part k, validates on part k + 1 (the last fold on part 0) and trains on the rest, so that every
     document is tested once. Ten folds give the paper's 80-10-10.
 
+    Documents of a given test or validation part are in that part of every fold, and the folds cut the others: with a
+    given test part, fold k validates on part k. If both parts are given, all folds are the same.
+
     Args:
         labels: the class numbers of each document.
         n_folds: at least 3.
         split_seed: seed of the partition, see `conf.kinds.partition_seed`.
+        groups: the number of each document's group, none of which the folds tear apart; None: there are no groups.
+        given: the given part of each document, "train", "val" or "test"; None: none is given.
 
     Raises:
-        DataError: more folds than documents in the largest class.
+        DataError: more folds than documents in the largest class, or than groups.
     """
-    return _splits(_parts(labels, n_folds, split_seed), n_folds)
+    return _splits(_parts(labels, n_folds, split_seed, groups, given), n_folds)
 
 
-def cached_folds(labels: list[tuple[int, ...]], n_folds: int, split_seed: int, cache_dir: Path) -> list[Split]:
+def cached_folds(
+    labels: list[tuple[int, ...]],
+    n_folds: int,
+    split_seed: int,
+    cache_dir: Path,
+    groups: list[int] | None = None,
+    given: list[str] | None = None,
+) -> list[Split]:
     """Cut folds as `make_folds` does, once for the same arguments and versions of the libraries.
 
     Importing these takes longer than training a small net.
@@ -41,11 +68,12 @@ def cached_folds(labels: list[tuple[int, ...]], n_folds: int, split_seed: int, c
         DataError: as `make_folds`, or `cache_dir` cannot be written.
     """
     libraries = [version(name) for name in ("scikit-learn", "iterative-stratification", "numpy")]
-    key = hashlib.sha256(json.dumps([labels, n_folds, split_seed, libraries]).encode())
+    own = [] if groups is None and given is None else [groups, given]
+    key = hashlib.sha256(json.dumps([labels, n_folds, split_seed, libraries, *own]).encode())
     path = cache_dir / f"folds-{key.hexdigest()[:32]}.npy"
     if (kept := _kept_parts(path, len(labels), n_folds)) is not None:
         return _splits(kept, n_folds)
-    parts = _parts(labels, n_folds, split_seed)
+    parts = _parts(labels, n_folds, split_seed, groups, given)
     try:
         with replacing(path) as temporary, open(temporary, "wb") as file:
             np.save(file, parts)
@@ -54,19 +82,29 @@ def cached_folds(labels: list[tuple[int, ...]], n_folds: int, split_seed: int, c
     return _splits(parts, n_folds)
 
 
-def _parts(labels: list[tuple[int, ...]], n_folds: int, split_seed: int) -> NDArray[np.int64]:
-    """The number of the part that each document is in, `[N]`."""
-    targets = one_hot(labels, 1 + max((number for label in labels for number in label), default=0))
+def _parts(
+    labels: list[tuple[int, ...]], n_folds: int, split_seed: int, groups: list[int] | None, given: list[str] | None
+) -> NDArray[np.int64]:
+    """The number of the part that each document is in, `[N]`; negative where it is given."""
+    parts = np.array([_GIVEN.get(part, 0) for part in given or [""] * len(labels)], np.int64)
+    free = np.flatnonzero(parts == 0)
+    if {GIVEN_VAL, GIVEN_TEST} <= {*parts.tolist()}:
+        parts[free] = GIVEN_TRAIN
+        return parts
+    own = [labels[row] for row in free]
+    targets = one_hot(own, 1 + max((number for label in own for number in label), default=0))
     largest = int(targets.sum(0).max())
     if n_folds > largest:
         raise DataError(
             f"n_folds={n_folds} is more than the {largest} documents of the largest class: "
             f"choose n_folds={largest} or less."
         )
-    splitter = _by_class if (targets.sum(1) == 1).all() else _by_label
-    parts = np.empty(len(labels), np.int64)
-    for number, rows in enumerate(splitter(targets, n_folds, split_seed)):
-        parts[rows] = number
+    if groups is not None:
+        tests = _by_group(own, n_folds, split_seed, np.array(groups)[free])
+    else:
+        tests = (_by_class if (targets.sum(1) == 1).all() else _by_label)(targets, n_folds, split_seed)
+    for number, rows in enumerate(tests):
+        parts[free[rows]] = number
     return parts
 
 
@@ -76,16 +114,44 @@ def _kept_parts(path: Path, documents: int, n_folds: int) -> NDArray[np.int64] |
         parts = np.load(path, allow_pickle=False)
     except Exception:  # missing, cut, or other bits: NumPy lets errors of Python's parser through
         return None
-    whole = parts.shape == (documents,) and parts.dtype == np.int64 and ((parts >= 0) & (parts < n_folds)).all()
+    whole = (
+        parts.shape == (documents,) and parts.dtype == np.int64 and ((parts >= GIVEN_TEST) & (parts < n_folds)).all()
+    )
     return parts if whole else None
 
 
 def _splits(parts: NDArray[np.int64], n_folds: int) -> list[Split]:
+    val_given, test_given = (bool((parts == part).any()) for part in (GIVEN_VAL, GIVEN_TEST))
     splits = []
     for number in range(n_folds):
-        test, val = parts == number, parts == (number + 1) % n_folds
+        following = number if test_given else (number + 1) % n_folds
+        test = parts == (GIVEN_TEST if test_given else number)
+        val = parts == (GIVEN_VAL if val_given else following)
         splits.append(Split(*(np.flatnonzero(rows) for rows in (~(test | val), val, test))))
     return splits
+
+
+def _by_group(labels: list[tuple[int, ...]], n_folds: int, split_seed: int, groups: Rows) -> list[Rows]:
+    """Parts that tear no group apart; each mix of classes is spread as evenly as that allows."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    sizes = np.bincount(groups)
+    if (number := np.count_nonzero(sizes)) < n_folds:
+        raise DataError(f"n_folds={n_folds} is more than the {number} groups of data.group: choose fewer folds.")
+    common = {mix: place for place, (mix, _) in enumerate(Counter(labels).most_common(MOST_MIXES))}
+    mixes = np.array([common.get(label, MOST_MIXES) for label in labels])
+    if np.bincount(mixes).max() < n_folds:  # no mix can be spread
+        mixes = np.zeros_like(mixes)
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=split_seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class in y", UserWarning)
+        tests = [test for _, test in splitter.split(mixes, mixes, groups)]
+    if min(map(len, tests)) == 0:
+        raise DataError(
+            f"n_folds={n_folds}: the largest group of data.group has {sizes.max():,} of {len(labels):,} documents, so "
+            "that a fold gets none; choose fewer folds."
+        )
+    return tests
 
 
 def _by_class(targets: NDArray[np.float32], n_folds: int, split_seed: int) -> list[Rows]:

@@ -11,6 +11,8 @@ longest documents of HATE, SEMEVAL and MLMA's file with stop-words have the pape
 4. stop-words removed;
 5. optionally, words replaced by their stems.
 
+That is for English, the language of the papers' data sets. `languages.py` has what differs in others.
+
 The text of the paper has another order, 4 3 1 2, which is `preprocess.order=paper`. With it these documents have 345,
 23 and 23 words: the paper's numbers do not come from the order that it describes. Two things differ from its text.
 Stop-words, which the list has in lower case, are recognised in capitals too (without that: 375, 26 and 23 words). And
@@ -20,7 +22,6 @@ Rare words are dropped later (`vocabulary.py`), because the training part alone 
 are dropped before that, and on request only (`dropping.py`).
 """
 
-import functools
 import hashlib
 import re
 from array import array
@@ -34,7 +35,8 @@ from numpy.typing import NDArray
 
 from datamodules.errors import DataError
 from datamodules.files import replacing
-from datamodules.stop_words import STOP_WORDS
+from datamodules.texts import languages
+from datamodules.texts.languages import ELIDING, ENGLISH, deleted, stemmer, stop_words
 
 LOWERCASE_FIRST, PAPER_ORDER = "lowercase_first", "paper"
 """The values of `preprocess.order`."""
@@ -43,7 +45,8 @@ KEEP, DROP = "keep", "drop"
 """The values of `preprocess.duplicates`."""
 
 _CHOICES = {"order": (LOWERCASE_FIRST, PAPER_ORDER), "duplicates": (KEEP, DROP)}
-_AT_LEAST = {"min_count": 1, "tfidf_terms": 1, "min_words": 0}
+_AT_LEAST = {"min_count": 1, "tfidf_terms": 1, "min_words": 0, "max_words": 1}
+_OPTIONAL = ("tfidf_terms", "max_words")
 
 IRREGULAR = {
     "ain't": "is not",
@@ -67,11 +70,13 @@ ENDINGS = {
 }
 APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u2032`\u00b4", "'"))
 
+NEVER = r"(?!)"
+"""A regular expression that matches nothing."""
+
 _CONTRACTION = re.compile(
     rf"(?<![a-z'])(?:{'|'.join(IRREGULAR)})(?![a-z])|(?<=[a-z])(?:{'|'.join(ENDINGS)})(?![a-z])",
     re.IGNORECASE,
 )
-_NOT_ALPHANUMERIC = re.compile(r"[^a-zA-Z0-9\s]+")
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ class PreprocessSettings:
         tfidf_terms: how many words are kept at most, see `vocabulary.learn_vocabulary`; None: all.
         min_words: documents with fewer words are dropped, see `dropping.drop_documents`.
         duplicates: "drop": so are documents with the words of an earlier one; "keep": they are not.
+        max_words: words behind so many are dropped; None: all are kept.
+        language: in whose way steps 2 to 5 are done, see `languages`.
 
     Raises:
         DataError: a step is neither true nor false, or another value is impossible.
@@ -102,6 +109,8 @@ class PreprocessSettings:
     tfidf_terms: int | None = None
     min_words: int = 0
     duplicates: str = KEEP
+    max_words: int | None = None
+    language: str = ENGLISH
 
     def __post_init__(self) -> None:
         for key, value in vars(self).items():
@@ -109,9 +118,12 @@ class PreprocessSettings:
                 if value not in _CHOICES[key]:
                     raise DataError(f"preprocess.{key}={value}: choose {' or '.join(_CHOICES[key])}.")
             elif key in _AT_LEAST:
-                optional = value is None and key == "tfidf_terms"
+                optional = value is None and key in _OPTIONAL
                 if not optional and (type(value) is not int or value < _AT_LEAST[key]):
                     raise DataError(f"preprocess.{key}={value}: give a whole number, {_AT_LEAST[key]} or more.")
+            elif key == "language":
+                if not isinstance(value, str) or not value.isalpha() or not value.islower():
+                    raise DataError(f"preprocess.language={value}: give its English name, such as german, or none.")
             elif type(value) is not bool:
                 raise DataError(f"preprocess.{key}={value}: give true or false.")
 
@@ -158,28 +170,28 @@ def tokenize(texts: Iterable[str], settings: PreprocessSettings) -> TokenizedTex
     ids, offsets = array("i"), array("q", [0])
     split = make_word_splitter(settings)
     for text in texts:
-        ids.extend([number_of.setdefault(word, len(number_of)) for word in split(text)])
+        ids.extend([number_of.setdefault(word, len(number_of)) for word in split(text)[: settings.max_words]])
         offsets.append(len(ids))
     return TokenizedTexts(np.array(ids, np.int32), np.array(offsets, np.int64), list(number_of))
 
 
 def make_word_splitter(settings: PreprocessSettings) -> Callable[[str], list[str]]:
     """The steps above as one function, which returns the words of a text."""
-    stop_words = frozenset(STOP_WORDS.read_text(encoding="ascii").split() if settings.stop_words else [])
-    stem = _stemmer() if settings.stem else str
+    removed = frozenset(stop_words(settings.language) if settings.stop_words else [])
+    stem = stemmer(settings.language) if settings.stem else str
+    not_in_words = re.compile(deleted(settings.language))
+    expand = contractions(settings.language) if settings.contractions else str
 
     def kept(text: str) -> Iterator[str]:
-        return (word for word in text.split() if word.lower() not in stop_words)
+        return (word for word in text.split() if word.lower() not in removed)
 
     def lowercase_first(text: str) -> list[str]:
         if settings.lowercase:
             text = text.lower()
-        if settings.contractions:
-            text = expand_contractions(text)
-        return [stem(word) for word in kept(_NOT_ALPHANUMERIC.sub("", text))]
+        return [stem(word) for word in kept(not_in_words.sub("", expand(text)))]
 
     def paper(text: str) -> list[str]:
-        text = _NOT_ALPHANUMERIC.sub("", " ".join(kept(text)))
+        text = not_in_words.sub("", " ".join(kept(text)))
         if settings.lowercase:
             text = text.lower()
         # Here the paper expands contractions. It cannot work: the apostrophes are gone, "were" is "we're" or "were".
@@ -188,8 +200,11 @@ def make_word_splitter(settings: PreprocessSettings) -> Callable[[str], list[str
     return paper if settings.order == PAPER_ORDER else lowercase_first
 
 
-def lookup_tables() -> dict[str, Any]:
+def lookup_tables(settings: PreprocessSettings) -> dict[str, Any]:
     """The tables and regular expressions of the steps as plain data, for programs without this project.
+
+    Args:
+        settings: of a run; their language decides.
 
     Returns:
         apostrophes: characters that are replaced by '.
@@ -198,13 +213,26 @@ def lookup_tables() -> dict[str, Any]:
         deleted: regular expression of the characters that step 3 deletes.
         stop_words: the words that step 4 removes.
     """
+    language = settings.language
+    expansions = {
+        ENGLISH: (_CONTRACTION.pattern, {**ENDINGS, **IRREGULAR}),
+        **dict.fromkeys(ELIDING, ("'", {"'": " "})),
+    }
+    contraction, in_full = expansions.get(language, (NEVER, {}))
     return {
         "apostrophes": "".join(map(chr, APOSTROPHES)),
-        "contraction": _CONTRACTION.pattern,
-        "in_full": {**ENDINGS, **IRREGULAR},
-        "deleted": _NOT_ALPHANUMERIC.pattern,
-        "stop_words": STOP_WORDS.read_text(encoding="ascii").split(),
+        "contraction": contraction,
+        "in_full": in_full,
+        "deleted": deleted(language),
+        "stop_words": stop_words(language) if settings.stop_words or language == ENGLISH else [],
     }
+
+
+def contractions(language: str) -> Callable[[str], str]:
+    """Step 2 in a language: of ELIDING ones, an apostrophe parts two words; of others but English nothing happens."""
+    if language == ENGLISH:
+        return expand_contractions
+    return (lambda text: text.translate(APOSTROPHES).replace("'", " ")) if language in ELIDING else str
 
 
 def expand_contractions(text: str) -> str:
@@ -217,16 +245,12 @@ def _in_full(match: re.Match[str]) -> str:
     return IRREGULAR.get(contraction) or ENDINGS[contraction]
 
 
-def _stemmer() -> Callable[[str], str]:
-    from nltk.stem.porter import PorterStemmer
-
-    return functools.lru_cache(maxsize=None)(PorterStemmer().stem)
-
-
 def _cache_key(texts: list[str], settings: PreprocessSettings) -> str:
-    """A hash of the texts, the settings used here, this file and the list of stop-words."""
+    """A hash of the texts, the settings used here, the code of the steps and the list of stop-words."""
     digest = hashlib.sha256()
-    for part in (Path(__file__).read_bytes(), STOP_WORDS.read_bytes(), *(text.encode() for text in texts)):
+    code = [Path(file).read_bytes() for file in (__file__, languages.__file__)]
+    listed = "\n".join(stop_words(settings.language) if settings.stop_words else []).encode()
+    for part in (*code, listed, *(text.encode() for text in texts)):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     later = {"min_count": 1, "tfidf_terms": None, "min_words": 0, "duplicates": KEEP}
@@ -239,7 +263,7 @@ def _read_cache(path: Path, documents: int) -> TokenizedTexts | None:
     try:
         # NumPy leaves a damaged archive open, unless the file is ours.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            words = arrays["words"].tobytes().decode("ascii").split("\n")
+            words = arrays["words"].tobytes().decode().split("\n")
             tokens = TokenizedTexts(arrays["ids"], arrays["offsets"], words if words != [""] else [])
     except Exception:  # missing, cut, or other bits, which the archive's checksums tell: NumPy lets many errors through
         return None
@@ -248,6 +272,6 @@ def _read_cache(path: Path, documents: int) -> TokenizedTexts | None:
 
 
 def _write_cache(path: Path, tokens: TokenizedTexts) -> None:
-    words = np.frombuffer("\n".join(tokens.words).encode("ascii"), np.uint8)
+    words = np.frombuffer("\n".join(tokens.words).encode(), np.uint8)
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, ids=tokens.ids, offsets=tokens.offsets, words=words)

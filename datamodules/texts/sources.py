@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from hydra.utils import instantiate
+from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig
 
 from datamodules.download import fetch, hash_of
@@ -16,11 +16,17 @@ log = logging.getLogger("lstm-cs")
 
 
 def load_corpus(data: DictConfig, data_dir: Path) -> Corpus:
-    """Read the corpus of a data set from its file in `data_dir`, or from the project itself if `data.file` is null.
+    """Read the corpus of a data set: a user's own, or one that the project knows.
+
+    A user's own is read by the function `data.reader`. One that the project knows is in `data_dir`, or in the project
+    itself if `data.file` is null.
 
     Raises:
         DataError: the file is missing and cannot be downloaded, or its content is broken.
     """
+    if "reader" in data:
+        own: Corpus = get_method(data.reader)(data, data_dir)
+        return own
     read = instantiate(data.corpus, _partial_=True)  # called below, because Hydra would wrap a DataError
     return read() if data.file is None else read(find_file(data, data_dir, read))
 

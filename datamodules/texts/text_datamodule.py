@@ -17,6 +17,7 @@ from datamodules.split import Rows, Split
 from datamodules.texts.corpora import Corpus, one_hot
 from datamodules.texts.dropping import drop_documents
 from datamodules.texts.folds import cached_folds, make_folds
+from datamodules.texts.languages import remarks
 from datamodules.texts.preprocess import KEEP, PreprocessSettings, preprocess
 from datamodules.texts.sources import load_corpus
 from datamodules.texts.tokenizer import Tokenizer, WordTokenizer
@@ -82,7 +83,9 @@ class TextDataModule(pl.LightningDataModule):
             raise DataError(f"padding={padding}: choose mask or paper.")
         self.corpus = corpus
         cut = make_folds if cache_dir is None else functools.partial(cached_folds, cache_dir=cache_dir)
-        self.split = cut(corpus.labels, n_folds, split_seed)[fold]
+        if fold and {"val", "test"} <= {*(corpus.parts or ())}:
+            raise DataError(f"fold={fold}: all three parts are given, so every fold is the same; leave fold=0.")
+        self.split = cut(corpus.labels, n_folds, split_seed, groups=corpus.groups, given=corpus.parts)[fold]
         self.seed = seed
         self.batch_size = batch_size
 
@@ -95,6 +98,8 @@ class TextDataModule(pl.LightningDataModule):
         # Tokens stay int32 here, which is half the memory.
         self._documents = TextBatch(torch.from_numpy(encoded.tokens), torch.from_numpy(lengths), targets, rows)
         self.report = _report(targets, self.split, [*lines, *_repeated(encoded, self.split)])
+        if few := int((targets.sum(0) < n_folds).sum()) if corpus.parts is None else 0:
+            self.report.append(f"Classes with fewer documents than folds, which some folds do not test: {few:,}.")
 
     @property
     def texts(self) -> list[str]:
@@ -135,8 +140,9 @@ class TextDataModule(pl.LightningDataModule):
         data = cls(corpus, _tokenizer(config), **options)
         if dropped := len(whole.texts) - len(corpus.texts):
             data.report.insert(0, f"{dropped:,} of {len(whole.texts):,} documents were dropped, see preprocess=.")
-        if config.data.get("note"):
-            data.report.insert(0, config.data.note)
+        if encoder_of(config) is None:
+            data.report += remarks(whole.texts, config.preprocess.language)
+        data.report[:0] = [*filter(None, [config.data.get("note")]), *whole.notes]
         return data
 
     def train_dataloader(self) -> Batches[TextBatch]:

@@ -3,10 +3,18 @@
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
+from datamodules.errors import DataError
 from datamodules.split import Rows
 from datamodules.texts.preprocess import TokenizedTexts
+
+MEMORY_SHARE = 0.5
+"""The part of the free memory that the numbers of all words may take."""
+
+SMALL = 1 << 26
+"""Bytes that fit into any memory."""
 
 
 class EncodedCorpus(NamedTuple):
@@ -66,13 +74,24 @@ def encode(texts: TokenizedTexts, vocabulary: list[str], padding_first: bool) ->
     document = _document_of_each_word(texts)[ids > 0]
     ids = ids[ids > 0]
     lengths = np.bincount(document, minlength=len(texts.lengths))
-    longest = max(1, int(lengths.max()))
+    longest = max(1, int(lengths.max(initial=0)))
+    _refuse_too_long(len(lengths), longest)
     first_step = longest - lengths if padding_first else np.zeros_like(lengths)
     starts = np.cumsum(lengths) - lengths
     step = np.arange(len(ids)) - starts[document] + first_step[document]
     tokens = np.zeros((len(lengths), longest), np.int32)
     tokens[document, step] = ids
     return EncodedCorpus(vocabulary, tokens, lengths)
+
+
+def _refuse_too_long(documents: int, longest: int) -> None:
+    """All documents are padded to the longest one: refuse what would fill the memory."""
+    needed = 4 * documents * longest
+    if needed > SMALL and needed > MEMORY_SHARE * psutil.virtual_memory().available:
+        raise DataError(
+            f"{documents:,} documents of up to {longest:,} words take {needed / 1e9:.1f} GB, more than "
+            f"{MEMORY_SHARE:.0%} of the free memory: cut them, for example after preprocess.max_words=1000."
+        )
 
 
 def _mean_tfidf(ids: NDArray[np.int32], document: Rows, known: Rows) -> NDArray[np.float64]:

@@ -21,6 +21,9 @@ from training.run.tensorboard import writer
 SHOWN_TEXTS = 20
 """Test texts that are logged."""
 
+MOST_CLASSES = 200
+"""Classes up to which there is a matrix: a line of one for more is thinner than a pixel."""
+
 READABLE_CLASSES = 15
 """Classes up to which the cells of the matrix carry their numbers."""
 
@@ -40,7 +43,8 @@ class Confusions(Callback):
         assert isinstance(pl_module, Classification)
         predictions = pl_module.predictions
         board = writer(trainer)
-        board.add_figure("confusion", confusion(*self._counts(predictions), self.data.classes))
+        if len(self.data.classes) <= MOST_CLASSES:
+            board.add_figure("confusion", confusion(*self._counts(predictions), self.data.classes))
         board.add_text("test texts", self._table(predictions))
         board.flush()
 

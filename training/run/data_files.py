@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 from conf.compose import CONF
 from conf.kinds import DAILY, SERIES, TEXTS, encoder_of, is_own, kind_of
 from datamodules.download import hash_of
+from datamodules.files import here_or_below
 from datamodules.market.yahoo_layout import MARKETS
-from datamodules.series.place import find
 
 BUNDLED = Path("datamodules", "texts", "robo", "commands.csv")
 """The corpus of a data set without a file, below the project's own folder."""
+
+OWN_FILES = {"file": "data", "path": "data", "val_file": "val", "test_file": "test"}
+"""What the files of a user's own texts are for, by the key below `data` that names them."""
 
 Content = dict[str, dict[str, str]]
 """By what a file is for, "data", "btc", "sentiment" and so on: its name below data_dir, and its hash. "encoder" is the
@@ -28,16 +31,12 @@ def data_files(config: DictConfig) -> dict[str, tuple[str, Path]]:
     Empty where all data are made up. The paths are those that `texts.sources`, `market.prices` and `sentiment` read.
     """
     data_dir = Path(config.data_dir)
-    if (own := _own_file(config)) is not None:
+    if (own := _own_series(config)) is not None:
         return {"series": own} if own[1].is_file() else {}
-    names = _text_names(config.data) if kind_of(config) is TEXTS else _market_names(config)
-    found: dict[str, tuple[str, Path]] = {}
-    for use, choices in names.items():
-        for name in choices:
-            path = CONF.parent / name if name == str(BUNDLED) else data_dir / name
-            if path.is_file():
-                found[use] = name, path
-                break
+    if kind_of(config) is not TEXTS:
+        return dict(_first_there(_market_names(config), data_dir))
+    own_texts = "reader" in config.data
+    found = dict(_own_texts(config.data, data_dir) if own_texts else _first_there(_text_names(config.data), data_dir))
     if (encoder := encoder_of(config)) and Path(encoder).is_dir():
         found["encoder"] = Path(encoder).absolute().name, Path(encoder)
     return found
@@ -58,12 +57,36 @@ def changed(config: DictConfig, trained_on: Mapping[str, Mapping[str, str]]) -> 
     return [str(path) for (_, path), there in both if _hash(path) != there["hash"]]
 
 
-def _own_file(config: DictConfig) -> tuple[str, Path] | None:
+def _first_there(names: Mapping[str, Sequence[str]], data_dir: Path) -> Iterator[tuple[str, tuple[str, Path]]]:
+    """For each use the first of its files that is there."""
+    for use, choices in names.items():
+        for name in choices:
+            path = CONF.parent / name if name == str(BUNDLED) else data_dir / name
+            if path.is_file():
+                yield use, (name, path)
+                break
+
+
+def _own_series(config: DictConfig) -> tuple[str, Path] | None:
     """The name and the path of the file of the user's own series, which may lie outside of data_dir."""
     if not is_own(config) or "file" not in config[SERIES]:
         return None
     name = config[SERIES].file
-    return name, find(name, Path(config.data_dir))
+    return name, here_or_below(name, Path(config.data_dir))
+
+
+def _own_texts(data: DictConfig, data_dir: Path) -> Iterator[tuple[str, tuple[str, Path]]]:
+    """The files of a user's own texts, and of a folder all that are in it; what comes from a hub is no file."""
+    for key, use in OWN_FILES.items():
+        name = data.get(key)
+        path = None if name is None else here_or_below(name, data_dir)
+        if path is not None and path.is_file():
+            yield use, (name, path)
+        elif path is not None and path.is_dir():
+            for file in sorted(path.rglob("*")):
+                if file.is_file() and not file.name.startswith("cache-"):
+                    below = file.relative_to(path).as_posix()
+                    yield f"{use}/{below}", (f"{name}/{below}", file)
 
 
 def _text_names(data: DictConfig) -> dict[str, list[str]]:

@@ -27,6 +27,9 @@ TEXT_SCORES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "loss"
 """Columns: the scores of a run on texts, see `classification.Classification`. `forecasting.accuracy` names those of a
 run on the market."""
 
+TEST_PART = "test_part"
+"""A column of runs that are tested on a ready-made part: there it has the value `conf.kinds.GIVEN`."""
+
 FINITE_SCORES = {"data": TEXT_SCORES, "features": ("rmse", "mae")}
 """By the group of a kind: the scores that are finite numbers in every row. Others may be empty, or infinite beside a
 forecast without errors."""
@@ -37,9 +40,9 @@ STATES = ("current", "hidden")
 PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
 """Keys that say where things are and who computes: they change no result and are not part of a run's record."""
 
-DESCRIPTIONS = ("url", "page", "note", "readings", "paper_row")
-"""Keys of a data set that say where its file comes from, and what the paper may have made of it: not part of a record,
-but the file's name and hash are."""
+DESCRIPTIONS = ("url", "page", "note", "readings", "paper_row", "reader")
+"""Keys of a data set that say where its file comes from, which code reads it, and what the paper may have made of it:
+not part of a record, but the file's name and hash are."""
 
 AS_BEFORE = {
     "clip": None,
@@ -51,6 +54,8 @@ AS_BEFORE = {
     "preprocess.tfidf_terms": None,
     "preprocess.min_words": 0,
     "preprocess.duplicates": "keep",
+    "preprocess.max_words": None,
+    "preprocess.language": "english",
     "data.corpus.classes": 11,
 }
 """Values that a record leaves out, so that runs of older versions, which had no such key, are the same runs."""

@@ -9,11 +9,12 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from cells.errors import UserError
+from conf.kinds import GIVEN
 from datamodules.texts.text_datamodule import TextDataModule
 from models.fitted import FittedNet
 from training.run.confusions import Confusions
 from training.run.problem import Problem, Results
-from training.run.record import TEXT_SCORES
+from training.run.record import TEST_PART, TEXT_SCORES
 from training.run.state_logger import StateLogger
 from training.run.tasks.classification import Classification, FittedClassification
 
@@ -46,7 +47,7 @@ class TextProblem(Problem):
             )
         self.loss = config.loss
         self.notes = self.data.report
-        self.columns = {}
+        self.columns = {TEST_PART: GIVEN} if "test" in (self.data.corpus.parts or ()) else {}
         self.sizes = self.data.sizes
 
     @property

@@ -12,9 +12,9 @@ from omegaconf import OmegaConf
 from text_data import FIXTURES
 
 from datamodules.errors import DataError
-from datamodules.texts import corpora, preprocess
+from datamodules.stop_words import STOP_WORDS
+from datamodules.texts import corpora, languages, preprocess
 from datamodules.texts.preprocess import (
-    STOP_WORDS,
     PreprocessSettings,
     TokenizedTexts,
     expand_contractions,
@@ -218,7 +218,7 @@ def test_min_count_does_not_change_the_cache_file(tmp_path: Path) -> None:
 def test_another_list_of_stop_words_has_another_cache_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     preprocess.preprocess(TEXTS, PreprocessSettings(), tmp_path / "cache")
     (tmp_path / "stop_words.txt").write_text("ferry\n")
-    monkeypatch.setattr(preprocess, "STOP_WORDS", tmp_path / "stop_words.txt")
+    monkeypatch.setattr(languages, "STOP_WORDS", tmp_path / "stop_words.txt")
     tokens = preprocess.preprocess(TEXTS, PreprocessSettings(), tmp_path / "cache")
     assert tokens.words == ["the", "is", "not", "here", "harbour"]
 

@@ -1,0 +1,225 @@
+"""The rows of a file with a table, read one after the other: CSV, TSV, JSON lines or Parquet, also in .gz or .zip."""
+
+import csv
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from datamodules.csv_files import Lines, places, split_rows, whole
+from datamodules.errors import DataError, excerpt
+from datamodules.open_files import PACKED, Opened, lines, opened
+from datamodules.text_files import at_line
+
+Column = str | int
+"""The name of a column; or its number, from 1, in a CSV or TSV file without a header."""
+
+DELIMITERS: Mapping[str, str] = {".csv": ",;\t|", ".tsv": "\t", ".tab": "\t", ".txt": "\t,;|"}
+"""What may stand between two fields, by the file's suffix: the first with which the header has the wanted columns."""
+
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+SUFFIXES = (*DELIMITERS, *JSON_SUFFIXES, *PARQUET_SUFFIXES)
+"""The suffixes of all files that can be read, also with one of PACKED behind it."""
+
+BATCH = 1000
+"""Rows of a Parquet file in memory at a time."""
+
+
+class FileRow(NamedTuple):
+    """A row: the file, the line it starts on or its number, and the values of the wanted columns.
+
+    CSV and TSV files have texts only.
+    """
+
+    file: str
+    line: int
+    values: list[Any]
+
+    def error(self, reason: str) -> DataError:
+        """An error that names this row's file and line."""
+        return at_line(self.file, self.line, reason)
+
+
+def read_rows(path: Path, columns: Sequence[Column], encoding: str = "utf-8") -> Iterator[FileRow]:
+    """The rows of a file from top to bottom, of which few are in memory at a time.
+
+    Raises:
+        DataError: the file is missing, broken or of another format, or lacks a column or has it twice; names the line.
+    """
+    with opened(path) as source:
+        yield from _rows_of(source)(path, source, columns, encoding)
+
+
+def column_names(path: Path, encoding: str = "utf-8") -> list[str]:
+    """The names of the columns of a file: its header, or the keys of its first JSON object.
+
+    Raises:
+        DataError: as `read_rows`.
+    """
+    with opened(path) as source:
+        if source.suffix in JSON_SUFFIXES:
+            return list(next(_objects(source, encoding), (0, {}))[1])
+        if source.suffix in PARQUET_SUFFIXES:
+            with _seekable(source) as file:
+                return list(_parquet(path, file).schema_arrow.names)
+        if source.suffix not in DELIMITERS:
+            _rows_of(source)
+        first = next(lines(source, encoding), "")
+        return max((_fields(first, delimiter) for delimiter in DELIMITERS[source.suffix]), key=len)
+
+
+def as_text(value: object) -> str:
+    """A value of a row as text: empty where there is none; 1 for the number 1.0; lists joined by spaces."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, str):
+        return value if value.isprintable() else value.encode("utf-8", "replace").decode()  # half of a surrogate pair
+    if isinstance(value, list | tuple):
+        return " ".join(map(as_text, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+RowReader = Callable[[Path, Opened, Sequence[Column], str], Iterator[FileRow]]
+
+
+def _rows_of(source: Opened) -> RowReader:
+    """The function that reads the rows of a file's format."""
+    if source.suffix in DELIMITERS:
+        return _delimited_rows
+    if source.suffix in JSON_SUFFIXES:
+        return _json_rows
+    if source.suffix in PARQUET_SUFFIXES:
+        return _parquet_rows
+    raise DataError(
+        f"{source.file} has the suffix {source.suffix or '(none)'!r}: name a file in one of {' '.join(SUFFIXES)}, "
+        f"also packed ({' '.join(PACKED)}); save a spreadsheet as CSV."
+    )
+
+
+def _delimited_rows(path: Path, source: Opened, columns: Sequence[Column], encoding: str) -> Iterator[FileRow]:
+    numbered = all(isinstance(column, int) for column in columns)
+    text = Lines(lines(source, encoding))
+    first = next(iter(text), "")
+    delimiter = _delimiter(first, DELIMITERS[source.suffix], columns)
+    quoted = delimiter != "\t" or not _lines_are_rows(path, columns, encoding)
+    rows = split_rows(source.file, Lines(_all_lines(first, text)), delimiter, quoted)
+    line, header = next(rows, (1, []))
+    if not header:
+        raise DataError(f"{source.file} is empty: it has no header.")
+    if numbered:
+        wanted = [int(column) - 1 for column in columns]
+        if not 0 <= min(wanted) <= max(wanted) < len(header):
+            raise DataError(f"{source.file} has {len(header)} columns: there is no column {max(wanted) + 1}.")
+        yield FileRow(source.file, line, [header[place] for place in wanted])
+    else:
+        wanted = places(f"{source.file}, line {line}", header, [str(column) for column in columns])
+    for line, fields in rows:
+        whole(source.file, line, fields, header, delimiter)
+        yield FileRow(source.file, line, [fields[place] for place in wanted])
+
+
+def _all_lines(first: str, rest: Lines) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _delimiter(first: str, delimiters: str, columns: Sequence[Column]) -> str:
+    """The first delimiter with which a file's first line has all columns, else the one with which it has most."""
+    fields = {delimiter: _fields(first, delimiter) for delimiter in delimiters}
+    for delimiter, names in fields.items():
+        if all(column in names if isinstance(column, str) else column <= len(names) for column in columns):
+            return delimiter
+    return max(fields, key=lambda delimiter: len(fields[delimiter]))
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter), [])
+
+
+def _lines_are_rows(path: Path, columns: Sequence[Column], encoding: str) -> bool:
+    """Whether every line of a tab-separated file is a row: then its quotes are characters like any other.
+
+    Files of tweets are written so. Others are written as CSV files are, with quotes around a field that holds a line
+    end, a tab or a quote.
+    """
+    with opened(path) as source:
+        text = lines(source, encoding)
+        names = next(text, "").rstrip("\r\n").split("\t")
+        named = all(column in names for column in columns if isinstance(column, str))
+        return named and all(line.count("\t") == len(names) - 1 for line in text if line.strip())
+
+
+def _json_rows(path: Path, source: Opened, columns: Sequence[Column], encoding: str) -> Iterator[FileRow]:
+    names = _named(source.file, columns)
+    seen: set[str] = set()
+    others: dict[str, None] = {}
+    for line, found in _objects(source, encoding):
+        seen.update(found.keys() & names)
+        others.update(dict.fromkeys(found) if len(others) < BATCH else {})
+        yield FileRow(source.file, line, [found.get(name) for name in names])
+    places(source.file, [*dict.fromkeys([*others, *seen])], names)
+
+
+def _objects(source: Opened, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The line, or the number, of each object of a file with one object a line, or one list of objects."""
+    if source.suffix == ".json" and source.stream.peek(1)[:1] == b"[":
+        found: Iterable[tuple[int, Any]] = enumerate(_parsed(source.file, 1, "".join(lines(source, encoding))), 1)
+    else:
+        text = enumerate(lines(source, encoding), 1)
+        found = ((line, _parsed(source.file, line, each)) for line, each in text if each.strip())
+    for line, each in found:
+        if not isinstance(each, dict):
+            raise at_line(source.file, line, f"{excerpt(json.dumps(each))} is no JSON object, such as {{...}}")
+        yield line, each
+
+
+def _parsed(file: str, line: int, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise at_line(file, line, f"not valid JSON ({error}); write one object a line") from error
+    except RecursionError as error:
+        raise at_line(file, line, "the JSON is nested too deeply") from error
+
+
+def _parquet_rows(path: Path, source: Opened, columns: Sequence[Column], encoding: str) -> Iterator[FileRow]:
+    names = _named(source.file, columns)
+    with _seekable(source) as file:
+        table = _parquet(path, file)
+        places(source.file, table.schema_arrow.names, names)
+        number = 0
+        for batch in table.iter_batches(BATCH, columns=names):
+            for values in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
+                number += 1
+                yield FileRow(source.file, number, list(values))
+
+
+def _seekable(source: Opened) -> Any:
+    """A copy on disk of a packed file, which is read from its end; removed when it is closed."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    shutil.copyfileobj(source.stream, file)
+    file.seek(0)
+    return file
+
+
+def _parquet(path: Path, file: Any) -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ModuleNotFoundError as error:
+        raise DataError(f'{path}: Parquet files need a package more: pip install -e ".[parquet]".') from error
+    try:
+        return pyarrow.parquet.ParquetFile(file)
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{path} is not a Parquet file ({excerpt(str(error))}); get it anew.") from error
+
+
+def _named(file: str, columns: Sequence[Column]) -> list[str]:
+    if numbers := [column for column in columns if isinstance(column, int)]:
+        raise DataError(f"{file} names its columns: there is none with the number {numbers[0]}.")
+    return [str(column) for column in columns]

@@ -1,0 +1,190 @@
+"""Texts of the user's own: `data=csv` reads files with a table, `hub_datasets.py` what the `datasets` library knows."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+from omegaconf import DictConfig, OmegaConf
+
+from datamodules.errors import DataError, excerpt
+from datamodules.files import here_or_below
+from datamodules.row_files import Column, FileRow, as_text, read_rows
+from datamodules.texts.corpora import Corpus
+from datamodules.texts.own_classes import LabelReader, counted
+
+TRAIN, VAL, TEST = "train", "val", "test"
+
+PARTS = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "development"), VAL),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
+"""What the column `data.part` may say, in small letters, and the names of ready-made parts."""
+
+MEMORY_SHARE = 0.25
+"""The part of the free memory that texts may take: their words, as numbers, need about as much again."""
+
+
+def from_files(data: DictConfig, data_dir: Path) -> Corpus:
+    """The corpus of `data=csv`.
+
+    Args:
+        data: as conf/data/csv.yaml.
+        data_dir: where files are that are not in the current folder.
+
+    Raises:
+        DataError: a file is missing or broken, lacks a column, or has no two classes, or does not fit into the memory.
+    """
+    columns = Columns(data)
+    collected = Collected(columns)
+    for key, part in (("file", TRAIN), ("val_file", VAL), ("test_file", TEST)):
+        if data[key] is not None:
+            path = here_or_below(data[key], data_dir)
+            if not path.is_file():
+                raise DataError(f"data.{key}={data[key]}: there is no such file here or in {data_dir}.")
+            own = part if data.test_file is not None or data.val_file is not None else None
+            collected.add(path.name, read_rows(path, columns.all, data.encoding), own)
+    return collected.corpus()
+
+
+class Columns:
+    """The columns that `data=` names.
+
+    Attributes:
+        text, label: one or more.
+        part, group: one or none.
+
+    Args:
+        data: as conf/data/csv.yaml or hf.yaml.
+    """
+
+    def __init__(self, data: DictConfig):
+        self.text, self.label = _listed(data.text), _listed(data.label)
+        self.part, self.group = _listed(data.get("part")), _listed(data.group)
+        self.separator: str | None = data.separator
+
+    @property
+    def all(self) -> list[Column]:
+        """The columns of a row, in the order in which `Collected.add` expects their values."""
+        return [*self.text, *self.label, *self.part, *self.group]
+
+
+class Collected:
+    """Documents collected from rows, within bounded memory.
+
+    Args:
+        columns: of the rows.
+    """
+
+    def __init__(self, columns: Columns):
+        self.columns = columns
+        self.reader = LabelReader(columns.label, columns.separator)
+        self.texts: list[str] = []
+        self.labels: list[tuple[str, ...]] = []
+        self.groups: list[str] = []
+        self.parts: list[str] = []
+        self.notes: list[str] = []
+        self._bytes, self._most_bytes = 0, int(MEMORY_SHARE * psutil.virtual_memory().available)
+
+    def add(self, name: str, rows: Iterable[FileRow], part: str | None) -> None:
+        """Add the documents of a file.
+
+        Args:
+            name: of the file.
+            rows: with the values of `columns.all`.
+            part: of all of them, if that is known.
+
+        Raises:
+            DataError: a row is broken, or the texts do not fit into the memory.
+        """
+        texts, labels = len(self.columns.text), len(self.columns.label)
+        left_out = Counter[str]()
+        before = len(self.texts)
+        for row in rows:
+            text = " ".join(filter(str.strip, map(as_text, row.values[:texts])))
+            classes = self.reader.classes(row, row.values[texts : texts + labels])
+            if not text or classes is None:
+                left_out["without text" if not text else "without label"] += 1
+                continue
+            self._keep(row, text, classes, [as_text(value).strip() for value in row.values[texts + labels :]], part)
+        lost = ", ".join(f"{number:,} rows {why}" for why, number in left_out.items())
+        self.notes.append(f"{name}: {len(self.texts) - before:,} documents" + (f"; left out: {lost}." if lost else "."))
+
+    def _keep(self, row: FileRow, text: str, classes: tuple[str, ...], rest: list[str], part: str | None) -> None:
+        if self.columns.part:
+            part = PARTS.get(rest[0].lower())
+            if part is None:
+                raise row.error(f"{self.columns.part[0]} is {excerpt(rest[0])!r}, expected train, val or test")
+        self.texts.append(text)
+        self.labels.append(classes)
+        if part is not None:
+            self.parts.append(part)
+        if self.columns.group:
+            self.groups.append(rest[-1])
+        self._bytes += sys.getsizeof(text)
+        if self._bytes > self._most_bytes:
+            raise row.error(
+                f"the texts up to here take {self._bytes / 1e9:.1f} GB, {MEMORY_SHARE:.0%} of the free memory; name a "
+                "file with fewer rows, or free some memory"
+            )
+
+    def corpus(self) -> Corpus:
+        """The corpus of all documents.
+
+        Raises:
+            DataError: there is none, or they have no two classes.
+        """
+        if not self.texts:
+            raise DataError(
+                f"{' '.join(self.notes)} There is nothing to learn from: are data.text and data.label right?"
+            )
+        classes = self.reader.ordered(self.labels)
+        number_of = {name: number for number, name in enumerate(classes)}
+        numbers = {names: tuple(sorted({number_of[name] for name in names})) for names in set(self.labels)}
+        notes = [*self.notes, counted(self.labels, classes), *self._about_parts(), *self._about_groups()]
+        return Corpus(
+            self.texts,
+            [numbers[names] for names in self.labels],
+            classes,
+            self.reader.multilabel,
+            self._group_numbers() if self.columns.group else None,
+            self.parts if set(self.parts) - {TRAIN} else None,
+            tuple(notes),
+        )
+
+    def _group_numbers(self) -> list[int]:
+        """The number of each document's group; one without a group is a group of its own."""
+        number_of: dict[str, int] = {}
+        return [number_of.setdefault(group or f"\0{row}", len(number_of)) for row, group in enumerate(self.groups)]
+
+    def _about_parts(self) -> list[str]:
+        given = [f"{self.parts.count(part):,} to {verb}" for part, verb in ((VAL, "validate"), (TEST, "test"))
+                 if part in self.parts]  # fmt: skip
+        return [f"Given, and the same for every fold and seed: {' and '.join(given)}."] if given else []
+
+    def _about_groups(self) -> list[str]:
+        if not self.columns.group:
+            return []
+        column, sizes = self.columns.group[0], Counter(filter(None, self.groups))
+        if not sizes:
+            raise DataError(f"data.group={column}: the column is empty; leave it out.")
+        lines = [
+            f"{column}: {len(sizes):,} groups of up to {max(sizes.values()):,} documents, none of which is torn apart."
+        ]
+        if alone := self.groups.count(""):
+            lines.append(f"{alone:,} documents without {column} are groups of their own.")
+        own = [set() for _ in range(2)]  # type: list[set[str]]
+        for group, part in zip(self.groups, self.parts, strict=False):
+            own[part == TEST].add(group)
+        if both := (own[0] & own[1]) - {""}:
+            lines.append(f"{len(both):,} groups are in the given test part and in others as well.")
+        return lines
+
+
+def _listed(value: object) -> list[Column]:
+    """The columns of a key that names one, several or none."""
+    if value is None:
+        return []
+    return list(OmegaConf.to_container(value)) if OmegaConf.is_list(value) else [value]  # type: ignore[arg-type,list-item]

@@ -1,0 +1,349 @@
+"""A user's own texts: every format gives the same corpus, and what is wrong with a file is one clear line."""
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from conf.compose import CONF, composed
+from conf.mistakes import message
+from datamodules.errors import DataError
+from datamodules.texts import own_classes, own_corpus
+from datamodules.texts.corpora import Corpus
+from datamodules.texts.folds import make_folds
+from datamodules.texts.sources import load_corpus
+from datamodules.texts.text_datamodule import TextDataModule
+
+ROWS = [
+    {"id": 1, "title": "A", "review": 'she said "no", twice', "grade": "good", "author": "x", "use": "train"},
+    {"id": 2, "title": "B", "review": "été at the café\tor so", "grade": "bad", "author": "y", "use": "dev"},
+    {"id": 3, "title": "", "review": "two\nlines", "grade": "good", "author": "x", "use": "Test"},
+    {"id": 4, "title": "D", "review": "", "grade": "bad", "author": "y", "use": "train"},
+    {"id": 5, "title": "E", "review": "no grade", "grade": "", "author": "z", "use": "train"},
+    {"id": 6, "title": "F", "review": "fine", "grade": "fair", "author": "", "use": "training"},
+]
+TEXTS = [str(row["review"]) for row in ROWS if row["review"] and row["grade"]]
+
+
+def delimited(delimiter: str, rows: Sequence[Mapping[str, Any]] = ROWS) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, rows[0], delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("__MACOSX/._x", "what macOS adds")
+        archive.writestr(name, content)
+    return packed.getvalue()
+
+
+LINES = "\n".join(map(json.dumps, ROWS)).encode()
+FILES = {
+    "reviews.csv": delimited(","),
+    "semicolons.csv": delimited(";"),
+    "reviews.tsv": delimited("\t"),
+    "reviews.txt": delimited("|"),
+    "marked.csv": b"\xef\xbb\xbf" + delimited(","),
+    "wide.csv": delimited(",").decode().encode("utf-16"),
+    "mac.csv": delimited(",").replace(b"two\nlines", b"two lines").replace(b"\r\n", b"\r"),
+    "reviews.jsonl": LINES,
+    "reviews.json": json.dumps(ROWS).encode(),
+    "reviews.csv.gz": gzip.compress(delimited(",")),
+    "reviews.ndjson.gz": gzip.compress(LINES),
+    "reviews.tsv.zip": zipped("reviews.tsv", delimited("\t")),
+    "packed.zip": zipped("folder/reviews.csv", delimited(",")),
+}
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., Corpus]:
+    """Reads a file with this content by `data=csv`, with the settings below `data` that are given."""
+
+    def read(content: bytes, name: str = "texts.csv", **settings: Any) -> Corpus:
+        (tmp_path / name).write_bytes(content)
+        config = OmegaConf.load(CONF / "data" / "csv.yaml")
+        return load_corpus(OmegaConf.merge(config, {"file": name, **settings}), tmp_path)
+
+    return read
+
+
+def names(corpus: Corpus) -> list[tuple[str, ...]]:
+    return [tuple(corpus.classes[number] for number in label) for label in corpus.labels]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_format_gives_the_same_corpus(name: str, read: Callable[..., Corpus]) -> None:
+    corpus = read(FILES[name], name, text="review", label="grade")
+    assert [" ".join(text.split()) for text in corpus.texts] == [" ".join(text.split()) for text in TEXTS]
+    assert names(corpus) == [("good",), ("bad",), ("good",), ("fair",)]
+    assert corpus.classes == ("bad", "fair", "good")
+    assert corpus.notes == (
+        f"{name}: 4 documents; left out: 1 rows without text, 1 rows without label.",
+        "Classes: bad 1, fair 1, good 2.",
+    )
+
+
+def test_parquet_gives_the_same_corpus(read: Callable[..., Corpus], tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="it comes with the extra parquet")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = [{**row, "grade": row["grade"] or None} for row in ROWS]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "made")
+    content = (tmp_path / "made").read_bytes()
+    for name, packed in (
+        ("a.parquet", content),
+        ("b.pq.gz", gzip.compress(content)),
+        ("c.zip", zipped("c.pq", content)),
+    ):
+        corpus = read(packed, name, text="review", label="grade")
+        assert (corpus.texts, names(corpus)) == (TEXTS, [("good",), ("bad",), ("good",), ("fair",)])
+    with pytest.raises(DataError, match="no column grad in the header"):
+        read(content, "a.parquet", text="review", label="grad")
+    with pytest.raises(DataError, match="is not a Parquet file"):
+        read(content[:50], "a.parquet", text="review", label="grade")
+
+
+def test_several_text_columns_are_joined(read: Callable[..., Corpus]) -> None:
+    corpus = read(delimited(","), text=["title", "review"], label="grade")
+    assert corpus.texts[0] == 'A she said "no", twice'
+    assert corpus.texts[2:4] == ["two\nlines", "D"]
+
+
+def test_columns_of_a_file_without_a_header_are_numbered(read: Callable[..., Corpus]) -> None:
+    corpus = read(b"1\tgood day\n0\tit's \"bad\n1\tmore\n", "x.tsv", text=2, label=1)
+    assert (corpus.texts, corpus.classes) == (["good day", "it's \"bad", "more"], ("0", "1"))
+
+
+def test_quotes_of_a_tsv_whose_lines_are_rows_mean_nothing(read: Callable[..., Corpus]) -> None:
+    corpus = read(b'label\ttext\npos\t"great film\nneg\tbad film "\n', "x.tsv", text="text", label="label")
+    assert corpus.texts == ['"great film', 'bad film "']
+
+
+def test_numbers_are_ordered_as_numbers(read: Callable[..., Corpus]) -> None:
+    content = b"t,stars\n" + b"".join(b"text,%d\n" % number for number in (10, 9, -1, 2, 10))
+    assert read(content, text="t", label="stars").classes == ("-1", "2", "9", "10")
+
+
+def test_several_labels_by_a_separator(read: Callable[..., Corpus]) -> None:
+    corpus = read(b"t,l\none,a|c\ntwo, b | a |\nthree,\n", text="t", label="l", separator="|")
+    assert corpus.multilabel
+    assert names(corpus) == [("a", "c"), ("a", "b")]
+
+
+def test_several_labels_by_columns(read: Callable[..., Corpus]) -> None:
+    corpus = read(b"t,z,a\none,1,0\ntwo,1.0,True\nthree,0,false\nfour,,\n", text="t", label=["z", "a"])
+    assert corpus.multilabel
+    assert corpus.classes == ("z", "a")
+    assert names(corpus) == [("z",), ("z", "a"), ()]
+
+
+def test_several_labels_by_lists(read: Callable[..., Corpus]) -> None:
+    content = b'{"t": ["two", "words"], "l": ["a", "b"]}\n{"t": "x", "l": []}\n{"t": "y", "l": null}\n{"t": "z"}\n'
+    corpus = read(content, "x.jsonl", text="t", label="l")
+    assert corpus.multilabel
+    assert (corpus.texts, names(corpus)) == (["two words", "x"], [("a", "b"), ()])
+
+
+def test_another_encoding_has_to_be_named(read: Callable[..., Corpus]) -> None:
+    content = delimited(",").decode().encode("cp1252")
+    with pytest.raises(DataError, match=r"line 3: the byte 0xe9 is not UTF-8; .*data\.encoding=cp1252"):
+        read(content, text="review", label="grade")
+    assert read(content, text="review", label="grade", encoding="cp1252").texts == TEXTS
+
+
+WRONG = [
+    (b"a,b,a\n1,2,3\n", {"text": "a", "label": "b"}, "line 1: the column a stands twice in the header"),
+    (b"a,b\n1,2\n", {"text": "a", "label": "c"}, "no column c in the header 'a,b'"),
+    (b"a,b\n1,2,3\n", {"text": "a", "label": "b"}, "line 2: 3 fields instead of 2"),
+    (b"a,b\n1,2\n", {"text": 3, "label": 1}, "has 2 columns: there is no column 3"),
+    (b"a,b\n1,2\n2,2\n", {"text": "a", "label": "b"}, "data.label=b: all 2 documents have the class '2'"),
+    (b"a,b\n,2\n2,\n", {"text": "a", "label": "b"}, "There is nothing to learn from"),
+    (b"a,b,c\n1,0,2\n", {"text": "a", "label": ["b", "c"]}, "line 2: c is '2'; with several columns"),
+    (
+        b"a,b,p\n1,0,tset\n",
+        {"text": "a", "label": "b", "part": "p"},
+        "line 2: p is 'tset', expected train, val or test",
+    ),
+    (b"a,b,g\n1,0,\n1,1,\n", {"text": "a", "label": "b", "group": "g"}, "data.group=g: the column is empty"),
+    (
+        b"a,b\n1,2\n",
+        {"text": "a", "label": "b", "test_file": "nix.csv"},
+        "data.test_file=nix.csv: there is no such file",
+    ),
+    (b"a,b\n1,\x002\n", {"text": "a", "label": "b"}, "line 2: a NUL character"),
+    (b"a,b\n1,2\n", {"text": "a", "label": "b", "encoding": "utf-9"}, "data.encoding=utf-9: there is no such encoding"),
+    (b"", {"text": "a", "label": "b"}, "is empty: it has no header"),
+]
+
+
+@pytest.mark.parametrize(("content", "settings", "expected"), WRONG)
+def test_what_is_wrong_is_one_line(
+    content: bytes, settings: dict[str, Any], expected: str, read: Callable[..., Corpus]
+) -> None:
+    with pytest.raises(DataError) as error:
+        read(content, **settings)
+    assert expected in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("x.xlsx", b"PK", "has the suffix '.xlsx': name a file in one of .csv"),
+        ("x.jsonl", b'{"t": 1, "l": 2}\n[1]\n', "line 2: [1] is no JSON object"),
+        ("x.jsonl", b'{"t": 1,\n', "line 1: not valid JSON"),
+        ("x.jsonl", b'{"t": 1, "m": 2}\n', "no column l in the header"),
+        ("x.csv.gz", gzip.compress(b"t,l\n1,2\n" * 99)[:30], "is damaged"),
+        ("x.zip", zipped("b.csv", b""), "is empty: it has no header"),
+        ("x.zip", b"no archive", "is damaged"),
+    ],
+)
+def test_what_is_wrong_with_other_formats_is_one_line(
+    name: str, content: bytes, expected: str, read: Callable[..., Corpus]
+) -> None:
+    with pytest.raises(DataError) as error:
+        read(content, name, text="t", label="l")
+    assert expected in str(error.value)
+
+
+def test_an_archive_of_several_files_is_refused(read: Callable[..., Corpus]) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.csv", "")
+        archive.writestr("b.csv", "")
+    with pytest.raises(DataError, match=r"should hold one file, but holds 2 \(a.csv, b.csv\): unpack it"):
+        read(packed.getvalue(), "x.zip", text="t", label="l")
+
+
+def test_too_many_classes_for_the_memory_are_refused(
+    read: Callable[..., Corpus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_classes, "MOST_CELLS", 99 * 100)
+    content = b"t,l\n" + b"".join(b"text,%d\n" % number for number in range(100))
+    with pytest.raises(DataError, match="100 classes of 100 documents are too many"):
+        read(content, text="t", label="l")
+    corpus = read(content[: content.index(b"text,99")], text="t", label="l")
+    assert corpus.notes[1].endswith("19 1, and 79 more.")
+
+
+def test_texts_that_do_not_fit_into_the_memory_are_refused_on_the_way(
+    read: Callable[..., Corpus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Free:
+        available = 20_000
+
+    monkeypatch.setattr(own_corpus.psutil, "virtual_memory", Free)
+    content = b"t,l,more\n" + b"".join(b"%s,%d,%s\n" % (b"t" * 951, row % 2, b"m" * 999) for row in range(9))
+    with pytest.raises(DataError, match=r"line 7: the texts up to here take 0.0 GB, 25% of the free memory"):
+        read(content, text="t", label="l")
+    assert len(read(content, text="l", label="l").texts) == 9
+
+
+def corpus_of(read: Callable[..., Corpus], rows: int = 120, **settings: Any) -> Corpus:
+    lines = [f"text {row},{'abc'[row % 3]},g{row % 17},{'test' if row % 5 == 0 else 'train'}" for row in range(rows)]
+    return read("\n".join(["t,l,g,p", *lines]).encode(), text="t", label="l", **settings)
+
+
+def test_a_given_test_part_is_tested_in_every_fold(read: Callable[..., Corpus]) -> None:
+    corpus = corpus_of(read, part="p")
+    given = [row for row in range(120) if row % 5 == 0]
+    assert "Given, and the same for every fold and seed: 24 to test." in corpus.notes
+    splits = make_folds(corpus.labels, 4, 0, corpus.groups, corpus.parts)
+    assert [split.test.tolist() for split in splits] == [given] * 4
+    validated = np.sort(np.concatenate([split.val for split in splits]))
+    assert validated.tolist() == [row for row in range(120) if row % 5]
+    for split in splits:
+        assert not {*split.train} & {*split.val, *split.test}
+        assert len(split.val) == 24
+
+
+def test_files_give_the_parts(read: Callable[..., Corpus], tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("l,t,g,p\na,tested,g,\nnew,tested too,g0,\n")
+    (tmp_path / "c.csv").write_text("t,l,g\nvalidated,a,g\n")
+    tested = corpus_of(read, group="g", test_file="b.csv")
+    assert tested.parts == ["train"] * 120 + ["test"] * 2
+    assert tested.classes == ("a", "b", "c", "new")
+    assert tested.notes[-1] == "1 groups are in the given test part and in others as well."
+    both = corpus_of(read, test_file="b.csv", val_file="c.csv")
+    assert len({str(split) for split in make_folds(both.labels, 3, 0, None, both.parts)}) == 1
+    assert [part.tolist() for part in make_folds(both.labels, 3, 0, None, both.parts)[1][1:]] == [[120], [121, 122]]
+    with pytest.raises(DataError, match="fold=1: all three parts are given"):
+        TextDataModule(both, None, n_folds=3, split_seed=0, fold=1, seed=0, batch_size=1, padding="mask")  # type: ignore[arg-type]
+    validated = corpus_of(read, val_file="c.csv")
+    splits = make_folds(validated.labels, 3, 0, None, validated.parts)
+    assert [split.val.tolist() for split in splits] == [[120]] * 3
+    assert np.sort(np.concatenate([split.test for split in splits])).tolist() == list(range(120))
+
+
+def test_no_group_is_torn_apart(read: Callable[..., Corpus]) -> None:
+    corpus = corpus_of(read, group="g")
+    assert corpus.notes[-1] == "g: 17 groups of up to 8 documents, none of which is torn apart."
+    assert corpus.groups is not None
+    groups = np.array(corpus.groups)
+    splits = make_folds(corpus.labels, 4, 0, corpus.groups)
+    assert np.sort(np.concatenate([split.test for split in splits])).tolist() == list(range(120))
+    for split in splits:
+        assert not set.intersection(*({*groups[part]} for part in (split.train, split.val)))
+        assert not set.intersection(*({*groups[part]} for part in (split.train, split.test)))
+        counts = np.bincount([corpus.labels[row][0] for row in split.test], minlength=3)
+        assert counts.min() >= 5  # stratified as far as groups allow
+    again = make_folds(corpus.labels, 4, 1, corpus.groups)
+    assert splits[0].test.tolist() != again[0].test.tolist()
+
+
+def test_groups_too_few_or_too_large_for_the_folds(read: Callable[..., Corpus]) -> None:
+    labels = [(row % 2,) for row in range(60)]
+    with pytest.raises(DataError, match="n_folds=5 is more than the 4 groups"):
+        make_folds(labels, 5, 0, [row % 4 for row in range(60)])
+    unique = [(row,) for row in range(30)] + [(0,)] * 30
+    assert len(make_folds(unique, 5, 0, [row % 20 for row in range(60)])) == 5
+
+
+def test_documents_without_a_group_are_groups_of_their_own(read: Callable[..., Corpus]) -> None:
+    corpus = read(b"t,l,g\n1,a,x\n2,b,\n3,a,\n4,a,x\n", text="t", label="l", group="g")
+    assert corpus.groups == [0, 1, 2, 0]
+    assert corpus.notes[-1] == "2 documents without g are groups of their own."
+
+
+def test_an_own_set_is_named_after_its_file_but_not_like_a_known_one() -> None:
+    def name(file: str) -> str:
+        return str(composed("data=csv", f"data.file='{file}'", "data.text=a", "data.label=b").data.name)
+
+    assert name("a/b/My reviews.v2.csv.gz") == "My_reviews.v2"
+    assert name("hate.csv") == "hate_file"
+    assert name("été.json") == "été"
+
+
+def test_the_library_datasets_gives_parts_and_names_of_classes(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="it comes with the extra hf")
+    rows = [{"t": f"text {row}", "l": row % 2 - (row == 4), "m": [0, 1]} for row in range(10)]
+    features = datasets.Features(
+        t=datasets.Value("string"),
+        l=datasets.ClassLabel(names=["no", "yes"]),
+        m=datasets.List(datasets.ClassLabel(names=["p", "q"])),
+    )
+    split = datasets.Dataset.from_list(rows, features=features)
+    saved = datasets.DatasetDict({"train": split, "validation": split, "unsupervised": split})
+    saved.save_to_disk(str(tmp_path / "mine"))
+    config = OmegaConf.load(CONF / "data" / "hf.yaml")
+    corpus = load_corpus(OmegaConf.merge(config, {"path": "mine", "text": "t", "label": "l"}), tmp_path)
+    assert corpus.classes == ("no", "yes")
+    assert corpus.parts == ["train"] * 9 + ["val"] * 9
+    assert corpus.notes[0] == "mine (train): 9 documents; left out: 1 rows without label."
+    assert corpus.notes[2].startswith("mine (unsupervised): left out")
+    several = load_corpus(OmegaConf.merge(config, {"path": "mine", "text": "t", "label": "m"}), tmp_path)
+    assert several.multilabel
+    assert names(several)[0] == ("p", "q")
+    with pytest.raises(DataError) as error:
+        load_corpus(OmegaConf.merge(config, {"path": str(tmp_path / "nix"), "text": "t", "label": "l"}), tmp_path)
+    assert message(error.value).startswith(f"data.path={tmp_path}/nix: the library datasets cannot load it")
