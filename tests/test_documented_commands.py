@@ -66,6 +66,8 @@ HOURS = "it trains for hours"
 FEW = "the fixtures have too few documents"
 CLUSTER = "it needs a cluster"
 INSTALLS = "it installs packages"
+EXTRA = "it needs an extra"
+REVIEWS = "data=csv data.file=reviews.csv data.text=review data.label=grade"
 
 COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     # README.md
@@ -83,6 +85,11 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python -m analysis tables runs -o tables": Runs(),
     "python -m analysis report runs -o report": Runs(),
     'python predict.py RUN "bring me the red cup"': Runs(replaced=RUN),
+    "python -m datamodules csv data.file=reviews.csv": Runs(),
+    f"python train.py -m {REVIEWS} cell=baseline,C1 seed=0,1,2 fold=0,1": Runs(
+        SETS, {"seed=0,1,2": "seed=0", "fold=0,1": "fold=0"}
+    ),
+    "python -m analysis tables runs/reviews -o tables": Runs(),
     "python -m datamodules mlma": Runs("n_folds=3 preprocess.min_count=1"),
     "tensorboard --logdir runs": Parses("it serves until it is stopped"),
     # CONTRIBUTING.md
@@ -117,6 +124,14 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python train.py data=crowd data.corpus.classes=13": Runs(SETS),
     "python train.py data=hate preprocess.min_words=4 preprocess.duplicates=drop": Composes(FEW),
     "python train.py data=ag preprocess.min_count=13 preprocess.tfidf_terms=4730": Composes(FEW),
+    f"python -m datamodules {REVIEWS.removeprefix('data=')}": Runs("n_folds=3"),
+    f"python train.py {REVIEWS}": Runs(f"{SETS} fold=1"),
+    f"python train.py -m {REVIEWS} cell=baseline,C1,H2 seed=0,1,2 fold=0,1": Composes(
+        "a page above has nearly the same"
+    ),
+    "python train.py data=csv data.file=avis.csv data.text=avis data.label=note preprocess.language=french "
+    "preprocess.stem=true": Composes(EXTRA),
+    "python train.py data=hf data.path=my_folder data.text=text data.label=label": Composes(EXTRA),
     # docs/install.md
     'pip install -e ".[bert]"': Parses(INSTALLS),
     "make help": Parses("it prints the targets"),
@@ -223,6 +238,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [f"{day:%Y-%m-%d},{20 + number % 7 + number % 5},{number % 3}" for number, day in enumerate(days[:120])]
     for name in ("sales.csv", "newer.csv"):
         (folder / name).write_text("\n".join(["day,units,price", *rows]) + "\n")
+    reviews = [f"it is {grade} number {number},{grade}" for number in range(8) for grade in ("bad", "fair", "good")]
+    (folder / "reviews.csv").write_text("\n".join(["review,grade", *reviews]) + "\n")
     (folder / "texts.txt").write_text("Bring me the red cup!\n\n")
     return folder
 

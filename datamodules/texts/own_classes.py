@@ -87,7 +87,7 @@ def counted(labels: Sequence[tuple[str, ...]], classes: Sequence[str]) -> str:
     counts = Counter(name for each in labels for name in each)
     shown = ", ".join(f"{name} {counts[name]:,}" for name in classes[:SHOWN])
     more = f", and {len(classes) - SHOWN:,} more" if len(classes) > SHOWN else ""
-    return f"Classes: {shown}{more}."
+    return shown + more
 
 
 def _order(names: set[str]) -> Any:

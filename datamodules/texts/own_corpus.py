@@ -143,7 +143,7 @@ class Collected:
         classes = self.reader.ordered(self.labels)
         number_of = {name: number for number, name in enumerate(classes)}
         numbers = {names: tuple(sorted({number_of[name] for name in names})) for names in set(self.labels)}
-        notes = [*self.notes, counted(self.labels, classes), *self._about_parts(), *self._about_groups()]
+        notes = [*self.notes, f"Classes: {counted(self.labels, classes)}.", *self._about_parts(), *self._about_groups()]
         return Corpus(
             self.texts,
             [numbers[names] for names in self.labels],
