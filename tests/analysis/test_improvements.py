@@ -8,6 +8,7 @@ import pytest
 from study_runs import results
 
 from analysis.statistics.improvements import improvements, model_improvements, with_mean_cell
+from conf.kinds import GIVEN
 
 
 def one(table: pd.DataFrame, metric: str = "macro_f1", cell: str = "C1") -> pd.Series:
@@ -49,6 +50,15 @@ def test_a_baseline_of_zero_is_never_an_infinite_improvement() -> None:
     row = one(improvements(results({"baseline": [0.0, 0.0], "C1": [0.1, 0.4]})))
     assert math.isnan(row["improvement"])
     assert math.isnan(row["p"])
+
+
+def test_runs_on_one_given_test_part_have_no_interval() -> None:
+    table = results({"baseline": [0.2, 0.4, 0.6], "C1": [0.3, 0.4, 0.5]})
+    assert one(improvements(table))["sd"] > 0
+    table = table.assign(partition=GIVEN, fold=[*range(3)] * 2)
+    row = one(improvements(table))
+    assert row["n"] == 3
+    assert row[["sd", "low", "high", "p"]].isna().all()
 
 
 def test_one_pair_has_no_interval() -> None:

@@ -1,6 +1,7 @@
 """Texts become words by the paper's steps, give its longest documents, and are cached."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,56 @@ def test_min_count_does_not_change_the_cache_file(tmp_path: Path) -> None:
     for min_count in (1, 2):
         preprocess.preprocess(TEXTS, PreprocessSettings(min_count=min_count), tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+LANGUAGE = PreprocessSettings(stop_words=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "expected"),
+    [
+        ("Schöne Grüße, geht's?", replace(LANGUAGE, language="german"), "schöne grüße gehts"),
+        ("L\u2019été, qu'on aime_bien", replace(LANGUAGE, language="french"), "l été qu on aimebien"),
+        ("L\u2019été", replace(LANGUAGE, language="french", contractions=False), "lété"),
+        ("It isn't Київ №5", replace(LANGUAGE, language="none"), "it isnt київ 5"),
+        ("हिन्दी में", replace(LANGUAGE, language="none"), "हिन्दी में"),
+        ("Häuser und Bäume", replace(LANGUAGE, language="german", stem=True), "haus und baum"),
+        ("one two three four", replace(LANGUAGE, max_words=2), "one two"),
+    ],
+)
+def test_other_languages_keep_their_letters(text: str, settings: PreprocessSettings, expected: str) -> None:
+    assert make_word_splitter(settings)(text)[: settings.max_words] == expected.split()
+    assert tokenize([text], settings).words == expected.split()
+
+
+def test_other_languages_have_their_own_stop_words(tmp_path: Path) -> None:
+    pytest.importorskip("stop_words", reason="it comes with the extra languages")
+    german = PreprocessSettings(language="german")
+    assert tokenize(["Das ist der schöne Tag und die Nacht"], german).words == ["schöne", "tag", "nacht"]
+    kept = preprocess.preprocess(["Привет, мир"], replace(german, language="russian"), tmp_path)
+    assert preprocess.preprocess(["Привет, мир"], replace(german, language="russian"), tmp_path).words == kept.words
+    with pytest.raises(DataError, match="language=klingon: there are no stop-words of it"):
+        tokenize([""], replace(german, language="klingon"))
+    tables = preprocess.lookup_tables(german)
+    assert "und" in tables["stop_words"]
+    assert re.sub(tables["deleted"], "", "grün, ja!") == "grün ja"
+
+
+def test_a_language_without_a_stemmer_is_refused() -> None:
+    with pytest.raises(DataError, match="language=greek: it has no stemmer"):
+        tokenize([""], PreprocessSettings(language="greek", stop_words=False, stem=True))
+    with pytest.raises(DataError, match="language=German: give its English name"):
+        PreprocessSettings(language="German")
+
+
+def test_texts_of_another_language_are_told_apart() -> None:
+    assert languages.remarks(["a café here and there and there"], "english") == []
+    (other,) = languages.remarks(["Это русский текст", "and English"], "english")
+    assert "name the language" in other
+    assert languages.remarks(["Это русский текст"], "russian") == []
+    (unspaced,) = languages.remarks(["这本书很好看", "我不喜欢这个酒店的房间"], "chinese")
+    assert "no spaces between words" in unspaced
+    assert languages.remarks(["这 本 书 很 好看"], "chinese") == []
 
 
 def test_another_list_of_stop_words_has_another_cache_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

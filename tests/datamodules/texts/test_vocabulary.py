@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datamodules.errors import DataError
+from datamodules.texts import vocabulary
 from datamodules.texts.preprocess import PreprocessSettings, tokenize
 from datamodules.texts.vocabulary import EncodedCorpus, encode, learn_vocabulary
 
@@ -24,6 +26,18 @@ def test_words_of_the_training_part_are_numbered_by_falling_frequency() -> None:
     assert encoded.vocabulary == ["ferry", "tram", "lake", "owl"]
     assert encoded.tokens.tolist() == [[2, 1, 1], [1, 3, 0], [3, 2, 4], [4, 4, 4], [0, 0, 0]]
     assert encoded.lengths.tolist() == [3, 2, 3, 3, 0]
+
+
+def test_documents_that_would_fill_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Free:
+        available = 4 * len(TEXTS) * 3 * 2 - 1  # bytes: half of them are fewer than the numbers of all words need
+
+    monkeypatch.setattr(vocabulary, "SMALL", 0)
+    monkeypatch.setattr(vocabulary.psutil, "virtual_memory", Free)
+    with pytest.raises(DataError, match=r"5 documents of up to 3 words take .* preprocess\.max_words="):
+        learn_and_encode(min_count=1)
+    Free.available += 1
+    assert learn_and_encode(min_count=1).tokens.shape == (5, 3)
 
 
 def test_rare_and_unknown_words_are_dropped_and_emptied_documents_stay() -> None:

@@ -1,0 +1,61 @@
+"""A run on a user's own file is a run like any other: folder, provenance, parts, and mistakes in one line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Command
+
+OWN = ("data=csv", "data.text=review", "data.label=grade")
+TINY = ("epochs=1", "model.embedding=4", "model.hidden=4", "n_folds=3", "preprocess.min_count=1")
+
+
+def write(path: Path, rows: int, word: str) -> None:
+    lines = [f"it is {grade} {word} {row},{grade}" for row in range(rows) for grade in ("bad", "good")]
+    path.write_text("\n".join(["review,grade", *lines]) + "\n")
+
+
+def test_a_run_on_an_own_file_and_a_ready_made_test_part(
+    train_here: Command, tmp_path: Path, nothing_drawn: None
+) -> None:
+    (tmp_path / "data").mkdir()
+    write(tmp_path / "reviews.csv", 9, "early")
+    write(tmp_path / "data" / "late.csv", 4, "late")
+    command = (*OWN, "data.file=reviews.csv", "data.test_file=late.csv", *TINY, "fold=2")
+    done = train_here(*command)
+    assert done.returncode == 0, done.stderr
+    assert "Given, and the same for every fold and seed: 8 to test." in done.stdout
+    (folder,) = tmp_path.glob("runs/reviews/bilstm/baseline/*")
+    predictions = pd.read_csv(folder / "predictions.csv")
+    assert predictions["row"].tolist() == list(range(18, 26))
+    assert set(predictions["truth"]) == {"bad", "good"}
+    assert set(pd.read_csv(folder / "metrics.csv")["test_part"]) == {"given"}
+    files = json.loads((folder / "provenance.json").read_text())["data"]
+    assert {use: file["file"] for use, file in files.items()} == {"data": "reviews.csv", "test": "late.csv"}
+    assert all(file["hash"].startswith("sha256:") for file in files.values())
+    assert "is finished; nothing to do" in train_here(*command).stdout
+    write(tmp_path / "data" / "late.csv", 5, "later")
+    again = train_here(*command)
+    assert "trained on another late.csv than there is now" in " ".join((again.stdout + again.stderr).split()).replace(
+        f"{tmp_path}/data/", ""
+    ).replace("data/", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("data=csv",), "give data.file= and data.text= and data.label= as well"),
+        (("data=hf", "data.path=x", "data.text=t"), "give data.label= as well"),
+        ((*OWN, "data.file=nix.csv"), "data.file=nix.csv: there is no such file here or in data"),
+        ((*OWN, "data.file=x.csv", "data.text=0"), "data.text=0: name a column, or several"),
+        ((*OWN, "data.file=x.csv", "data.group=[a,b]"), "data.group=['a', 'b']: name a column"),
+        ((*OWN, "data.file=x.csv", "data.name=a/b"), "data.name=a/b: give a name of letters"),
+        (("data=robo", "data.name=other"), "data.name=other: it is the name of a file"),
+        (("data=robo", "data.text=a"), "there is no key 'data.text' here, data="),
+        (("data=robo", "preprocess.max_words=x"), "preprocess.max_words=x: give a whole number, 1 or more"),
+    ],
+)
+def test_mistakes_are_one_line(arguments: tuple[str, ...], expected: str, refused: Callable[..., str]) -> None:
+    assert expected in refused(*arguments)
