@@ -38,9 +38,7 @@ def test_a_run_on_an_own_file_and_a_ready_made_test_part(
     assert "is finished; nothing to do" in train_here(*command).stdout
     write(tmp_path / "data" / "late.csv", 5, "later")
     again = train_here(*command)
-    assert "trained on another late.csv than there is now" in " ".join((again.stdout + again.stderr).split()).replace(
-        f"{tmp_path}/data/", ""
-    ).replace("data/", "")
+    assert "late.csv than there is now" in again.stdout + again.stderr
 
 
 @pytest.mark.parametrize(
