@@ -18,6 +18,9 @@ from datamodules.texts.corpora import one_hot
 GIVEN_TRAIN, GIVEN_VAL, GIVEN_TEST = -1, -2, -3
 """Stand for the number of a part where a document's part is given and no fold's."""
 
+FEWEST_FOLDS = 3
+"""One to test, one to validate, one to train."""
+
 _GIVEN = {"val": GIVEN_VAL, "test": GIVEN_TEST}
 
 MOST_MIXES = 50
@@ -94,6 +97,11 @@ def _parts(
     own = [labels[row] for row in free]
     targets = one_hot(own, 1 + max((number for label in own for number in label), default=0))
     largest = int(targets.sum(0).max())
+    if largest < FEWEST_FOLDS:
+        raise DataError(
+            f"no class has more than {largest} of {len(own):,} documents, too few for {FEWEST_FOLDS} folds; is "
+            "the column of the classes the right one?"
+        )
     if n_folds > largest:
         raise DataError(
             f"n_folds={n_folds} is more than the {largest} documents of the largest class: "

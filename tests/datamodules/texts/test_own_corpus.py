@@ -305,6 +305,8 @@ def test_groups_too_few_or_too_large_for_the_folds(read: Callable[..., Corpus]) 
     labels = [(row % 2,) for row in range(60)]
     with pytest.raises(DataError, match="n_folds=5 is more than the 4 groups"):
         make_folds(labels, 5, 0, [row % 4 for row in range(60)])
+    with pytest.raises(DataError, match="no class has more than 2 of 60 documents, too few for 3 folds"):
+        make_folds([(row // 2,) for row in range(60)], 10, 0)
     unique = [(row,) for row in range(30)] + [(0,)] * 30
     assert len(make_folds(unique, 5, 0, [row % 20 for row in range(60)])) == 5
 

@@ -189,6 +189,7 @@ def test_the_report_counts_documents_words_and_missing_classes(tmp_path: Path) -
     absent = [3 - len({labels[row] for row in part}) for part in data.split]
     assert sum(absent) == 2
     assert data.report[3] == "Classes without a document: {} to train, {} to validate, {} to test.".format(*absent)
+    assert data.report[4] == "Classes with fewer documents than folds, which some folds do not test: 1."
 
 
 class Recorder(pl.LightningModule):

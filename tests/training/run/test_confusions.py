@@ -1,11 +1,14 @@
 """The confusion matrix and the table of texts that TensorBoard shows."""
 
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
+import pytest
 import torch
 
+from training.run import confusions as module
 from training.run.confusions import Confusions, confusion
-from training.run.tasks.classification import Predictions
+from training.run.tasks.classification import Classification, Predictions
 
 CLASSES = ("a", "b", "c")
 
@@ -41,6 +44,19 @@ def test_the_picture_carries_the_numbers_of_each_cell() -> None:
     ]  # fmt: skip
     assert axes.get_ylabel() == "truth"
     assert "predicted" in axes.get_xlabel()
+
+
+def test_there_is_no_picture_of_more_classes_than_its_lines_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn(most: int) -> list[str]:
+        board = MagicMock()
+        monkeypatch.setattr(module, "MOST_CLASSES", most)
+        monkeypatch.setattr(module, "writer", lambda trainer: board)
+        task = MagicMock(spec=Classification, predictions=predictions(3))
+        confusions().on_test_end(MagicMock(), task)
+        return [call[0] for call in board.method_calls]
+
+    assert drawn(3) == ["add_figure", "add_text", "flush"]
+    assert drawn(2) == ["add_text", "flush"]
 
 
 def test_texts_come_from_all_over_the_part() -> None:
