@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 FIXTURES = Path(__file__).parent / "fixtures"
-OWN = ("csv", "hf")
+OWN_SETS = ("csv", "hf")
 """The names of conf/data that stand for a user's own texts."""
 
 BARE = ("crowd/text_emotion.csv", "hate/dataset.csv", "ag/train.csv", "semeval/2018-E-c-En-train.txt")

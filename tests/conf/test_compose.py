@@ -10,7 +10,7 @@ import yaml
 from conftest import Command
 from hydra.core.object_type import ObjectType
 from omegaconf import OmegaConf
-from text_data import OWN
+from text_data import OWN_SETS
 
 from cells.alterations import VARIANTS, Alteration, resolve
 from cells.errors import UserError
@@ -20,7 +20,7 @@ from conf.checks import check
 from conf.compose import CELL_KEYS, CELLS, CONF, PLACEBO, alteration_of, composed
 from training.studies.launchers import quoted
 
-DATA_SETS = sorted({path.stem for path in (CONF / "data").glob("*.yaml")} - {*OWN})
+DATA_SETS = sorted({path.stem for path in (CONF / "data").glob("*.yaml")} - {*OWN_SETS})
 
 
 @pytest.mark.parametrize("name", [name for name in CELLS if name != PLACEBO])
@@ -158,7 +158,7 @@ def test_help_explains_every_key() -> None:
     for model in (CONF / "model").glob("*.yaml"):
         options = composed(f"model={model.stem}").model
         keys += [model.stem, *(f"model.{key}" for key in options if key not in ("name", "_target_"))]
-    for own in OWN:
+    for own in OWN_SETS:
         given = OmegaConf.load(CONF / "data" / f"{own}.yaml")
         keys += [f"{own}: ", *(f"data.{key}" for key in given if key != "reader")]
     keys += [path.stem for group in ("features", "sentiment") for path in (CONF / group).glob("*.yaml")]

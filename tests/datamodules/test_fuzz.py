@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from soak import examples
-from text_data import OWN, lay_out
+from text_data import OWN_SETS, lay_out
 
 from datamodules.csv_files import LARGEST
 from datamodules.days import FIRST, LAST, utc_days
@@ -92,7 +92,7 @@ def read_or_refused(read: Callable[[], object], path: Path) -> bool:
     return True
 
 
-SETS = sorted(path.stem for path in (PROJECT / "conf" / "data").glob("*.yaml") if path.stem not in ("robo", *OWN))
+SETS = sorted(path.stem for path in (PROJECT / "conf" / "data").glob("*.yaml") if path.stem not in ("robo", *OWN_SETS))
 
 
 @pytest.mark.parametrize("name", SETS)

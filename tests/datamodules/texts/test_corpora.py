@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from conftest import PROJECT
 from omegaconf import DictConfig, OmegaConf
-from text_data import FIXTURES, OWN, lay_out, make_zip
+from text_data import FIXTURES, OWN_SETS, lay_out, make_zip
 
 from datamodules.errors import DataError
 from datamodules.texts import corpora
 from datamodules.texts.corpora import Corpus, one_hot
 from datamodules.texts.sources import load_corpus
 
-NAMES = sorted({path.stem for path in (PROJECT / "conf" / "data").glob("*.yaml")} - {*OWN})
+NAMES = sorted({path.stem for path in (PROJECT / "conf" / "data").glob("*.yaml")} - {*OWN_SETS})
 
 
 def data_config(name: str) -> DictConfig:
