@@ -19,6 +19,7 @@ class Packed(NamedTuple):
         places: [K N], where each row is in the flattened [K B T].
         owners: [K N], the sample of each row, in the flattened [K B].
         by_sample: indices of all real steps among the flattened rows, ordered by sample.
+        present: the samples that have a step, in the flattened [K B].
         lengths: of the samples, [B] or [K, B].
         steps: T.
         sizes: for each model, the number of rows running at each step that has any.
@@ -27,6 +28,7 @@ class Packed(NamedTuple):
     places: Tensor
     owners: Tensor
     by_sample: Tensor
+    present: Tensor
     lengths: Tensor
     steps: int
     sizes: list[list[int]]
@@ -59,18 +61,21 @@ class StackedSequence(NamedTuple):
     packed: Packed
 
 
-def packed(lengths: Tensor, steps: int) -> Packed:
+def packed(lengths: Tensor, steps: int, device: torch.device | None = None) -> Packed:
     """How the real steps of a batch lie as rows.
 
     Args:
-        lengths: of the samples, [B], or [K, B] of K models; int64, from 0 to T.
+        lengths: of the samples, [B], or [K, B] of K models; int64, from 0 to T. They are read on the CPU: on a GPU,
+            lengths that are there already save it a wait.
         steps: T.
+        device: of the rows; None: that of the lengths.
 
     Raises:
         ValueError: they are not.
     """
     own = lengths.cpu()
     check_lengths(own, steps, list(own.shape))
+    present = own.flatten().nonzero().squeeze(1)
     own = own.view(-1, own.size(-1))
     on_cpu = own.device
     models, batch = own.shape
@@ -84,10 +89,11 @@ def packed(lengths: Tensor, steps: int) -> Packed:
     there = torch.arange(int(counts.max()), device=on_cpu) < counts.unsqueeze(1)  # [K, N]
     rows = torch.nonzero(there.flatten()).squeeze(1)
     by_sample = rows[places[real].argsort()]
-    device = lengths.device
+    device = device or lengths.device
     flat_places, flat_owners = (
         torch.zeros(there.shape, dtype=torch.int64, device=on_cpu).masked_scatter(there, of[real]).flatten().to(device)
         for of in (places, owners)
     )
     running = [[n for n in of_model if n] for of_model in sizes.tolist()]
-    return Packed(flat_places, flat_owners, by_sample.to(device), lengths, steps, running)
+    by_sample, present, lengths = by_sample.to(device), present.to(device), lengths.to(device)
+    return Packed(flat_places, flat_owners, by_sample, present, lengths, steps, running)

@@ -84,11 +84,12 @@ class StackedLSTM(nn.Module):
         if steps == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         if lengths is None:
-            lengths = torch.full((models, batch), steps, device=input.device)
+            lengths = torch.full((models, batch), steps, device="cpu")
         elif not isinstance(lengths, Tensor):
             lengths = as_lengths(lengths)
+        lengths = lengths.cpu()
         check_lengths(lengths, steps, [models, batch])
-        rows = packed(lengths.to(input.device), steps)
+        rows = packed(lengths, steps, input.device)
         return rows.pad(self._rows(rows.pick(input), rows)), None
 
     def __prepare_scriptable__(self) -> nn.Module:

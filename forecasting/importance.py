@@ -22,7 +22,7 @@ def permutation_importance(net: nn.Module, inputs: Tensor, targets: Tensor, seed
         targets: `[n]`.
         seed: seed of the shufflings.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed)  # the same shufflings on every device
 
     def rmse(values: Tensor) -> float:
         return float((net(values) - targets).square().mean().sqrt())
@@ -31,7 +31,7 @@ def permutation_importance(net: nn.Module, inputs: Tensor, targets: Tensor, seed
     for feature in range(inputs.size(2)):
         for repeat in range(REPEATS):
             shuffled = inputs.clone()
-            order = torch.randperm(len(inputs), generator=generator).to(inputs.device)
+            order = torch.randperm(len(inputs), generator=generator, device="cpu").to(inputs.device)
             shuffled[:, :, feature] = inputs[order, :, feature]
             rises[feature, repeat] = rmse(shuffled)
     return rises.mean(1) - rmse(inputs)

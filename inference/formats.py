@@ -123,9 +123,9 @@ class ScanLSTM(nn.Module):
             raise ValueError(f"an LSTM in an ONNX file takes padded batches, not a {input.dim()}-D input")
         x = input.transpose(0, 1) if self.batch_first else input
         steps, batch = x.shape[:2]
-        ended = torch.zeros(steps, batch, 1, dtype=torch.bool)
+        ended = torch.zeros(steps, batch, 1, dtype=torch.bool, device=x.device)
         if lengths is not None:
-            ended = (torch.arange(steps).unsqueeze(1) >= lengths).unsqueeze(2)
+            ended = (torch.arange(steps, device=x.device).unsqueeze(1) >= lengths).unsqueeze(2)
         if hx is None:
             cells = self.layers * len(self.suffixes)
             hx = x.new_zeros(cells, batch, self.sizes[1]), x.new_zeros(cells, batch, self.sizes[0])

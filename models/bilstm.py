@@ -57,7 +57,7 @@ class BiLSTMClassifier(nn.Module):
 
     def _packed(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """The same logits, computed for the real words only; scripted and exported nets use `_padded`."""
-        layout = packed(lengths, tokens.size(-1))
+        layout = packed(lengths, tokens.size(-1), tokens.device)
         x = self.dropout.rows(self.embedding(layout.pick(tokens)), layout)
         x, _ = self.lstm_1(layout.sequence(x))
         x, _ = self.lstm_2(layout.sequence(x.data))

@@ -23,7 +23,7 @@ class SpatialDropout(nn.Module):
         super().__init__()
         if not 0 <= p < 1:
             raise ValueError(f"dropout must be a probability below 1, not {p}")
-        self.p = p
+        self.p = float(p)  # TorchScript takes no integer
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop features of `x [B, T, F]`."""

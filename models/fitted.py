@@ -16,6 +16,6 @@ class FittedNet(nn.Module, ABC):
         """Learn from the training part.
 
         Args:
-            batches: all of the training part, in any order.
+            batches: all of the training part, in any order and on any device.
             one_versus_rest: learn each class on its own; else all of them together (multinomial).
         """

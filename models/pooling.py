@@ -20,9 +20,10 @@ def max_and_mean_of_rows(x: Tensor, layout: Packed) -> Tensor:
     """`max_and_mean` of packed steps: `x [N, F]` to `[B, 2F]`, or `x [K, N, F]` of K nets to `[K, B, 2F]`."""
     lengths = layout.lengths.flatten()
     steps = x.flatten(0, -2).index_select(0, layout.by_sample)
-    there = lengths > 0  # a row without steps is no segment: a maximum of nothing has no gradient
-    pooled = [torch.segment_reduce(steps, by, lengths=lengths[there], unsafe=True) for by in ("max", "mean")]
+    # A row without steps is no segment: a maximum of nothing has no gradient.
+    own = lengths.index_select(0, layout.present)
+    pooled = [torch.segment_reduce(steps, by, lengths=own, unsafe=True) for by in ("max", "mean")]
     both = torch.cat(pooled, 1)
     if len(both) < len(lengths):
-        both = both.new_zeros(len(lengths), both.size(1)).index_copy(0, there.nonzero().squeeze(1), both)
+        both = both.new_zeros(len(lengths), both.size(1)).index_copy(0, layout.present, both)
     return both.unflatten(0, layout.lengths.shape)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from models.batch import TextBatch
 from models.fitted import FittedNet
+from models.on_cpu import on_cpu
 
 Floats = NDArray[np.float64]
 
@@ -46,17 +47,17 @@ class TfIdf(FittedNet):
     def _counts(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """How often each word occurs in each document, `[B, V]`."""
         real = torch.arange(tokens.size(1), device=tokens.device) < lengths.unsqueeze(1)
-        counts = self.idf.new_zeros(tokens.size(0), self.idf.size(0) + 1)
+        counts = self.idf.new_zeros(tokens.size(0), self.idf.size(0) + 1, device=tokens.device)
         return counts.scatter_add(1, tokens, real.to(counts.dtype))[:, 1:]
 
     @torch.no_grad()
     def fit(self, batches: Iterable[TextBatch], one_versus_rest: bool) -> None:
         """See `FittedNet`: a regression for each class, or one multinomial regression."""
-        parts = [(self._counts(b.tokens, b.lengths), b.targets, b.rows) for b in batches]
+        parts = on_cpu([(self._counts(b.tokens, b.lengths), b.targets, b.rows) for b in batches])
         # in the order of the corpus, so that neither the seed nor the batch size changes a bit
-        order = torch.cat([rows for *_, rows in parts]).argsort().cpu().numpy()
-        counts = sparse.vstack([sparse.csr_matrix(counts.cpu().numpy(), dtype=np.float64) for counts, *_ in parts])
-        targets = torch.cat([targets for _, targets, _ in parts]).cpu().numpy()
+        order = torch.cat([rows for *_, rows in parts]).argsort().numpy()
+        counts = sparse.vstack([sparse.csr_matrix(counts.numpy(), dtype=np.float64) for counts, *_ in parts])
+        targets = torch.cat([targets for _, targets, _ in parts]).numpy()
         weighting = TfidfTransformer()
         documents = weighting.fit_transform(counts[order])
         learn = _one_versus_rest if one_versus_rest else _multinomial

@@ -65,7 +65,7 @@ class Transformer(nn.Module):
             raise ValueError("with bilstm=false there is no LSTM whose cell could be altered, leave cell= out")
         self.embedding = nn.Embedding(vocabulary + 1, embedding)
         self.position = nn.Embedding(max_length, embedding)
-        self.block = nn.TransformerEncoderLayer(embedding, heads, feedforward, dropout, batch_first=True)
+        self.block = nn.TransformerEncoderLayer(embedding, heads, feedforward, float(dropout), batch_first=True)
         self.lstm = None
         if bilstm:
             self.lstm = LSTM(embedding, hidden, batch_first=True, bidirectional=True, alteration=alteration)

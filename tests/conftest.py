@@ -17,6 +17,9 @@ from training.run.startup import import_lightning
 
 import_lightning()  # as a run does, in half the time
 
+import torch  # noqa: E402 (after the lines above, which it would slow down)
+from pretend_device import pretend_device  # noqa: E402
+
 # Small nets in many processes: one thread each is quickest, and the sums are the same everywhere.
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -35,8 +38,9 @@ Command = Callable[..., Done]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "train" in getattr(item, "fixturenames", ()):
-            item.add_marker("processes")
+        for fixture, mark in (("train", "processes"), ("device", "device")):
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(mark)
 
 
 class Unmarked:
@@ -123,6 +127,19 @@ def train_here_in(folder: Path, *arguments: str) -> Done:
 def train_here(tmp_path: Path) -> Command:
     """`train_here_in` an empty folder."""
     return functools.partial(train_here_in, tmp_path)
+
+
+DEVICES = ["pretend", "cuda"] if torch.cuda.is_available() else ["pretend"]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> Iterator[torch.device]:
+    """A device that is not the CPU and on which Lightning trains: the one that pretends, and a GPU if there is one."""
+    if request.param == "cuda":
+        yield torch.device("cuda")
+        return
+    with pretend_device() as pretended:
+        yield pretended
 
 
 @pytest.fixture

@@ -135,9 +135,9 @@ def _check(formulas: Formulas, module: nn.Module, name: str) -> None:
     width = max((tensor.size(-1) for tensor in tensors if tensor.dim()), default=1)
     if reason := misfit(name, tensors, width):
         raise UnreadableError(reason)
-    generator = torch.Generator().manual_seed(0)
-    like = tensors[0] if tensors else torch.empty(0, dtype=next(iter(formulas.dtypes), torch.float32))
-    c, h, o = ((4 * torch.rand(5, width, generator=generator) - 2).to(like) for _ in "cho")
+    generator = torch.Generator("cpu").manual_seed(0)
+    like = tensors[0] if tensors else torch.empty(0, dtype=next(iter(formulas.dtypes), torch.float32), device="cpu")
+    c, h, o = ((4 * torch.rand(5, width, generator=generator, device="cpu") - 2).to(like) for _ in "cho")
     cell = equation_cell(name, _known(formulas, {"c": "c_prev", "h": "h_prev", "o": "a_o"}).equations)
     learned = torch.stack([tensor.expand(1, width) for tensor in tensors]) if tensors else None
     try:

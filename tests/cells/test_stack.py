@@ -253,7 +253,7 @@ def test_the_weights_of_one_net_come_back_as_they_were() -> None:
     alone = text_nets()
     together = nets.stack_nets(alone)
     for k, net in enumerate(alone):
-        back = nets.weights_of(together, k, net)
+        back = nets.weights_of(together.state_dict(), k, net)
         assert back.keys() == net.state_dict().keys()
         assert all(torch.equal(back[name], value) for name, value in net.state_dict().items())
 

@@ -13,6 +13,7 @@ import torch
 
 from cells.errors import UserError
 from datamodules.files import replacing
+from models.on_cpu import on_cpu
 from training.run.folder import RunFolder
 
 log = logging.getLogger("lstm-cs")
@@ -57,10 +58,10 @@ def save(checkpoint: dict[str, Any], path: Path) -> None:
 
 @contextmanager
 def saved(checkpoint: dict[str, Any], path: Path) -> Iterator[None]:
-    """Write a checkpoint beside `path`, and put it there when the block ends."""
+    """Write a checkpoint beside `path`, from where any machine can read it, and put it there when the block ends."""
     # Lightning itself writes by way of /tmp, and if that is another disk a file may be half-written.
     with replacing(path) as temporary, open(temporary, "wb") as file:  # open(): it reports a full disk
-        torch.save(checkpoint, file)
+        torch.save(on_cpu(checkpoint), file)
         file.close()
         yield
 

@@ -58,7 +58,7 @@ class Confusions(Callback):
     def _table(self, predictions: Predictions) -> str:
         lines = ["| text | truth | predicted | most probable |", "|---|---|---|---|"]
         documents = len(predictions.rows)
-        shown = torch.linspace(0, documents - 1, min(SHOWN_TEXTS, documents)).long()
+        shown = torch.linspace(0, documents - 1, min(SHOWN_TEXTS, documents), device="cpu").long()
         for row, truth, predicted, probability in zip(*(column[shown] for column in predictions), strict=True):
             text = " ".join(self.data.texts[row].replace("|", "/").split())
             best = int(probability.argmax())

@@ -20,6 +20,7 @@ from forecasting.accuracy import compare_with_persistence, forecast_errors
 from forecasting.baselines import BASELINES
 from forecasting.conformal import intervals
 from forecasting.importance import integrated_gradients, permutation_importance
+from models.on_cpu import on_cpu
 from training.run.problem import Problem, Results
 from training.run.state_logger import StateLogger
 from training.run.tasks.forecast import Forecast
@@ -95,7 +96,7 @@ class MarketProblem(Problem):
         """
         batches = trainer.predict(task, self.data.predict_dataloader(), ckpt_path=checkpoint)
         assert batches is not None
-        forecasts = torch.cat(batches).cpu().numpy().astype(np.float64)  # type: ignore[arg-type]
+        forecasts = on_cpu(torch.cat(batches)).numpy().astype(np.float64)  # type: ignore[arg-type]
         self._refuse_overflow(forecasts)
         rows = [{"split": split, **self._scores(forecasts, chosen)} for split, chosen in self.fold.parts.items()]
         compared = [
@@ -162,9 +163,10 @@ class MarketProblem(Problem):
     def _importance(self, net: nn.Module) -> pd.DataFrame:
         """Both measures of each feature's importance, on the part that is scored."""
         net.eval()
+        device = next(net.parameters()).device
         scored, trained = self.fold.split.test, self.fold.split.train
-        inputs, targets = self.data.inputs[scored], self.data.targets[scored]
-        parts = integrated_gradients(net, inputs, self.data.inputs[trained].mean(0))
+        inputs, targets = self.data.inputs[scored].to(device), self.data.targets[scored].to(device)
+        parts = on_cpu(integrated_gradients(net, inputs, self.data.inputs[trained].mean(0).to(device)))
         return pd.DataFrame(
             {
                 "feature": self.fold.panel.features.columns,

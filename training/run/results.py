@@ -49,7 +49,8 @@ def write(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, folde
 def _facts(task: pl.LightningModule, problem: Problem, folder: RunFolder, seconds: float) -> dict[str, Any]:
     """The columns of metrics.csv that all rows of a run share, see `training.run.record`."""
     parameters = sum(p.numel() for p in task.parameters() if p.requires_grad)
-    epoch = torch.load(folder.tested_checkpoint, weights_only=True)["epoch"]
+    # An older version may have written it on a GPU that this machine lacks.
+    epoch = torch.load(folder.tested_checkpoint, map_location="cpu", weights_only=True)["epoch"]
     return {
         **folder.record.data_columns,
         **problem.columns,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cells import LSTM
 from cells.observe import observe, saturation
+from models.on_cpu import on_cpu
 from training.run.tensorboard import writer
 
 Forward = Callable[[nn.Module, Any], Tensor]
@@ -45,10 +46,11 @@ class StateLogger(Callback):
             self.record(trainer, pl_module.net, trainer.global_step - 1)
 
     def record(self, trainer: pl.Trainer, net: nn.Module, step: int) -> None:
-        """Log the states of a net at a step."""
-        batch = trainer.strategy.batch_to_device(next(iter(self.data.val_dataloader())))
-        batch = type(batch)(*(value[:SAMPLES] for value in batch))
-        for name, states in _states(net, lambda: self.run(net, batch)).items():
+        """Log the states of a net at a step; the net may be on another device than the trainer's."""
+        device = next(net.parameters()).device
+        batch = next(iter(self.data.val_dataloader()))
+        batch = type(batch)(*(value[:SAMPLES].to(device) for value in batch))
+        for name, states in on_cpu(_states(net, lambda: self.run(net, batch))).items():
             if not len(states["c"]):
                 continue  # none of these documents has a known word
             for state in ("c", "h"):

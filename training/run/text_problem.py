@@ -76,7 +76,7 @@ class TextProblem(Problem):
 
     def _predictions(self, task: Classification) -> pd.DataFrame:
         """A row for each test document: its row in the corpus, true and predicted classes, each class's probability."""
-        rows, targets, predicted, probabilities = (column.cpu() for column in task.predictions)
+        rows, targets, predicted, probabilities = task.predictions
         columns = {f"p({name})": probabilities[:, c].numpy() for c, name in enumerate(self.data.classes)}
         named = {"truth": self._names(targets), "predicted": self._names(predicted)}
         return pd.DataFrame({"row": rows.numpy(), **named, **columns})

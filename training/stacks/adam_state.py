@@ -1,6 +1,6 @@
 """Adam's state of a stack, split into its nets' states and put together from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,15 +10,19 @@ AdamState = dict[str, Tensor]
 """Adam's state of one weight: `step` (a number), and `exp_avg` and `exp_avg_sq` with the weight's shape."""
 
 
-def state_of_net(stack: nn.Module, optimizer: torch.optim.Optimizer, k: int, net: nn.Module) -> dict[str, AdamState]:
-    """Adam's state of each trained weight of net k, in the shapes of `net`, on the CPU."""
+def state_by_name(stack: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, AdamState]:
+    """Adam's state of each trained weight of a stack, by the weight's name."""
+    states = {name: optimizer.state.get(weight) for name, weight in stack.named_parameters()}
+    return {name: state for name, state in states.items() if state}
+
+
+def state_of_net(states: Mapping[str, AdamState], k: int, net: nn.Module) -> dict[str, AdamState]:
+    """A copy of net k's part of a stack's `state_by_name`, in the shapes of `net`."""
     rows = {name: len(weight) for name, weight in net.named_parameters()}
-    found = {}
-    for name, weight in stack.named_parameters():
-        if state := optimizer.state.get(weight):
-            own = {key: value[k, : rows[name]] if value.dim() else value for key, value in state.items()}
-            found[name] = {key: value.cpu().clone() for key, value in own.items()}
-    return found
+    return {
+        name: {key: (value[k, : rows[name]] if value.dim() else value).clone() for key, value in state.items()}
+        for name, state in states.items()
+    }
 
 
 def state_of_stack(states: Sequence[AdamState], weight: Tensor) -> AdamState:

@@ -48,7 +48,8 @@ def side_by_side(batches: Sequence[Any]) -> StackedBatch:
     """Join batches, which are named tuples of tensors, with a leading K and padded with zeros; None is an empty one."""
     first = next(batch for batch in batches if batch is not None)
     columns = zip(*((None,) * len(first) if batch is None else batch for batch in batches), strict=True)
-    samples = torch.tensor([0 if batch is None else len(batch.targets) for batch in batches])
+    numbers = [0 if batch is None else len(batch.targets) for batch in batches]
+    samples = torch.tensor(numbers, device=first.targets.device)
     return StackedBatch(samples, type(first)(*map(_padded, columns)))
 
 

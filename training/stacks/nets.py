@@ -90,10 +90,10 @@ def stack_nets(nets: Sequence[nn.Module]) -> nn.Module:
     return stack
 
 
-def weights_of(stack: nn.Module, k: int, net: nn.Module) -> dict[str, Tensor]:
-    """The `state_dict` of net k of a stack, in the shapes of `net`: views of the stack's own tensors."""
+def weights_of(stacked: Mapping[str, Tensor], k: int, net: nn.Module) -> dict[str, Tensor]:
+    """The `state_dict` of net k, in the shapes of `net`: views of the tensors in that of its stack."""
     rows = {name: value.size(0) for name, value in net.state_dict().items()}
-    return {name: value[k, : rows[name]] for name, value in stack.state_dict().items()}
+    return {name: value[k, : rows[name]] for name, value in stacked.items()}
 
 
 def _weight_and_bias(modules: Sequence[Any]) -> tuple[nn.Parameter, nn.Parameter]:

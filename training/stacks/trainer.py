@@ -3,7 +3,7 @@
 import functools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from conf.kinds import kind_of
 from conf.mistakes import report
+from models.on_cpu import on_cpu
 from training.run import build, provenance
 from training.run.epoch_lines import quiet
 from training.run.errors import HeldError, is_disk_full
@@ -22,11 +23,11 @@ from training.run.folder import Member
 from training.run.resume import keyboard_interrupts
 from training.run.seeds import seed_of_epoch, seed_of_net
 from training.run.threads import Threads
-from training.stacks.adam_state import state_of_net, state_of_stack
+from training.stacks.adam_state import state_by_name, state_of_net, state_of_stack
 from training.stacks.batches import StackedBatches
 from training.stacks.memory import split_by_memory
 from training.stacks.nets import obstacle, stack_nets, weights_of
-from training.stacks.stacked_run import StackedRun
+from training.stacks.stacked_run import StackedRun, StateDict
 from training.stacks.tasks import stacked_task
 
 log = logging.getLogger("lstm-cs")
@@ -165,29 +166,36 @@ class Stack(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note the epoch of every run, finish those whose last it was, and go on with the others."""
         seconds = (time.perf_counter() - self.epoch_began) / len(self.runs)
-        diverged = self.task.diverged.expand(len(self.runs)).tolist()
+        diverged = on_cpu(self.task.diverged).expand(len(self.runs)).tolist()
+        weights = functools.cache(self._weights)  # of all nets: they leave the device together
         for k, (run, scores, loss) in enumerate(zip(self.runs, self.task.scores, diverged, strict=True)):
-            run.end_epoch(scores, loss, seconds, functools.partial(self._weights, k))
+            run.end_epoch(scores, loss, seconds, functools.partial(self._weights_of, k, weights))
         going_on = [k for k, run in enumerate(self.runs) if not run.is_over]
         # A smaller stack rounds otherwise, so that after an interruption all have to go on from the same epoch.
         if len(going_on) < len(self.runs) or time.monotonic() - self.saved > SAVE_INTERVAL:
-            self._save(trainer)
+            self._save(trainer, weights)
         for run in self.runs:
             if run.is_over:
                 _finish(run)
         self._keep(going_on, trainer)
 
-    def _save(self, trainer: pl.Trainer) -> None:
+    def _save(self, trainer: pl.Trainer, weights: Callable[[], StateDict]) -> None:
         (optimizer,) = trainer.optimizers
+        states = on_cpu(state_by_name(self.task.net, optimizer))
         with ExitStack() as written:  # all are put in place when all are written: a stack goes on from one epoch
             for k, run in enumerate(self.runs):
                 if not run.has_failed:
-                    state = state_of_net(self.task.net, optimizer, k, run.net)
-                    written.enter_context(run.saved(self._weights(k), state))
+                    state = state_of_net(states, k, run.net)
+                    written.enter_context(run.saved(self._weights_of(k, weights), state))
         self.saved = time.monotonic()
 
-    def _weights(self, k: int) -> dict[str, torch.Tensor]:
-        return {name: value.cpu().clone() for name, value in weights_of(self.task.net, k, self.runs[k].net).items()}
+    def _weights(self) -> StateDict:
+        """The weights of all nets."""
+        return on_cpu(self.task.net.state_dict())
+
+    def _weights_of(self, k: int, weights: Callable[[], StateDict]) -> StateDict:
+        """A copy of net k's weights."""
+        return {name: value.clone() for name, value in weights_of(weights(), k, self.runs[k].net).items()}
 
     def _keep(self, places: Sequence[int], trainer: pl.Trainer) -> None:
         """Keep the runs at these places alone, with their nets, Adam's state and batches; without any, stop."""

@@ -223,8 +223,8 @@ def test_an_interrupted_stack_goes_on_with_the_same_numbers(
     interrupted = members(tmp_path / "again", tmp_path / "cache", *overrides)
     save = trainer.Stack._save
 
-    def killed(stack: trainer.Stack, trainer: object) -> None:
-        save(stack, trainer)
+    def killed(stack: trainer.Stack, *arguments: object) -> None:
+        save(stack, *arguments)
         if stack.runs[0].epochs == 4:
             raise KilledError
 

@@ -12,6 +12,7 @@ from torchmetrics.classification import MultilabelAccuracy, MultilabelF1Score
 from models.batch import TextBatch
 from models.decision import decide, probabilities
 from models.fitted import FittedNet
+from models.on_cpu import on_cpu
 from training.run.divergence import odd_layer
 from training.run.errors import DivergedError
 from training.run.tasks.epoch_mean import EpochMean
@@ -102,8 +103,8 @@ class Classification(pl.LightningModule):
 
     @property
     def predictions(self) -> Predictions:
-        """The answers to the last test, in the order of the test part."""
-        return Predictions(*(torch.cat(column) for column in zip(*self._tested, strict=True)))
+        """The answers to the last test, in the order of the test part, on the CPU."""
+        return on_cpu(Predictions(*(torch.cat(column) for column in zip(*self._tested, strict=True))))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam over all weights that are trained."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.on_cpu import on_cpu
 from training.run.divergence import odd_layer
 from training.run.errors import DivergedError
 from training.run.tasks.epoch_mean import EpochMean
@@ -64,7 +65,7 @@ class Forecast(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log both losses and the validation errors of the epoch that is ending."""
-        forecasts, rows = (torch.cat(column).cpu().numpy() for column in zip(*self._validated, strict=True))
+        forecasts, rows = (on_cpu(torch.cat(column)).numpy() for column in zip(*self._validated, strict=True))
         self._validated = []
         errors = self.errors(forecasts.astype(np.float64), rows)
         self.log_dict({f"val/{name}": value for name, value in errors.items()})
