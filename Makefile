@@ -9,7 +9,7 @@ VERSIONS ?= table
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS)
 BIN := $(VENV)/bin
 
-.PHONY: help demo quick test busy soak kernels check results versions audit clean
+.PHONY: help demo quick test busy soak kernels wheels check results versions audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -71,6 +71,15 @@ check: $(VENV)/.dev  ## lint and type-check
 results: $(VENV)/.core  ## write docs/RESULTS.md, its pictures and the results in conf/experiment from the runs in results/
 	$(BIN)/python -m analysis findings results -o docs
 	$(BIN)/python -m analysis experiments results -o conf/experiment
+
+# What benchmarks/card.sh needs on a machine that has torch, Lightning and the scientific packages, and no network.
+CARD_PYTHON ?= 3.12
+PURE := hydra-core omegaconf antlr4-python3-runtime nltk vaderSentiment iterative-stratification captum scikit-posthocs
+
+wheels: $(VENV)/.core  ## packages for benchmarks/card.sh on a machine without a network
+	$(BIN)/python -m pip wheel -q -c $(CONSTRAINTS) --no-deps -w wheels $(PURE)
+	$(BIN)/python -m pip download -q --no-deps --only-binary=:all: --python-version $(CARD_PYTHON) \
+		--platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux2014_x86_64 -d wheels arch
 
 clean:  ## remove the virtual environment and the caches, never runs/ or data/
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache *.egg-info

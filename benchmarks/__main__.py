@@ -9,6 +9,13 @@ from conf.mistakes import one_line_errors
 
 def main() -> None:
     """Run the command line; a user's mistake is one line."""
+    arguments = parser().parse_args()
+    with one_line_errors():
+        importlib.import_module(f"benchmarks.{arguments.command}").run(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their arguments."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     recurrence = commands.add_parser(
@@ -32,16 +39,16 @@ def main() -> None:
     fits.add_argument("--fits", type=int, default=20, help="by each contender [20]")
     fits.add_argument("--epochs", type=int, default=10, help="of each fit [10]")
     fits.add_argument("--stacks", type=int, nargs="*", default=[5, 10], help="sizes to try [5 10]")
+    fits.add_argument("--only-stacks", action="store_true", help="leave out what is trained one by one")
     fits.add_argument("--workers", type=int, default=2, help="processes; 1: no contender with processes [2]")
     fits.add_argument("--rounds", type=int, default=2, help="turns of each contender [2]")
     fits.add_argument("--json", metavar="FILE", help="write every number to this file as well")
     gpu = commands.add_parser("gpu", help="one layer on a CUDA device beside cuDNN, with and without TF32")
+    gpu.add_argument("--minutes", type=float, default=30, help="shapes not reached by then are not measured [30]")
     gpu.add_argument("--json", metavar="FILE", help="write every number to this file as well")
     kernels = commands.add_parser("kernels", help="what the Triton kernels need of several cards; none has to be there")
     kernels.add_argument("--cells", nargs="+", default=["baseline", "C1", "PEEPHOLES"], help="[baseline C1 PEEPHOLES]")
-    arguments = parser.parse_args()
-    with one_line_errors():
-        importlib.import_module(f"benchmarks.{arguments.command}").run(arguments)
+    return parser
 
 
 if __name__ == "__main__":

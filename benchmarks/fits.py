@@ -23,8 +23,10 @@ STOCK, PADDED = "nn.LSTM, packed, one by one", "nn.LSTM, padded, one by one"
 ALONE = "ours, one by one"
 
 
-def contenders(stacks: Sequence[int], workers: int) -> dict[str, list[str]]:
+def contenders(stacks: Sequence[int], workers: int, only_stacks: bool = False) -> dict[str, list[str]]:
     """Each contender's kind of `stock` LSTM in place of ours ("" for none), then the words it adds to the command."""
+    if only_stacks:
+        return {f"ours, stacks of {k}": ["", f"stack={k}"] for k in stacks}
     joblib = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
     found = {STOCK: ["packed"], PADDED: ["padded"], ALONE: [""]}
     found |= {f"ours, stacks of {k}": ["", f"stack={k}"] for k in stacks}
@@ -38,16 +40,18 @@ def contenders(stacks: Sequence[int], workers: int) -> dict[str, list[str]]:
 def run(arguments: argparse.Namespace) -> None:
     """Print the table: the contenders take turns, each in a folder of its own."""
     with tempfile.TemporaryDirectory() as cache:
-        times: dict[str, list[float]] = {name: [] for name in contenders(arguments.stacks, arguments.workers)}
+        chosen = contenders(arguments.stacks, arguments.workers, arguments.only_stacks)
+        times: dict[str, list[float]] = {name: [] for name in chosen}
         for _ in range(arguments.rounds):
-            for name, (kind, *more) in contenders(arguments.stacks, arguments.workers).items():
+            for name, (kind, *more) in chosen.items():
                 times[name].append(_seconds(kind, [*_study(arguments), *more, f"cache_dir={cache}"]))
                 print(f"{name}: {times[name][-1]:.1f} s", file=sys.stderr, flush=True)
     rates = {name: 60 * arguments.fits / min(of) for name, of in times.items()}
     print(f"{'fits per minute':<40}{'best':>8}{'median':>8}{'over nn.LSTM':>14}")
     for name, rate in rates.items():
         median = 60 * arguments.fits / statistics.median(times[name])
-        print(f"{name:<40}{rate:8.1f}{median:8.1f}{rate / rates[STOCK]:14.2f}")
+        over = f"{rate / rates[STOCK]:14.2f}" if STOCK in rates else f"{'not measured':>14}"
+        print(f"{name:<40}{rate:8.1f}{median:8.1f}{over}")
     if arguments.json:
         Path(arguments.json).write_text(json.dumps({"fits": arguments.fits, "seconds": times}, indent=1))
 

@@ -1,11 +1,14 @@
 """`python -m benchmarks gpu`: our cells beside cuDNN's `nn.LSTM` on a CUDA device, forward and backward.
 
-One bidirectional layer with I = H in float32, the input's gradient included; all layers with TF32 off, then on.
+One bidirectional layer with I = H in float32, the input's gradient included; all layers with TF32 off, then on. Then K
+nets at once, and ragged batches, see `benchmarks.gpu_stacks`.
 """
 
 import argparse
 import functools
+import itertools
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -16,29 +19,38 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from benchmarks.gpu_stacks import STOCK, Call, stacked_calls
 from benchmarks.measure import interleaved, on_the_clock
 from cells import LSTM
 from cells.errors import UserError
 
-STOCK = "nn.LSTM"
 ROUNDS = 20  # measurements of each layer at each shape
 WARM_UP = 5  # TorchScript compiles again in each of a layer's first two or three calls
 
 
 class CudaShape(NamedTuple):
-    """T, B, and H, which is also the input's size."""
+    """T, B, and H, which is also the input's size; K nets; whether the rows end at different steps."""
 
     steps: int
     batch: int
     hidden: int
+    nets: int = 1
+    ragged: bool = False
+
+    def __str__(self) -> str:
+        more = f"  K {self.nets:3}" * (self.nets > 1) + "  ragged" * self.ragged
+        return f"T {self.steps:3}  B {self.batch:3}  H {self.hidden:3}{more}"
 
 
 CUDA_SHAPES = [
-    CudaShape(steps, batch, hidden) for steps in (23, 100, 342) for batch in (64, 256) for hidden in (96, 128, 256)
+    CudaShape(steps, batch, hidden, nets, ragged)
+    for nets, ragged in itertools.product((1, 10, 100), (False, True))
+    for steps, batch, hidden in itertools.product((7, 23, 100, 342), (32, 64, 256), (64, 96, 128, 256))
+    # of many nets, the sizes of texts and of the market: a hundred of the largest would not fit into the memory
+    if nets == 1 or (steps, batch, hidden) in {(7, 64, 64), (23, 64, 64), (100, 64, 128), (342, 32, 64)}
 ]
 
 Row = dict[str, Any]
-Call = Callable[[], list[Tensor]]
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -48,16 +60,22 @@ def run(arguments: argparse.Namespace) -> None:
     device = torch.device("cuda")
     machine = describe(device)
     print(", ".join(f"{key} {value}" for key, value in machine.items()))
-    rows = report(CUDA_SHAPES, device, ROUNDS)
+    rows = report(CUDA_SHAPES, device, ROUNDS, time.monotonic() + 60 * arguments.minutes)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
 
 
-def report(shapes: list[CudaShape], device: torch.device, rounds: int) -> list[Row]:
-    """Print the table, line by line as it is measured; -> all its numbers."""
+def report(shapes: list[CudaShape], device: torch.device, rounds: int, until: float = math.inf) -> list[Row]:
+    """Print the table, line by line as it is measured; -> all its numbers.
+
+    Shapes that are not reached before `until`, a time of time.monotonic(), are "not measured", which the table says.
+    """
     rows = []
     for allowed in (False, True):
         for shape in shapes:
+            if time.monotonic() > until:
+                print(line(shape, [], allowed), flush=True)
+                continue
             with tf32(allowed):
                 new = compare(shape, device, rounds)
             print(line(shape, new, allowed), flush=True)
@@ -101,8 +119,11 @@ def compare(shape: CudaShape, device: torch.device, rounds: int) -> list[Row]:
         ValueError: two layers with the same weights and alteration disagree.
     """
     torch.manual_seed(0)
-    x = torch.randn(shape.steps, shape.batch, shape.hidden, device=device, requires_grad=True)
-    calls, errors = training_calls(shape, x)
+    if shape.nets > 1 or shape.ragged:
+        calls, errors = stacked_calls(*shape, device), {}
+    else:
+        x = torch.randn(shape.steps, shape.batch, shape.hidden, device=device, requires_grad=True)
+        calls, errors = training_calls(shape, x)
     if not torch.backends.cuda.matmul.allow_tf32:  # whose rounding adds up over the steps
         check_equal({name: call for name, call in calls.items() if not name.endswith("C1")})
         check_equal({name: call for name, call in calls.items() if name.endswith("C1")})
@@ -182,7 +203,9 @@ def elapsed(call: Callable[[], object], device: torch.device) -> float:
 
 def line(shape: CudaShape, rows: list[Row], allowed: bool) -> str:
     """One line of the table: minimum (median) in milliseconds, and the ratio of the minimum to that of `nn.LSTM`."""
-    cells = [f"T {shape.steps:3}  B {shape.batch:3}  H {shape.hidden:3}  TF32 {'on ' if allowed else 'off'}"]
+    cells = [f"{shape}  TF32 {'on ' if allowed else 'off'}"]
+    if not rows:
+        cells.append("not measured")
     for row in rows:
         if "error" in row:
             cells.append(f"{row['layer']}: {row['error']}")
@@ -199,6 +222,6 @@ def means(rows: list[Row]) -> str:
         for row in rows:
             if row["tf32"] == allowed and "ratio" in row:
                 ratios.setdefault(row["layer"], []).append(row["ratio"])
-        mean = (f"{name} {statistics.geometric_mean(values):.2f}x" for name, values in ratios.items())
-        lines.append(f"Geometric mean, TF32 {'on' if allowed else 'off'}: {', '.join(mean)}")
+        mean = [f"{name} {statistics.geometric_mean(values):.2f}x" for name, values in ratios.items()]
+        lines.append(f"Geometric mean, TF32 {'on' if allowed else 'off'}: {', '.join(mean) or 'not measured'}")
     return "\n".join(lines)

@@ -44,7 +44,7 @@ MAKING = ("arange", "arange.start", "arange.start_step", "eye", "eye.m")
 """Operators that would make an empty tensor and have it resized."""
 
 counted: Counter[str] = Counter()
-"""Since `pretend_device` began: copies "to the device", and "waits" of the CPU until a GPU has done all that it began."""
+"""Since `pretend_device` began: copies "to the device", and "waits" of the CPU until a GPU has done what it began."""
 
 
 _exists = False

@@ -195,6 +195,13 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python -m benchmarks kernels --cells C1": Parses("it needs Triton and compiles for minutes"),
     "python -m benchmarks kernels": Parses("it needs Triton and compiles for minutes"),
     "python -m benchmarks gpu": Parses("it needs a GPU"),
+    "make wheels": Parses(INSTALLS),
+    "sh benchmarks/card.sh card ../shared/data": IsTestedBy(
+        "tests/benchmarks/test_card.py::test_without_a_card_nothing_is_measured"
+    ),
+    "sh benchmarks/card.sh card ../shared/data wheels": IsTestedBy(
+        "tests/benchmarks/test_card.py::test_each_part_says_whether_it_was_measured"
+    ),
     "python -m benchmarks fit data=mlma": Parses("it measures for minutes"),
     "python -m benchmarks fits data=hate data_dir=../shared/data --fits 20 --epochs 10": Parses("it takes an hour"),
     "python -m benchmarks fits data=mlma --fits 100 --stacks 10 100 --workers 1": Parses("it needs a GPU"),

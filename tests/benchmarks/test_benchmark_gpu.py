@@ -26,7 +26,7 @@ def test_all_layers_are_measured_with_equal_weights() -> None:
     assert [row["layer"] for row in rows] == ["nn.LSTM", "plain loop C1", "ours baseline", "ours C1"]
     assert rows[0]["ratio"] == 1
     for row in rows:
-        assert (row["steps"], row["batch"], row["hidden"]) == SHAPE
+        assert tuple(row[name] for name in SHAPE._fields) == SHAPE
         assert 0 < row["min_ms"] <= row["median_ms"]
         assert row["ratio"] == row["min_ms"] / rows[0]["min_ms"]
 
@@ -34,9 +34,37 @@ def test_all_layers_are_measured_with_equal_weights() -> None:
 def test_the_report_has_all_shapes_with_tf32_off_and_on(capsys: pytest.CaptureFixture[str]) -> None:
     shapes = [SHAPE, SHAPE._replace(batch=1)]
     rows = gpu.report(shapes, CPU, rounds=1)
-    measured = [(row["steps"], row["batch"], row["hidden"], row["tf32"]) for row in rows if row["layer"] == "ours C1"]
+    measured = [(*(row[name] for name in SHAPE._fields), row["tf32"]) for row in rows if row["layer"] == "ours C1"]
     assert measured == [(*shape, tf32) for tf32 in (False, True) for shape in shapes]
     assert len(capsys.readouterr().out.splitlines()) == 4 + 2
+
+
+@pytest.mark.parametrize("nets", [1, 3])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_many_nets_and_ragged_batches_are_compared_with_nets_one_by_one(nets: int, ragged: bool) -> None:
+    shape = SHAPE._replace(nets=nets, ragged=ragged)
+    calls = gpu.stacked_calls(*shape, CPU)
+    assert list(calls) == ["nn.LSTM", "ours baseline", "ours C1"]
+    expected, ours, altered = (call() for call in calls.values())
+    for one, other in zip(expected, ours, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(altered[0], expected[0])
+    if nets > 1 or ragged:
+        assert [row["layer"] for row in gpu.compare(shape, CPU, rounds=1)] == list(calls)
+
+
+def test_shapes_that_are_not_reached_are_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert gpu.report([SHAPE], CPU, rounds=1, until=0.0) == []
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "T   4  B   3  H   2  TF32 off | not measured"
+    assert lines[-1] == "Geometric mean, TF32 on: not measured"
+
+
+def test_the_shapes_are_those_of_texts_and_of_the_market() -> None:
+    assert len(set(gpu.CUDA_SHAPES)) == len(gpu.CUDA_SHAPES)
+    assert {(shape.nets, shape.ragged) for shape in gpu.CUDA_SHAPES} == {
+        (nets, ragged) for nets in (1, 10, 100) for ragged in (False, True)
+    }
 
 
 def test_layers_that_disagree_are_not_compared() -> None:
