@@ -207,6 +207,7 @@ def test_what_is_wrong_is_one_line(
         ("x.zip", zipped("b.csv", b""), "is empty: it has no header"),
         ("x.zip", b"no archive", "is damaged"),
     ],
+    ids=lambda value: "bytes" if isinstance(value, bytes) else None,  # an archive holds the time, a name must not
 )
 def test_what_is_wrong_with_other_formats_is_one_line(
     name: str, content: bytes, expected: str, read: Callable[..., Corpus]
