@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from cells.declared import DECLARED, PROBABILITIES, check_declared
 from cells.equations import EQUATIONS, CellEquations, CellError, parsed
+from cells.errors import briefly
 from cells.language.canonical import canonical_text
 from cells.language.tree import Expression, Number, Variable, names_in
 
@@ -125,7 +126,7 @@ class Alteration:
         **equations: str | Expression | None,
     ) -> None:
         if unknown := equations.keys() - EQUATIONS.keys():
-            raise CellError(f"there is no equation {unknown.pop()!r}, the equations are {' '.join(EQUATIONS)}.")
+            raise CellError(f"there is no equation {briefly(unknown.pop())}, the equations are {' '.join(EQUATIONS)}.")
         declared = {"learned": learned or {}, "noise": noise or {}, "masks": masks or {}}
         check_declared(declared)
         names = [name for group in declared.values() for name in group]
@@ -219,7 +220,8 @@ def resolve(spec: Spec) -> "Alteration | nn.Module":
             - an Alteration or an elementwise nn.Module (c, h, o) -> (c, h), which are returned as they are.
 
     Raises:
-        ValueError: no such name or equation; a FormulaError if it is the formula that cannot be read.
+        FormulaError: a formula cannot be read.
+        CellError: there is no such name or equation, or the equations make no cell.
         TypeError: it is none of these.
     """
     if spec is None or spec == "baseline":
@@ -253,7 +255,8 @@ def _arguments(part: str) -> dict[str, Any]:
     if left in PROBABILITIES:
         return {left: _number(right, part)}
     if left not in EQUATIONS:
-        raise ValueError(f"equation {part!r} must begin with one of {' '.join(f'{name} =' for name in EQUATIONS)}")
+        known = " ".join(f"{name} =" for name in EQUATIONS)
+        raise CellError(f"equation {briefly(part)} must begin with one of {known}")
     return {left: right}
 
 
@@ -261,7 +264,7 @@ def _of_names(names: list[str]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for name in names:
         if name not in NAMED:
-            raise ValueError(f"no alteration {name!r}, the names are {' '.join(NAMED)}")
+            raise CellError(f"no alteration {briefly(name)}, the names are {' '.join(NAMED)}")
         _join(arguments, NAMED[name], "+".join(names))
     return arguments
 
@@ -272,7 +275,7 @@ def _join(arguments: dict[str, Any], more: Mapping[str, Any], text: str) -> None
         if key in DECLARED:
             arguments[key] = {**arguments.get(key, {}), **value}
         elif key in arguments:
-            raise ValueError(f"{text!r} has two equations for {key}, give one")
+            raise CellError(f"{briefly(text)} has two equations for {key}, give one")
         else:
             arguments[key] = value
 
@@ -281,7 +284,7 @@ def _number(text: str, part: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{part!r} must end in a number") from None
+        raise CellError(f"{briefly(part)} must end in a number") from None
 
 
 def _spelt(key: str, value: Any) -> list[str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from cells.equations import EQUATIONS, NAMES, CellError
+from cells.errors import briefly
 from cells.language.functions import KNOWN
 from cells.language.parser import MAX_NUMBER
 
@@ -25,10 +26,10 @@ def check_declared(declared: Mapping[str, Mapping[str, float]]) -> None:
     for group, values in declared.items():
         for name, value in values.items():
             taken = {*NAMES, *EQUATIONS, *KNOWN, *RESERVED, *seen, *DECLARED, *PROBABILITIES}
-            if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)) or name.startswith("d_") or keyword.iskeyword(name):
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(name)) or name.startswith("d_") or keyword.iskeyword(name):
                 raise CellError(
-                    f"{DECLARED[group]} {name}: choose a name such as p, in small letters, that is no word of Python "
-                    "and does not begin with d_."
+                    f"{DECLARED[group]} {briefly(name)}: choose a name such as p, in up to 40 small letters, that is no "
+                    "word of Python and does not begin with d_."
                 )
             if name in taken or name.startswith(("weight_", "bias_")):
                 raise CellError(f"{DECLARED[group]} {name}: the name {name} is taken, choose another one.")

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import NamedTuple
 
-from cells.errors import UserError
+from cells.errors import UserError, briefly
 from cells.language.functions import DEFINITIONS, FUNCTIONS, KNOWN
 from cells.language.tree import Call, Expression, Number, binary, power
 
@@ -32,11 +32,11 @@ class FormulaError(UserError, ValueError):
 def parse(text: str, names: Mapping[str, Expression]) -> Expression:
     """Read a formula in which `names` may occur, each standing for its expression. Raises FormulaError."""
     if not isinstance(text, str):
-        raise FormulaError(f"a formula is a text such as 'c * o', not {text!r}")
+        raise FormulaError(f"a formula is a text such as 'c * o', not {briefly(text)}")
     return _parsed(text, tuple(names.items()))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def _parsed(text: str, names: tuple[tuple[str, Expression], ...]) -> Expression:
     """A command meets each of its formulas several times, and reads it once."""
     return _Parser(text, dict(names)).parse()
@@ -109,9 +109,9 @@ class _Parser:
         if not (sign := self.take("**")):
             return base
         exponent = self.take("number")
-        if exponent is None or not exponent.text.isdigit() or not 0 <= int(exponent.text) <= MAX_POWER:
+        if exponent is None or not exponent.text.isdigit() or float(exponent.text) > MAX_POWER:
             raise self.error(f"a power is a whole number from 0 to {MAX_POWER}", exponent)
-        return self.within_bounds(power(base, int(exponent.text)), sign)
+        return self.within_bounds(power(base, int(float(exponent.text))), sign)
 
     def value(self) -> Expression:
         if token := self.take("number"):

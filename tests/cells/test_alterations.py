@@ -164,7 +164,7 @@ def test_a_module_is_returned_as_it_is() -> None:
         ("recurrent = z * h_prev; noise z = 0.1", CellError, "recurrent reads the noise z: declare it as a mask"),
         ("learn p = 0", CellError, "no equation reads p"),
         ("o = p; learn p = much", ValueError, "'learn p = much' must end in a number"),
-        ("o = P; learn P = 1", CellError, "learn P: choose a name such as p, in small letters"),
+        ("o = P; learn P = 1", CellError, "learn 'P': choose a name such as p, in up to 40 small letters"),
         ("learn weight_ih = 0; o = weight_ih", CellError, "the name weight_ih is taken"),
         ("learn tanh = 0; o = tanh", CellError, "the name tanh is taken"),
         ("learn p = 0; mask p = 0.5; o = p", CellError, "mask p: the name p is taken"),
