@@ -28,8 +28,8 @@ def check_declared(declared: Mapping[str, Mapping[str, float]]) -> None:
             taken = {*NAMES, *EQUATIONS, *KNOWN, *RESERVED, *seen, *DECLARED, *PROBABILITIES}
             if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(name)) or name.startswith("d_") or keyword.iskeyword(name):
                 raise CellError(
-                    f"{DECLARED[group]} {briefly(name)}: choose a name such as p, in up to 40 small letters, that is no "
-                    "word of Python and does not begin with d_."
+                    f"{DECLARED[group]} {briefly(name)}: choose a name such as p, in up to 40 small letters, that is "
+                    "no word of Python and does not begin with d_."
                 )
             if name in taken or name.startswith(("weight_", "bias_")):
                 raise CellError(f"{DECLARED[group]} {name}: the name {name} is taken, choose another one.")

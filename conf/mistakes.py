@@ -22,6 +22,9 @@ from conf.compose import CONF, keys_of
 from conf.keys import EXPERIMENT, nearest, no_such_key, paths
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+LONGEST_WORD = 400
+"""Characters; a path of more is rare, a pasted file is not."""
+
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
 MISTAKES = (UserError, *COMPOSITION_ERRORS)
 
@@ -104,7 +107,12 @@ def message(error: Exception) -> str:
         text = _refused_override(error)
     else:
         text = f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
+    return " ".join(_shortened(word) for word in text.split())
+
+
+def _shortened(word: str) -> str:
+    """A word, or its beginning and end if nobody would read all of it."""
+    return word if len(word) <= LONGEST_WORD else f"{word[:200]}...{word[-50:]}"
 
 
 def report(error: Exception) -> str:
