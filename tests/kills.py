@@ -106,6 +106,8 @@ class Slow(http.server.BaseHTTPRequestHandler):
         pass
 
 
+STUDY = ("-m", *TEXT, "seed=0,1,2")
+
 SCENARIOS = [
     Scenario("text", trained(*TEXT), results),
     Scenario("market", trained(*MARKET), results),
@@ -113,7 +115,8 @@ SCENARIOS = [
     Scenario("caches", trained(*TEXT[:-1], "epochs=1"), caches),
     Scenario("vader", scored, lambda folder: (folder / ".cache").rglob("*.csv")),
     Scenario("download", downloaded, lambda folder: [folder / "data.bin"]),
-    Scenario("study", trained("-m", *TEXT, "seed=0,1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), results),
+    Scenario("study", trained(*STUDY, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), results),
+    Scenario("submitit", trained(*STUDY, "hydra/launcher=submitit_local"), results),
 ]
 
 

@@ -72,7 +72,7 @@ def held_after(commands: dict[str, tuple[str, ...]], end: float, most: int | Non
 
 
 def growth(rows: list[Held]) -> Held:
-    """How much more is held in the last tenth of the rounds than in the first tenth after the warm-up, at the median."""
+    """How much more is held in the last tenth of rounds than in the first after the warm-up, at the median."""
     counted = rows[WARM_UP:]
     tenth = max(1, len(counted) // 10)
 

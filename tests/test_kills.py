@@ -7,7 +7,8 @@ from kills import SCENARIOS, Scenario, try_kills
 
 KILLS = 3
 
-SHORT = [scenario for scenario in SCENARIOS if scenario.name != "study"]  # test_faults.py kills those, and faster
+STUDIES = ("study", "submitit")  # test_faults.py kills some, and faster
+SHORT = [scenario for scenario in SCENARIOS if scenario.name not in STUDIES]
 
 
 @pytest.mark.processes

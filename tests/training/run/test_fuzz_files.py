@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from soak import examples
 
@@ -34,6 +34,8 @@ def same(one: object, other: object) -> bool:
 
 @examples(100)
 @given(seed=seeds)
+@example(seed=670359)  # torch reads other bytes than those with the checksum
+@example(seed=3958)  # the archive's directory points before its beginning
 def test_a_checkpoint_with_other_bits_is_damaged_or_the_same(written: Path, seed: int, tmp_path: Path) -> None:
     chance, content = random.Random(seed), bytearray(written.read_bytes())
     for _ in range(chance.choice([1, 1, 1, 2, 20])):
