@@ -120,7 +120,7 @@ def compare(shape: CudaShape, device: torch.device, rounds: int) -> list[Row]:
     """
     torch.manual_seed(0)
     if shape.nets > 1 or shape.ragged:
-        calls, errors = stacked_calls(*shape, device), {}
+        calls, errors = stacked_calls(*shape, device)
     else:
         x = torch.randn(shape.steps, shape.batch, shape.hidden, device=device, requires_grad=True)
         calls, errors = training_calls(shape, x)

@@ -1,5 +1,6 @@
 """K nets beside `nn.LSTM` on a CUDA device: one after the other by cuDNN, as one by ours; on full or ragged batches."""
 
+import copy
 from collections.abc import Callable, Sequence
 
 import torch
@@ -18,8 +19,10 @@ Call = Callable[[], list[Tensor]]
 
 def stacked_calls(
     steps: int, batch: int, hidden: int, nets: int, ragged: bool, device: torch.device
-) -> dict[str, Call]:
-    """Forward and backward of K bidirectional layers with I = H, by each contender; all have the same weights.
+) -> tuple[dict[str, Call], dict[str, str]]:
+    """Forward and backward of K bidirectional layers with I = H, by each contender, and the errors of those without.
+
+    All have the same weights.
 
     Ragged: lengths uniform in 1..T, `nn.LSTM` on a PackedSequence, of which CUDA graphs cannot be made.
     """
@@ -31,16 +34,18 @@ def stacked_calls(
     calls = {STOCK: _one_by_one(stock, x, lengths if ragged else None)}
     for alteration in ("baseline", "C1"):
         alone = [LSTM(hidden, hidden, alteration=alteration, **options) for _ in range(nets)]
-        for own, other in zip(alone, stock, strict=True):
-            own.load_state_dict(other.state_dict())
+        for own, of_stock in zip(alone, stock, strict=True):
+            own.load_state_dict(of_stock.state_dict())
         calls[f"ours {alteration}"] = _as_one(StackedLSTM(alone), x, lengths if ragged else None)
-    if x.is_cuda and not ragged:
-        graphed = [nn.LSTM(hidden, hidden, **options) for _ in range(nets)]
-        for k, (own, other) in enumerate(zip(graphed, stock, strict=True)):
-            own.load_state_dict(other.state_dict())
-            torch.cuda.make_graphed_callables(own, (x[k].detach().requires_grad_(),))  # replaces its forward
-        calls[GRAPHS] = _one_by_one(graphed, x, None)
-    return calls
+    if not x.is_cuda or ragged:
+        return calls, {}
+    graphed = [copy.deepcopy(layer) for layer in stock]
+    try:
+        for k, layer in enumerate(graphed):
+            torch.cuda.make_graphed_callables(layer, (x[k].detach().requires_grad_(),))  # replaces its forward
+    except Exception as error:  # whatever a capture refuses; the table says so
+        return calls, {GRAPHS: f"{type(error).__name__}: {error}".splitlines()[0]}
+    return {**calls, GRAPHS: _one_by_one(graphed, x, None)}, {}
 
 
 def _one_by_one(layers: Sequence[nn.LSTM], x: Tensor, lengths: Tensor | None) -> Call:

@@ -43,7 +43,7 @@ def test_the_report_has_all_shapes_with_tf32_off_and_on(capsys: pytest.CaptureFi
 @pytest.mark.parametrize("ragged", [False, True])
 def test_many_nets_and_ragged_batches_are_compared_with_nets_one_by_one(nets: int, ragged: bool) -> None:
     shape = SHAPE._replace(nets=nets, ragged=ragged)
-    calls = gpu.stacked_calls(*shape, CPU)
+    calls, _ = gpu.stacked_calls(*shape, CPU)
     assert list(calls) == ["nn.LSTM", "ours baseline", "ours C1"]
     expected, ours, altered = (call() for call in calls.values())
     for one, other in zip(expected, ours, strict=True):
