@@ -37,9 +37,14 @@ test: $(VENV)/.dev  ## run the tests
 quick: $(VENV)/.dev  ## run the tests that start no processes, in less than a minute
 	$(BIN)/python -m pytest -n auto -m "not processes and not slow"
 
-soak: $(VENV)/.dev  ## 100,000 simulated schedules of leases, and 100 kills of each kind of command; takes hours
+soak: $(VENV)/.dev  ## simulated schedules of leases, kills, fuzz tests and two hours of runs; takes a day
 	PYTHONPATH=. $(BIN)/python tests/lease_schedules.py 100000
 	PYTHONPATH=. $(BIN)/python tests/kills.py 100
+	LSTM_CS_SOAK=1000 $(BIN)/python -m pytest -n 0 --timeout 0 tests/cells/test_fuzz_formulas.py -k test_formulas
+	LSTM_CS_SOAK=1000 $(BIN)/python -m pytest -n 0 --timeout 0 tests/conf/test_fuzz_overrides.py
+	LSTM_CS_SOAK=450 $(BIN)/python -m pytest -n 0 --timeout 0 tests/datamodules/test_fuzz.py
+	LSTM_CS_SOAK=200 $(BIN)/python -m pytest -n 0 --timeout 0 tests/training/run/test_fuzz_files.py
+	PYTHONPATH=. $(BIN)/python tests/leaks.py 120 leaks.csv --plot leaks.svg
 
 busy: $(VENV)/.dev  ## run the tests on one core beside two busy loops
 	@for k in 1 2; do (while :; do :; done) & loops="$$loops $$!"; done; taskset -cp 0 $$$$ >/dev/null; \
