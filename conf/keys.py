@@ -67,7 +67,7 @@ def refuse_hydras_keys(overrides: Iterable[str]) -> None:
             raise UserError(f"{override}: give what a study varies with -m KEY=A,B, or in a file of conf/experiment.")
         if key == "hydra/sweeper" and value != "study":
             raise UserError(f"{override}: this program has one sweeper, hydra/sweeper=study; leave it out.")
-        if key in ("hydra.launcher", "hydra.launcher._target_"):
+        if key in ("hydra.launcher", "hydra.launcher._target_") and "=" in override:  # else it is what -p shows
             raise UserError(f"{override}: choose one with hydra/launcher=; its settings are the keys below this one.")
         if key == "hydra.verbose" and not re.fullmatch(r"(?!null$)[A-Za-z_][\w.-]*|\[.*\]", value):
             raise UserError(f"{override}: give true, false, or names of loggers, as [lstm-cs,hydra].")

@@ -149,6 +149,9 @@ def _explanation(error: Exception) -> str:
 def _say_how_to_quote(override: str) -> str:
     """The message for an override that Hydra cannot read: it wants quotes around other signs, and the shell as well."""
     key, sign, value = override.partition("=")
+    if value.startswith("[") and value.endswith("]") and not set(value) & set("'\"{}"):
+        names = [name if re.fullmatch(r"[\w.-]+", name) else f"'{name}'" for name in value[1:-1].split(",")]
+        return f'{override}: put names with other signs in quotes, "{key}=[{",".join(names)}]".'
     if not sign or not value or value[0] in "'\"[{":
         return f"{override}: Hydra cannot read this; a quote or bracket that opens must close."
     quoted = value.replace("'", "\\'")

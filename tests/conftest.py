@@ -36,11 +36,15 @@ Done = subprocess.CompletedProcess[str]
 Command = Callable[..., Done]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         for fixture, mark in (("train", "processes"), ("device", "device")):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(mark)
+    if config.option.markexpr != "device":  # tests/test_devices.py runs them
+        apart = [item for item in items if item.get_closest_marker("device")]
+        config.hook.pytest_deselected(items=apart)
+        items[:] = [item for item in items if item not in apart]
 
 
 class Unmarked:

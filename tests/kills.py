@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,6 +135,7 @@ def start(scenario: Scenario, folder: Path) -> psutil.Process:
     if pid:
         return psutil.Process(pid)
     code = 70
+    forkserver._forkserver.__init__()  # type: ignore[misc]  # one that the parent has started is none of the child's
     try:
         output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(output, 1)

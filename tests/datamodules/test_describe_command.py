@@ -107,7 +107,7 @@ def test_robo_needs_no_data(describe: Describe, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["hat"], f"there is no data set 'hat': choose {', '.join(NAMES)}."),
+        (["hat"], f"there is no data set 'hat': choose {', '.join([*NAMES, 'series'])}."),
         (
             ["crowd"],
             "text_emotion.csv is missing and has no address to download it from: get it from https://",
@@ -135,7 +135,7 @@ def test_a_mistake_ends_the_process_with_one_line_and_exit_code_1(tmp_path: Path
     environment = {"PYTHONPATH": str(PROJECT), "PATH": "", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"Error: there is no data set 'hat': choose {', '.join(NAMES)}.\n"
+    assert done.stderr == f"Error: there is no data set 'hat': choose {', '.join([*NAMES, 'series'])}.\n"
 
 
 def test_the_published_sizes_are_those_of_table_2() -> None:

@@ -31,7 +31,7 @@ def configured(data_dir: Path, *given: str):  # type: ignore[no-untyped-def]
 
 
 def test_all_six_columns_of_each_symbol_are_features_and_a_weekend_is_no_gap(data_dir: Path) -> None:
-    found = load_series(configured(data_dir, "series.symbols=[ETH-USD,GC=F]", "series.target=ETH-USD"))
+    found = load_series(configured(data_dir, "series.symbols=[ETH-USD,'GC=F']", "series.target=ETH-USD"))
     panel = found.panel
     assert panel.own is not None
     assert panel.features.shape == (261, 12)
@@ -41,7 +41,7 @@ def test_all_six_columns_of_each_symbol_are_features_and_a_weekend_is_no_gap(dat
 
 
 def test_walk_forward_sees_changes_against_each_markets_own_close(data_dir: Path) -> None:
-    panel = load_series(configured(data_dir, "series.symbols=[GC=F,ETH-USD]", "series.target=ETH-USD")).panel
+    panel = load_series(configured(data_dir, "series.symbols=['GC=F',ETH-USD]", "series.target=ETH-USD")).panel
     fold = make_series_fold(panel, "walk_forward", 5, 1, 3, 0)
     table = panel.features
     expected = np.log(table["GC=F High"].to_numpy()[1:] / table["GC=F Close"].to_numpy()[:-1])
@@ -53,4 +53,4 @@ def test_walk_forward_sees_changes_against_each_markets_own_close(data_dir: Path
 
 def test_the_target_is_one_of_the_symbols(data_dir: Path) -> None:
     with pytest.raises(DataError, match=r"series.target=DOGE: choose one of series.symbols=\[GC=F\]"):
-        load_series(configured(data_dir, "series.symbols=[GC=F]", "series.target=DOGE"))
+        load_series(configured(data_dir, "series.symbols=['GC=F']", "series.target=DOGE"))
