@@ -6,6 +6,7 @@ LLVM (llvmlite) compiles in the user's process, so no compiler is needed, and no
 
 import ctypes
 import functools
+import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -38,7 +39,13 @@ class Kernels(NamedTuple):
 
 def compiled(cell: Cell, dtype: torch.dtype) -> Kernels:
     """The kernels of a cell. Compiling them takes about 0.2 s, so they are not worth a cache on disk."""
-    return _compiled(cell, SINGLE if dtype == torch.float32 else DOUBLE, host())
+    with _loading:
+        return _compiled(cell, SINGLE if dtype == torch.float32 else DOUBLE, host())
+
+
+_loading = threading.Lock()
+"""Held while code is looked up or loaded. LLVM knows symbols by name in the whole process: without it, kernels of one
+thread could be linked to the products of another, which are freed unless the cache keeps them."""
 
 
 @functools.cache
@@ -77,7 +84,8 @@ class Code(NamedTuple):
 def product_functions(dtype: torch.dtype) -> dict[str, Callable[..., None]]:
     """The functions of `cells.llvm.products`, for calls from Python."""
     precision = SINGLE if dtype == torch.float32 else DOUBLE
-    engine = _products(precision, host()).engine
+    with _loading:
+        engine = _products(precision, host()).engine
     functions: dict[str, Callable[..., None]] = {}
     for name, count in products.ARGUMENTS.items():
         address = engine.get_function_address(products.symbol(name, precision))

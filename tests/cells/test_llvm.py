@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -26,6 +27,7 @@ from cells.cell_module import cell_module
 from cells.eager.step_by_step import step_by_step
 from cells.equations import GATES, CellEquations
 from cells.language.functions import FUNCTIONS
+from cells.llvm import machine
 from cells.llvm.backend import LLVM
 from cells.llvm.passes import Cell
 from cells.llvm.team import OwnTeam, openmp
@@ -755,3 +757,31 @@ def test_a_forked_process_works_after_its_parent_used_threads(threads: Callable[
     assert os.waitpid(child, 0)[1] == 0
     for one, two in zip(everything(module, x, None, None), expected, strict=True):
         torch.testing.assert_close(one, two)
+
+
+def test_code_is_loaded_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    load, together = machine.load, threading.Barrier(4)
+
+    def slow_load(*arguments: object, **more: object) -> machine.Code:
+        loading.append(threading.get_ident())
+        time.sleep(0.05)  # long enough for the others to come in, if they could
+        assert len(loading) == 1
+        code = load(*arguments, **more)  # type: ignore[arg-type]
+        loading.pop()
+        return code
+
+    def first_call() -> None:
+        together.wait()
+        seen.append(machine.compiled(cell, torch.float32))
+
+    loading: list[int] = []
+    seen: list[machine.Kernels] = []
+    monkeypatch.setattr(machine, "load", slow_load)
+    cell = Cell.of(resolve("c * 0.0625 + 0.03125").cell, 10, 4)
+    threads = [threading.Thread(target=first_call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 4
+    assert len({id(kernels) for kernels in seen}) == 1

@@ -49,8 +49,9 @@ def stop_in_a_run(folder: Path, study: "subprocess.Popen[str]") -> psutil.Proces
 
 
 def files(*runs: Path) -> dict[Path, int]:
-    """When each file of these runs was written; not their leases, which go a moment after a run is finished."""
-    kept = [path for run in runs for path in run.rglob("*") if path.name != "running" and path.is_file()]
+    """When each file of these runs was written; not of those that go a moment after a run is finished."""
+    going = {"running", "last.ckpt", "stack.ckpt"}
+    kept = [path for run in runs for path in run.rglob("*") if path.name not in going and path.is_file()]
     return {path: path.stat().st_mtime_ns for path in kept}
 
 
