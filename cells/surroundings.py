@@ -1,4 +1,4 @@
-"""What surrounds a call and has to see every operation of it."""
+"""Modes of torch around a call that must see every operation of it, and hooks that take the tensors it saves."""
 
 import torch
 from torch.autograd import forward_ad

@@ -27,8 +27,8 @@ class LLVM:
         """Refuse what the compiled loops cannot run now.
 
         That is a single step, a batch without steps, a projection, a module that is not a formula, a function over all
-        units, tensors other than
-        plain ones in float32 or float64 on the CPU, autocast, tracing, torch.func, and a missing library.
+        units, tensors that are not plain float32 or float64 ones on the CPU, autocast, tracing, torch.func, and a
+        missing llvmlite.
         """
         if isinstance(recurrence, Step):
             return Obstacle(ObstacleKind.CALL, "it is a single step, and the compiled loops run layers")

@@ -38,7 +38,7 @@ class Kernels(NamedTuple):
 
 
 def compiled(cell: Cell, dtype: torch.dtype) -> Kernels:
-    """The kernels of a cell. Compiling them takes about 0.2 s, so they are not worth a cache on disk."""
+    """The kernels of a cell. Compiling them takes some tenths of a second, so they are not worth a cache on disk."""
     with _loading:
         return _compiled(cell, SINGLE if dtype == torch.float32 else DOUBLE, host())
 

@@ -13,7 +13,8 @@ They are functions of a module of their own, since all cells share them:
     pack_columns(source, target, k, n)                             panels of the transpose of [n, k]
     transpose(source, lds, target, ldt, m, n)                      target [n, m] = the transpose of source [m, n]
 
-With `add` other than 0 they add to c. lda .. ldt are the distances of two rows.
+With `add` other than 0 they add to c. lda .. ldt are the distances of two rows. Of a product with k = 0 no address is
+read.
 """
 
 from collections.abc import Callable, Sequence

@@ -53,7 +53,7 @@ def openmp() -> Callable[[int, int, int], None] | None:
     """`run` of torch's OpenMP team; None where there is none."""
     for library in sorted((Path(torch.__file__).parent / "lib").glob("lib*omp[.-]*")):
         try:
-            parallel = ctypes.CDLL(str(library)).GOMP_parallel  # LLVM's and Intel's libraries have it too
+            parallel = ctypes.CDLL(str(library)).GOMP_parallel  # LLVM's library has it too
         except (OSError, AttributeError):
             continue
         parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
@@ -89,15 +89,15 @@ def _working(members: "Sequence[_Member]", function: int, data: int) -> Iterator
     begun = []
     try:
         for member in members:
-            member.begin(function, data)
             begun.append(member)
+            member.begin(function, data)
         yield
     finally:
         interrupt = None
         while begun:
             try:
                 begun[-1].wait()
-                begun.pop()
+                del begun[-1]
             except KeyboardInterrupt as error:  # the caller would free the memory that they work on
                 interrupt = error
         if interrupt is not None:
@@ -109,22 +109,25 @@ class _Member:
 
     def __init__(self) -> None:
         self._work: tuple[int, int] = (0, 0)
-        self._begin, self._done = threading.Semaphore(0), threading.Semaphore(0)
+        self._begin, self._idle = threading.Semaphore(0), threading.Event()
+        self._idle.set()
         threading.Thread(target=self._serve, name="lstm", daemon=True).start()
 
     def begin(self, function: int, data: int) -> None:
         self._work = (function, data)
+        self._idle.clear()
         self._begin.release()
 
     def wait(self) -> None:
-        self._done.acquire()
+        """Wait until the work is done; once more does no harm, as Ctrl-C may fall behind the first time."""
+        self._idle.wait()
 
     def _serve(self) -> None:
         while True:
             self._begin.acquire()
             function, data = self._work
             _Function(function)(data)
-            self._done.release()
+            self._idle.set()
 
 
 _forked = False  # a team's threads stay in the parent, and a team in the child would wait for them forever
