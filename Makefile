@@ -14,11 +14,11 @@ BIN := $(VENV)/bin
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-$(VENV)/.core: pyproject.toml $(CONSTRAINTS)
+$(VENV)/.core: pyproject.toml cells/pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info[:2] < (3, 14) else "lstm-cs needs Python 3.10-3.13, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --no-deps --retries 0 --extra-index-url $(TORCH_INDEX) torch
-	$(PIP) -e .
+	$(PIP) -e "./cells[study]" -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core

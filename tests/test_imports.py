@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,9 @@ ROOMS = [
     *("cells.llvm", "cells.triton", "cells.torchscript", "cells.eager", "cells", "cells.language", "cells.errors"),
 ]
 """From the top floor down; a package's own name stands for all that has no floor of its own."""
+
+BROUGHT = {"torch", "llvmlite", "triton"}
+"""What cells imports beside Python's own modules: the requirements of lstm-cs, and of its extra."""
 
 NO_CODE = ("tests", "runs", "data", "build")
 
@@ -85,3 +89,13 @@ def test_no_imports_in_a_circle() -> None:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
         raise AssertionError(f"files that import each other: {' -> '.join(error.args[1])}") from None
+
+
+def test_cells_needs_nothing_but_what_its_distribution_requires() -> None:
+    found = set()
+    for path in (PROJECT / "cells").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            found |= {name.partition(".")[0] for name in names}
+    assert found - sys.stdlib_module_names == {"cells", *BROUGHT}

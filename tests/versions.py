@@ -22,6 +22,8 @@ SHOWN = ("torch", "lightning", "pandas", "numpy", "hydra-core", "scikit-learn", 
 COMPILED = (*SHOWN[:4], "scikit-learn", "scipy", "llvmlite", "statsmodels", "arch", "matplotlib", "psutil", "pyyaml")
 """The packages of which a Python needs a wheel: to build them takes compilers, and old ones fail with new Pythons."""
 
+PROJECTS = ("cells/pyproject.toml", "pyproject.toml")
+
 RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis")
 """What the tests of `make quick` need; their own versions are not in question."""
 
@@ -40,7 +42,7 @@ def resolved(end: str, python: str, torch: str | None = None) -> dict[str, str]:
         built = [option for name in COMPILED for option in ("--only-binary", name)]
         how = ("--resolution", RESOLUTIONS[end], "--python-version", python, *built)
         shown = ("--quiet", "--no-header", "--no-annotate", "--python-platform", "x86_64-manylinux_2_28")
-        command = [sys.executable, "-m", "uv", "pip", "compile", *how, *shown, "-c", pins.name, "pyproject.toml"]
+        command = [sys.executable, "-m", "uv", "pip", "compile", *how, *shown, "-c", pins.name, *PROJECTS]
         done = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True)
     return dict(line.split("==") for line in done.stdout.splitlines() if "==" in line and "@" not in line)
 

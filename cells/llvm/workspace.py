@@ -10,7 +10,6 @@ import mmap
 import threading
 import weakref
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,9 +30,9 @@ class Workspace:
         if size < LEAST:
             return like.new_empty(shape)
         block = self._take(size)
-        array = np.frombuffer(block, np.uint8, size)  # lives as long as torch has a tensor on it
-        weakref.finalize(array, self._give_back, block).atexit = False
-        return torch.from_numpy(array).view(like.dtype).view(shape)
+        view = memoryview(block)  # lives as long as torch has a tensor on it
+        weakref.finalize(view, self._give_back, block).atexit = False
+        return torch.frombuffer(view, dtype=like.dtype, count=math.prod(shape)).view(shape)
 
     def _take(self, size: int) -> mmap.mmap:
         with self._lock:
