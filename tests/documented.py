@@ -15,7 +15,7 @@ PAGES = [
 ]
 
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.M | re.S)
-INLINE = re.compile(r"`((?:python|make|pip install -e) [^`]+)`")
+INLINE = re.compile(r"`((?:python|make|pip install -e) [^`]+|pip install \./[^`]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 MODULE = re.compile(r"`([\w/]+\.py)`")
 

@@ -133,6 +133,8 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "preprocess.stem=true": Composes(EXTRA),
     "python train.py data=hf data.path=my_folder data.text=text data.label=label": Composes(EXTRA),
     # docs/install.md
+    "pip install ./cells": Parses(INSTALLS),
+    'pip install -e "./cells[study]" -e .': Parses(INSTALLS),
     'pip install -e ".[bert]"': Parses(INSTALLS),
     "make help": Parses("it prints the targets"),
     "make demo PYTHON=python3.12": Parses("it needs that Python"),
@@ -351,10 +353,13 @@ def known_to_make(target: str, *variables: str) -> None:
 
 
 def known_to_pip(*arguments: str) -> None:
-    assert arguments[:2] == ("install", "-e")
-    extra = arguments[2].removeprefix(".[").removesuffix("]")
-    project = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
-    assert re.search(rf"^{extra} = \[", project, re.M), f"pyproject.toml has no extra {extra}"
+    assert arguments[0] == "install"
+    for given in arguments[1:]:
+        if given != "-e":
+            folder, _, extra = given.partition("[")
+            project = (PROJECT / folder / "pyproject.toml").read_text(encoding="utf-8")
+            extra = extra.removesuffix("]")
+            assert not extra or re.search(rf"^{extra} = \[", project, re.M), f"{folder} has no extra {extra}"
 
 
 def parsed_by_ray(name: str, *options: str) -> None:
