@@ -1,5 +1,6 @@
 """Which values of a configuration are allowed. Imports nothing heavy, so that a mistake is answered at once."""
 
+import importlib.util
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -13,12 +14,16 @@ from conf.keys import refuse_quotes
 from conf.kinds import BY_SEED, FIXED, KINDS, Kind, kind_of
 
 CHOICES = {
+    "logger": ("tensorboard", "csv", "mlflow", "wandb"),
     "loss": ("sigmoid", "softmax"),
     "monitor": ("loss", "accuracy"),
     "padding": ("mask", "paper"),
     "split": (BY_SEED, FIXED),
     "test_epoch": ("best", "last"),
 }
+PACKAGED_LOGGERS = ("mlflow", "wandb")
+"""Loggers that need a package of their name, which an extra of their name brings."""
+
 AT_LEAST = {"seed": 0, "split_seed": 0, "fold": 0, "n_folds": 3, "epochs": 1, "batch_size": 1}
 
 LARGEST_SEED = 2**32 - 1
@@ -53,6 +58,7 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
         if (not isinstance(config[key], str) or not config[key]) and not (key == "run_dir" and config[key] is None):
             raise UserError(f"{key}={config[key]}: give the path of a folder.")
     _check_training(config)
+    _check_logger(config.logger)
     if is_placebo(config) and alteration_of(config) != Alteration():
         raise UserError(
             f"cell={PLACEBO} is the baseline with other random numbers, without cell.current= or another equation."
@@ -74,6 +80,13 @@ def _check_training(config: DictConfig) -> None:
         raise UserError("test_epoch=last tests the epoch that epochs= names: add patience=null.")
     if config.monitor != "loss" and config.test_epoch == "last":
         raise UserError(f"monitor={config.monitor}: nothing looks at it with test_epoch=last, add test_epoch=best.")
+
+
+def _check_logger(name: str) -> None:
+    """Refuse a logger whose package is missing; a folder of that name here, as W&B makes one, is no package."""
+    found = importlib.util.find_spec(name) if name in PACKAGED_LOGGERS else None
+    if name in PACKAGED_LOGGERS and (found is None or found.origin is None):
+        raise UserError(f'logger={name} needs a package more: pip install -e ".[{name}]" brings it.')
 
 
 def _refuse_misplaced(override: str, kind: Kind) -> None:

@@ -11,10 +11,11 @@ from torch import nn
 
 from conf.compose import PLACEBO, alteration_of, in_multirun, is_placebo
 from conf.kinds import TEXTS, is_own, kind_of
-from training.run import provenance, tensorboard
+from training.run import provenance
 from training.run.checkpoints import Resumption
 from training.run.epoch_lines import EpochLines, quiet
 from training.run.folder import RunFolder
+from training.run.loggers import loggers
 from training.run.net import make_net
 from training.run.problem import Problem
 from training.run.resume import MONITORED, LastEpoch, SeededEpochs, SharedCheckpointIO, StayStopped, TestedEpoch
@@ -60,7 +61,7 @@ def net(config: DictConfig, problem: Problem) -> nn.Module:
 
 
 def trainer(config: DictConfig, problem: Problem, folder: RunFolder, begun: Resumption | None = None) -> pl.Trainer:
-    """A trainer that keeps the tested epoch and the last one in `folder`, and logs there for TensorBoard.
+    """A trainer that keeps the tested epoch and the last one in `folder`, and logs there.
 
     Args:
         config: of the run.
@@ -77,7 +78,7 @@ def trainer(config: DictConfig, problem: Problem, folder: RunFolder, begun: Resu
         gradient_clip_val=config.clip,
         callbacks=_callbacks(config, problem, folder) + ([] if interactive else [EpochLines()]),
         plugins=[SharedCheckpointIO()],
-        logger=tensorboard.logger(folder, begun),
+        logger=loggers(config, folder, begun),
         log_every_n_steps=1,  # the task logs once an epoch; a larger number only brings a warning on short epochs
         enable_progress_bar=interactive,
         enable_model_summary=False,
@@ -86,13 +87,13 @@ def trainer(config: DictConfig, problem: Problem, folder: RunFolder, begun: Resu
     )
 
 
-def evaluator(problem: Problem, folder: RunFolder) -> pl.Trainer:
+def evaluator(config: DictConfig, problem: Problem, folder: RunFolder) -> pl.Trainer:
     """A trainer that scores a net which is trained already, and logs to `folder`."""
     return pl.Trainer(
         accelerator="auto",
         devices=1,
         callbacks=problem.callbacks(),
-        logger=tensorboard.logger(folder),
+        logger=loggers(config, folder),
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

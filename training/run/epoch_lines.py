@@ -23,6 +23,7 @@ class EpochLines(Callback):
 def quiet() -> None:
     """Silence the messages of Lightning that come with every run and that nobody can act on."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.loggers.mlflow").setLevel(logging.ERROR)  # that it makes an experiment
     for message in (
         # batches are slices of tensors in memory; workers would only copy them
         ".*does not have many workers",

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from training.run import build, provenance, results
 from training.run.checkpoints import Resumption, resumption
 from training.run.folder import RunFolder
+from training.run.loggers import closing
 from training.run.problem import Problem
 from training.run.resume import keyboard_interrupts
 
@@ -28,8 +29,9 @@ def fit(config: DictConfig, folder: RunFolder) -> None:
     provenance.refuse_changed_data(folder, config)
     begun = resumption(folder)
     trainer = build.trainer(config, problem, folder, begun)
-    train(trainer, task, problem, begun)
-    results.write(trainer, task, problem, folder, _seconds(trainer))
+    with closing(trainer):
+        train(trainer, task, problem, begun)
+        results.write(trainer, task, problem, folder, _seconds(trainer))
 
 
 def train(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, begun: Resumption | None = None) -> None:

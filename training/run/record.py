@@ -37,8 +37,9 @@ forecast without errors."""
 STATES = ("current", "hidden")
 """The columns with the formulas of equation 7. All else that a cell alters is in its name, in the column `cell`."""
 
-PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack")
-"""Keys that say where things are and who computes: they change no result and are not part of a run's record."""
+PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack", "logger")
+"""Keys that say where things are, who computes and where it is logged: they change no result and are not part of a
+record."""
 
 DESCRIPTIONS = ("url", "page", "note", "readings", "paper_row", "reader")
 """Keys of a data set that say where its file comes from, which code reads it, and what the paper may have made of it:

@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from datamodules.files import replacing
 from training.run.folder import RunFolder, write_atomically
+from training.run.loggers import log_results
 from training.run.problem import Problem
 from training.run.record import MEASURED, METRICS
 from training.run.resume import keyboard_interrupts
@@ -65,6 +66,7 @@ def _log_hyperparameters(trainer: pl.Trainer, problem: Problem, row: dict[str, A
     scores = {f"{row['split']}/{score}": row[score] for score in (*problem.scores, "seconds")}
     logger.log_hyperparams({key: row[key] for key in problem.compared}, scores)
     logger.finalize("success")
+    log_results(trainer, scores)
 
 
 def _summary(problem: Problem, row: dict[str, Any], folder: RunFolder) -> str:

@@ -55,8 +55,9 @@ class StateLogger(Callback):
                 continue  # none of these documents has a known word
             for state in ("c", "h"):
                 writer(trainer).add_histogram(f"{state}/{name}", states[state], step, bins=BINS)
-            for gate in "ifgo":
-                writer(trainer).add_scalar(f"saturated {gate}/{name}", saturation(gate, states[gate]), step)
+            shares = {f"saturated {gate}/{name}": float(saturation(gate, states[gate])) for gate in "ifgo"}
+            for logger in trainer.loggers:
+                logger.log_metrics(shares, step)
 
 
 def _states(net: nn.Module, run: Callable[[], Tensor]) -> dict[str, dict[str, Tensor]]:

@@ -13,6 +13,7 @@ from training.run import build, checkpoints, results
 from training.run.checkpoints import DamagedError
 from training.run.errors import DivergedError
 from training.run.folder import RunFolder
+from training.run.loggers import closing
 from training.run.problem import Problem
 from training.run.resume import MONITORED
 from training.run.state_logger import StateLogger
@@ -126,10 +127,11 @@ class StackedRun:
         task = self.problem.task(self.net, self.config.lr)
         for left in self.folder.path.glob("events.out.tfevents.*"):  # from a process that was killed here
             left.unlink()
-        trainer = build.evaluator(self.problem, self.folder)
-        self._save(task)
-        self._log(trainer)
-        results.write(trainer, task, self.problem, self.folder, self._seconds)
+        trainer = build.evaluator(self.config, self.problem, self.folder)
+        with closing(trainer):
+            self._save(task)
+            self._log(trainer)
+            results.write(trainer, task, self.problem, self.folder, self._seconds)
 
     def _save(self, task: pl.LightningModule) -> None:
         checkpoint = {
@@ -143,9 +145,9 @@ class StackedRun:
 
     def _log(self, trainer: pl.Trainer) -> None:
         """Log the curves, and the states of the tested epoch alone: the weights of the other epochs are gone."""
-        assert trainer.logger is not None
         for epoch, scores in enumerate(self._curves):
-            trainer.logger.log_metrics({**scores, "epoch": epoch}, self._last_step(epoch))
+            for logger in trainer.loggers:
+                logger.log_metrics({**scores, "epoch": epoch}, self._last_step(epoch))
         for callback in self.problem.callbacks():
             if isinstance(callback, StateLogger):
                 callback.record(trainer, self.net, self._last_step(self._tested))
