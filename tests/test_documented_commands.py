@@ -168,6 +168,9 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python train.py data=robo cell=C1 stack.seeds=3 stack.folds=2": Runs(f"{TINY} seed=3"),
     "python train.py experiment=table04_robo stack=20": Runs(f"{TINY} seed=8 fold=0,1 cell=C1"),
     # docs/studies.md
+    "python train.py -m cell=baseline,C1 data=robo logger=csv": Runs(f"{TINY} seed=9"),
+    'pip install -e ".[mlflow]"': Parses(INSTALLS),
+    'pip install -e ".[wandb]"': Parses(INSTALLS),
     "python train.py experiment=table05_mlma": Composes(HOURS),
     "python train.py experiment=table05_mlma seed=0,1 fold=0 cell=baseline,C1": Composes(HOURS),
     "python train.py -m cell=baseline,placebo data=robo seed=0,1,2 fold=0,1,2": Runs(
