@@ -55,7 +55,7 @@ class StateLogger(Callback):
                 continue  # none of these documents has a known word
             for state in ("c", "h"):
                 writer(trainer).add_histogram(f"{state}/{name}", states[state], step, bins=BINS)
-            shares = {f"saturated {gate}/{name}": float(saturation(gate, states[gate])) for gate in "ifgo"}
+            shares = {f"saturated {gate}/{name}": saturation(gate, states[gate]) for gate in "ifgo"}
             for logger in trainer.loggers:
                 logger.log_metrics(shares, step)
 
