@@ -9,7 +9,8 @@ from conf.keys import plain, refuse_hydras_keys
 from conf.mistakes import one_line_errors
 from training.run.termination import terminable
 from training.studies.outcome import RunOutcome
-from training.studies.stack_key import imply_multirun, overrides_together
+from training.studies.stack_key import STACK_KEYS, imply_multirun, overrides_together
+from training.studies.tune_key import TUNE_KEYS, spelled_out
 from training.studies.worker import work
 
 
@@ -21,8 +22,8 @@ def compose_and_work(config: DictConfig) -> list[RunOutcome]:
 
 def main() -> None:
     """Run the command line; -m and experiment= make many jobs, see `training.studies.sweeper`."""
-    sys.argv[1:] = overrides_together([plain(argument) for argument in sys.argv[1:]])
-    imply_multirun(sys.argv)
+    sys.argv[1:] = overrides_together(spelled_out([plain(argument) for argument in sys.argv[1:]]))
+    imply_multirun(sys.argv, (*STACK_KEYS, *TUNE_KEYS))
     with one_line_errors("Interrupted; the same command goes on after the last epoch that was written."), terminable():
         refuse_hydras_keys(sys.argv[1:])
         compose_and_work()

@@ -10,7 +10,7 @@ from analysis.findings import page as findings
 from analysis.status import follow, status
 from analysis.study.archiving import archive
 from analysis.summary import summary
-from analysis.tables import all_tables, market_tables, placebo_table
+from analysis.tables import all_tables, market_tables, placebo_table, tuned_table
 from conf.mistakes import one_line_errors
 
 Command = Callable[[argparse.Namespace], str]
@@ -48,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
         "placebo",
         "how often the test calls the placebo, which differs by chance alone, better or worse",
         lambda given: placebo_table.as_text(given.runs),
+    )
+    add(
+        "tuned",
+        "each cell with the given settings and with those that tune= found, and the trials behind these",
+        lambda given: tuned_table.as_text(given.runs),
     )
     command = add(
         "tables",

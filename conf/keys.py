@@ -23,8 +23,8 @@ PRIMARY = "config"
 EXPERIMENT, CELL = "experiment", "cell"
 """The groups whose choice does not add or remove keys: an experiment sets some, and all cells have the same."""
 
-ALSO_A_NUMBER = "stack"
-"""The key that takes a number too, although there are keys below it."""
+ALSO_A_NUMBER = ("stack", "tune")
+"""The keys that take a number too, although there are keys below them; they stand for many runs."""
 
 OPEN = tuple(f"{CELL}.{kind}." for kind in DECLARED)
 """Prefixes of keys that the user names, as in cell.learned.p=0."""
@@ -96,18 +96,19 @@ def check_keys(config: DictConfig, choices: Mapping[str, str | None]) -> None:
     _compare(found, defined, "", list(paths(defined)))
 
 
-def check_stack(config: DictConfig) -> None:
-    """Refuse a configuration in which `stack=` stands for runs that nobody has expanded it to.
+def check_expanded(config: DictConfig) -> None:
+    """Refuse a configuration in which `stack=` or `tune=` stands for runs that nobody has expanded it to.
 
     Raises:
         UserError: says where it works.
     """
-    stack = config[ALSO_A_NUMBER]
-    if not OmegaConf.is_dict(stack) or any(stack.values()):
-        raise UserError(
-            f"{ALSO_A_NUMBER}={stack} stands for many runs: give it on the command line or in an experiment's params, "
-            "without hydra.mode=RUN."
-        )
+    for key in ALSO_A_NUMBER:
+        value = config[key]
+        if not OmegaConf.is_dict(value) or any(value.values()):
+            raise UserError(
+                f"{key}={value} stands for many runs: give it on the command line or in an experiment's params, "
+                "without hydra.mode=RUN."
+            )
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -166,7 +167,7 @@ def _compare(found: Mapping[Any, Any], defined: Mapping[Any, Any], above: str, k
             raise UserError(
                 no_such_key(f"{path}.{next(iter(there))}", known) if there else f"{path}={{}}: give a value."
             )
-        elif isinstance(below, Mapping) and path != ALSO_A_NUMBER:
+        elif isinstance(below, Mapping) and path not in ALSO_A_NUMBER:
             names = ", ".join(f"{path}.{each}" for each in below or ["NAME"])
             raise UserError(f"{path}={_shown(there)}: set the keys below it, {names}.")
         else:

@@ -217,6 +217,11 @@ def partition_seed(config: Config) -> int:
     return int(config["seed"] if config["split"] == BY_SEED else config["split_seed"])
 
 
+def validation_part(fold: int, n_folds: int) -> int:
+    """The number of the part on which a fold of texts validates, which is the one that the next fold tests."""
+    return (fold + 1) % n_folds
+
+
 def kind_of(config: Config) -> Kind:
     """The kind of a run: naming a feature set makes it one on the market."""
     return MARKET if MARKET.group in config else TEXTS

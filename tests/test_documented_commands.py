@@ -81,6 +81,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     ),
     "python train.py recipe=paper data=hate": Runs(SETS),
     "python train.py experiment=study_small": Runs(f"{TINY} data=robo seed=0 fold=0 cell=baseline,C7"),
+    "python train.py tune=20 data=robo cell=baseline,C1": Runs(TINY, {"tune=20": "tune=2"}),
     "python -m analysis summary runs": Runs(),
     "python -m analysis tables runs -o tables": Runs(),
     "python -m analysis report runs -o report": Runs(),
@@ -170,6 +171,12 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     # docs/studies.md
     "python train.py -m cell=baseline,C1 data=robo logger=csv": Runs(f"{TINY} seed=9"),
     'pip install -e ".[mlflow]"': Parses(INSTALLS),
+    'pip install -e ".[tune]"': Parses(INSTALLS),
+    "python train.py tune=20 tune.folds=2 data=hate cell=baseline,C1,C2,H2 seed=0,1,2 fold=0,1,2 stack=9": Runs(
+        f"{TINY} seed=3",
+        {"tune=20": "tune=1", "data=hate": "data=robo", "cell=baseline,C1,C2,H2": "cell=C1"},
+    ),
+    "python -m analysis tuned runs": Runs(),
     'pip install -e ".[wandb]"': Parses(INSTALLS),
     "python train.py experiment=table05_mlma": Composes(HOURS),
     "python train.py experiment=table05_mlma seed=0,1 fold=0 cell=baseline,C1": Composes(HOURS),

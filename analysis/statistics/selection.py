@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from analysis.published.cell_paper import PRINTED_SCORES, alterations
 from analysis.statistics.improvements import paired_scores
-from conf.kinds import BY_SEED
+from conf.kinds import BY_SEED, validation_part
 
 TOPS = {"top current": "C", "top hidden": "H"}
 """The rows for the best alteration of each state, and the first letter of those that can be it."""
@@ -96,13 +96,13 @@ def _chosen(scores: pd.DataFrame, by_seed: bool) -> pd.DataFrame:
     """
     wide = scores.pivot_table("combined", ["data", "seed", "fold"], "cell")
     data, seed, fold = (wide.index.get_level_values(level).to_numpy() for level in range(3))
-    n_folds = int(scores["n_folds"].iloc[0])
+    validated_on = np.array([validation_part(int(k), int(scores["n_folds"].iloc[0])) for k in fold])
     found = []
     for top, state in TOPS.items():
         cells = [cell for cell in alterations(state) if cell in wide]
         values = wide[cells].to_numpy()
         for this_seed, this_fold in dict.fromkeys(zip(seed, fold, strict=True)) if len(cells) > 1 else ():
-            rows = fold != (this_fold - 1) % n_folds  # its validation part is this fold's test part
+            rows = validated_on != this_fold
             rows &= (seed == this_seed) | (not by_seed)
             best = cells[int(np.argmax(_mean_over_sets(values[rows], data[rows])))]
             found.append({"cell": top, "seed": this_seed, "fold": this_fold, "chosen": best})

@@ -6,6 +6,7 @@ An archive is a folder that every command of `python -m analysis` takes in place
 - texts.csv.gz, market.csv.gz: the rows of metrics.csv;
 - baselines.csv.gz, predictions.csv.gz, importance.csv.gz: those of market runs. Predictions hold no prices, see
   `analysis.study.predictions`;
+- trials.csv.gz: the trials of tune=, if there are any;
 - provenance.json: which programs made the runs, from which files, and at what cost; and the hashes of the other files.
 
 It has no absolute path and nothing of a data set's text, and the same runs give the same bytes.
@@ -31,7 +32,10 @@ METRICS = {"data": "texts", "features": "market"}
 """The tables with the rows of metrics.csv, by the kind of their runs."""
 
 MARKET_TABLES = ("baselines", "predictions", "importance")
-TABLES = (RUNS, *METRICS.values(), *MARKET_TABLES)
+TRIALS = "trials"
+"""The table with the trials of tune=; its folder is the file that they are from."""
+
+TABLES = (RUNS, *METRICS.values(), *MARKET_TABLES, TRIALS)
 
 
 class Archive:

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.study import market_results, results
-from analysis.study.archive import MARKET_TABLES, METRICS, RUNS, write_archive
+from analysis.study.archive import MARKET_TABLES, METRICS, RUNS, TRIALS, write_archive
 from analysis.study.predictions import FORECASTS, without_prices
+from analysis.study.trials import read_trials
 from cells.errors import UserError
 from training.run.folder import RunFolder
 from training.run.provenance import PROVENANCE
@@ -38,6 +39,7 @@ def archive(folders: Sequence[Path], output: Path) -> str:
     market = [folder for folder in folders if "features" in kinds[folder]]
     for table in MARKET_TABLES:
         tables[table] = _joined([_market_rows(folder, table) for folder in market], names)
+    tables[TRIALS] = _trials(folders)
     about = _provenance(names, tables)
     size = write_archive(output, tables, about)
     return (
@@ -97,6 +99,15 @@ def _joined(parts: Sequence[pd.DataFrame], names: Mapping[str, str]) -> pd.DataF
     if "warning" in rows:
         rows["warning"] = rows["warning"].map(lambda text: ABSOLUTE.sub("", text), na_action="ignore")
     return rows.sort_values("folder", kind="stable", ignore_index=True)
+
+
+def _trials(folders: Sequence[Path]) -> pd.DataFrame:
+    """The trials of all folders, each with the path of its table below that folder."""
+    parts = []
+    for folder in folders:
+        rows = read_trials(folder)
+        parts.append(rows.assign(folder=[Path(path).relative_to(folder).as_posix() for path in rows["folder"]]))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _market_rows(folder: Path, table: str) -> pd.DataFrame:

@@ -112,7 +112,7 @@ def without_result(runs: Path) -> pd.DataFrame:
             _started(folder, Record(archived.configuration(folder)), why) for folder, why in archived.errors().items()
         ]
     else:
-        started = {path.parent for path in runs.rglob(CONFIG)}
+        started = set(RunFolder.started_below(runs))
         whole = {folder for folder in _finished(runs) if not fault_of(folder)}
         rows = [_started(folder, RunFolder.at(folder).record, _error(folder)) for folder in sorted(started - whole)]
     return pd.DataFrame(rows, columns=["folder", "kind", "data", "model", "settings", "cell", "seed", "fold", "error"])

@@ -14,6 +14,7 @@ from analysis.study import text_results
 from analysis.study.design import design_of
 from analysis.study.results import kinds
 from analysis.study.text_results import in_cell_order
+from analysis.study.trials import read_trials
 from analysis.tables import model_tables
 from analysis.tables.alteration_tables import LEFT_OUT, TITLES, average_tables, tables_3_to_9
 from analysis.tables.chance_tables import chance_tables
@@ -22,6 +23,7 @@ from analysis.tables.market_tables import market_tables
 from analysis.tables.missing_runs import missing_runs
 from analysis.tables.placebo_table import placebo_table
 from analysis.tables.table import Table, markdown, write
+from analysis.tables.tuned_table import tuned_tables
 from cells.errors import UserError
 
 NO_MARKET = "bitcoin_not_made"
@@ -64,6 +66,7 @@ def all_tables(runs: Path) -> Iterator[Table]:
     if results is not None:
         validation = text_results.read(runs, "val")
         yield from text_tables(results, without_result, top_rows(results, validation, LEFT_OUT))
+        yield from tuned_tables(results, read_trials(runs))
     if "features" in found:
         yield from market_tables(runs) if results is None else _market_beside_texts(runs)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.kinds import validation_part
 from datamodules.errors import DataError
 from datamodules.files import replacing
 from datamodules.split import Rows, Split
@@ -132,7 +133,7 @@ def _splits(parts: NDArray[np.int64], n_folds: int) -> list[Split]:
     val_given, test_given = (bool((parts == part).any()) for part in (GIVEN_VAL, GIVEN_TEST))
     splits = []
     for number in range(n_folds):
-        following = number if test_given else (number + 1) % n_folds
+        following = number if test_given else validation_part(number, n_folds)
         test = parts == (GIVEN_TEST if test_given else number)
         val = parts == (GIVEN_VAL if val_given else following)
         splits.append(Split(*(np.flatnonzero(rows) for rows in (~(test | val), val, test))))

@@ -27,6 +27,9 @@ def texts_and_market(folder: Path) -> list[Path]:
             sentiment = "reddit" if features == "btc_sent" else None
             about = {"features": features, "sentiment": sentiment, "seed": seed}
             write_market_run(market / f"{features}{seed}", rmse + seed / 1000, **about)
+    (texts / "tuning").mkdir()
+    named = "data,model,cell,search,trial,lr,macro_f1"
+    (texts / "tuning" / "hate.csv").write_text(f"{named}\nhate,bilstm,C1,fold 8 (3f2a),0,0.001,0.5\n")
     return [texts, market]
 
 
@@ -132,7 +135,7 @@ def test_tables_of_an_earlier_archive_are_removed(tmp_path: Path) -> None:
     archive([texts, market], tmp_path / "results")
     archive([texts], tmp_path / "results")
     names = {path.name for path in (tmp_path / "results").iterdir()}
-    assert names == {PROVENANCE, file_name("runs"), file_name("texts")}
+    assert names == {PROVENANCE, file_name("runs"), file_name("texts"), file_name("trials")}
 
 
 def test_an_archive_without_runs_of_a_kind_says_so(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from cells.errors import UserError
 from conf.checks import check
 from conf.compose import composed
-from conf.keys import OPEN, paths, plain, refuse_quotes
+from conf.keys import ALSO_A_NUMBER, OPEN, paths, plain, refuse_quotes
 from conf.mistakes import is_mistake, message
 from training.run.record import Record
 from training.studies.grid import Grid
@@ -172,7 +172,7 @@ def mistyped(key: str) -> st.SearchStrategy[str]:
     )
 
 
-STRUCTURED = ("stack", *(place.rstrip(".") for place in OPEN))
+STRUCTURED = (*ALSO_A_NUMBER, *(place.rstrip(".") for place in OPEN))
 """Keys that may be given keys of their own: how many models, or names that a user declares."""
 
 KNOWN = [key for key in paths(OmegaConf.to_container(composed(), resolve=False)) if not key.endswith("name")]

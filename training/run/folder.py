@@ -84,13 +84,22 @@ class RunFolder:
 
     @staticmethod
     def finished_below(path: Path) -> list[Path]:
-        """The folders of all finished runs in `path` and below it.
+        """The folders of all finished runs in `path` and below it, as `started_below`."""
+        return [folder for folder in RunFolder.started_below(path) if (folder / MARK).exists()]
+
+    @staticmethod
+    def started_below(path: Path) -> list[Path]:
+        """The folders of all runs in `path` and below it, but not in folders whose names begin with a dot.
 
         Raises:
             PermissionError: a folder there may not be read; `Path.rglob` would pass over it, and its runs be missing.
         """
-        found = os.walk(path, onerror=_refuse_unreadable)
-        return sorted(Path(folder) for folder, _, names in found if {MARK, CONFIG} <= set(names))
+        found = []
+        for folder, below, names in os.walk(path, onerror=_refuse_unreadable):
+            below[:] = [name for name in below if not name.startswith(".")]
+            if CONFIG in names:
+                found.append(Path(folder))
+        return sorted(found)
 
     def is_finished(self) -> bool:
         """Whether all results of this configuration are there.

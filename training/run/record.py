@@ -37,9 +37,21 @@ forecast without errors."""
 STATES = ("current", "hidden")
 """The columns with the formulas of equation 7. All else that a cell alters is in its name, in the column `cell`."""
 
-PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack", "logger")
+PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack", "tune", "logger")
 """Keys that say where things are, who computes and where it is logged: they change no result and are not part of a
 record."""
+
+TUNED = "tuned"
+"""A key that says how the values of SEARCHED were chosen for each cell, if they were."""
+
+
+def tuned_by(trials: int, search: str) -> str:
+    """The value of TUNED."""
+    return f"{trials} trials on {search}"
+
+
+SEARCHED = ("lr", "batch_size", "model.embedding", "model.hidden", "model.dropout")
+"""Keys that `tune=` sets: runs with TUNED may differ in them and have the same settings."""
 
 DESCRIPTIONS = ("url", "page", "note", "readings", "paper_row", "reader")
 """Keys of a data set that say where its file comes from, which code reads it, and what the paper may have made of it:
@@ -47,6 +59,7 @@ not part of a record, but the file's name and hash are."""
 
 AS_BEFORE = {
     "clip": None,
+    TUNED: None,
     "target": "close",
     "sentiment.prepare": "raw",
     "split": FIXED,
@@ -157,8 +170,9 @@ class Record:
 
     @property
     def settings(self) -> str:
-        """The fingerprint shared by all runs that differ in cell, seed and fold only."""
-        return _digest({key: value for key, value in self.values.items() if key not in ("cell", "seed", "fold")})
+        """The fingerprint shared by all runs that differ in cell, seed and fold only, and, if tuned, in SEARCHED."""
+        shared = {key: value for key, value in self.values.items() if key not in ("cell", "seed", "fold")}
+        return _digest(without_keys(shared, SEARCHED) if self.values.get(TUNED) else shared)
 
     @property
     def data_columns(self) -> dict[str, Any]:
@@ -222,6 +236,13 @@ def result(folder: Path) -> dict[str, str]:
     return last
 
 
+def validation_score(folder: Path, score: str) -> float:
+    """A score of a finished run on its validation part."""
+    with open(folder / METRICS, newline="", encoding="utf-8") as file:
+        (row,) = [row for row in csv.DictReader(file) if row["split"] == "val"]
+    return float(row[score])
+
+
 def _digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
 
@@ -231,6 +252,15 @@ def _one_spelling(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _one_spelling(each) for key, each in value.items()}
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def without_keys(values: Mapping[str, Any], keys: Sequence[str], prefix: str = "") -> dict[str, Any]:
+    """A configuration without these keys, named with their parents."""
+    return {
+        key: without_keys(value, keys, f"{prefix}{key}.") if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if f"{prefix}{key}" not in keys
+    }
 
 
 def _leave_out(values: dict[Any, Any], path: Sequence[str], value: object) -> None:

@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Override
 from cells.errors import UserError
 from conf.keys import plain
 from training.studies.stack_key import STACK_KEYS, Values, expand_stack
+from training.studies.tune_key import TUNE_KEYS, Tune, read_tune, with_one_partition
 
 REPLICATE_KEYS = ("seed", "fold")
 """The keys that repeat a run without changing what is studied.
@@ -31,12 +32,14 @@ class Grid:
         one_of: further values of the experiment, of which each run takes one set: not every model takes every cell.
         given: on the command line; they replace `params` and choose among `one_of`.
         stack: the largest number of runs trained as one.
+        tune: the search that `tune=` asks for; None: there is none.
     """
 
     params: Values
     one_of: Sequence[Values]
     given: Values
     stack: int = 1
+    tune: Tune | None = None
 
     @classmethod
     def read(
@@ -50,7 +53,7 @@ class Grid:
         """The grid of an experiment's `params` and `one_of` and a command line's `arguments`.
 
         Raises:
-            UserError: several experiments are named, or a stack is impossible.
+            UserError: several experiments are named, or a stack or a search is impossible.
         """
 
         def values(overrides: Sequence[str]) -> Values:
@@ -65,8 +68,11 @@ class Grid:
             raise UserError(f"{', '.join(given['experiment'])}: name one experiment at a time.")
         fixed = values(lines(params))
         stack, added = expand_stack({**fixed, **given}, n_folds)
-        fixed, given = ({key: of[key] for key in of if key not in STACK_KEYS} for of in (fixed, given))
-        return cls(fixed, [values(lines(more)) for more in one_of], {**given, **added}, stack)
+        tune = read_tune({**fixed, **given})
+        if tune is not None:
+            added = {**added, **with_one_partition({**fixed, **given})}
+        fixed, given = ({key: of[key] for key in of if key not in (*STACK_KEYS, *TUNE_KEYS)} for of in (fixed, given))
+        return cls(fixed, [values(lines(more)) for more in one_of], {**given, **added}, stack, tune)
 
     def runs(self) -> list[RunOverrides]:
         """Every combination; those with the same seed and fold follow each other.

@@ -68,13 +68,14 @@ def announce(plan: StudyPlan) -> None:
         print(provenance.warning([file], "1 run was" if number == 1 else f"{number} runs were"), flush=True)
 
 
-def conclude(plan: StudyPlan, outcome: StudyOutcome, in_full: bool) -> None:
+def conclude(plan: StudyPlan, outcome: StudyOutcome, in_full: bool, is_trial: bool = False) -> None:
     """Print what became of a command's runs.
 
     Args:
         plan: of the command.
         outcome: of the command.
         in_full: whether to print a summary even if nothing went wrong.
+        is_trial: whether failures are results, because settings were tried; not if all runs failed.
 
     Raises:
         UserError: some runs have no result, and no other process trains them.
@@ -90,7 +91,7 @@ def conclude(plan: StudyPlan, outcome: StudyOutcome, in_full: bool) -> None:
         print(f"{run}: {error}", file=sys.stderr)
     if outcome.disk_full:
         raise UserError(outcome.disk_full)
-    if outcome.failures:
+    if outcome.failures and not (is_trial and outcome.finished + len(plan.finished)):
         failed = f"{len(outcome.failures)} of {len(plan.todo)} runs failed, see above"
         raise UserError(f"{failed}; the same command tries them again.")
     _refuse_undone([run for run in outcome.pending if run.path is None or holder(run.path) is None], outcome)

@@ -6,7 +6,7 @@ and their data read, once.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cells.errors import UserError
 
@@ -34,9 +34,9 @@ def expand_stack(given: Values, n_folds: int) -> tuple[int, Values]:
     Raises:
         UserError: a value is not a whole number, is too small or too large, or both forms are given.
     """
-    numbers = {key: _number(given[key]) for key in STACK_KEYS if key in given}
+    numbers = {key: whole_number(given[key]) for key in STACK_KEYS if key in given}
     if len(given.get("n_folds", [])) == 1:
-        n_folds = _number(given["n_folds"])
+        n_folds = whole_number(given["n_folds"])
     if "features" in given and "protocol=walk_forward" not in given.get("protocol", []):
         n_folds = 1  # protocol=paper has one split
     if "stack" in numbers and len(numbers) > 1:
@@ -53,7 +53,12 @@ def expand_stack(given: Values, n_folds: int) -> tuple[int, Values]:
     return math.prod(numbers.values()), added
 
 
-def _number(values: Sequence[str], least: int = 1) -> int:
+def whole_number(values: Sequence[str], least: int = 1) -> int:
+    """The one whole number that the overrides of a key give.
+
+    Raises:
+        UserError: there are several values, or it is something else, or too small.
+    """
     text = values[0].partition("=")[2]
     if len(values) > 1 or not text.isdecimal() or int(text) < least:
         raise UserError(f"{', '.join(values)}: give one whole number, {least} or more.")
@@ -61,7 +66,7 @@ def _number(values: Sequence[str], least: int = 1) -> int:
 
 
 def _range(given: Values, key: str, count: int) -> list[str]:
-    first = _number(given[key], least=0) if key in given else 0
+    first = whole_number(given[key], least=0) if key in given else 0
     return [f"{key}={first + k}" for k in range(count)]
 
 
@@ -83,9 +88,9 @@ def overrides_together(arguments: Sequence[str]) -> list[str]:
     return [*given, *(argument for argument in arguments if argument not in given)]
 
 
-def imply_multirun(arguments: list[str]) -> None:
-    """Add -m to a command line that has one of `STACK_KEYS`, because they stand for several runs."""
+def imply_multirun(arguments: list[str], keys: Collection[str]) -> None:
+    """Add -m to a command line that has one of these keys, because they stand for several runs."""
     for place, argument in enumerate(arguments):
-        if argument.partition("=")[0] in STACK_KEYS:
+        if argument.partition("=")[0] in keys:
             arguments.insert(place, MULTIRUN)
             return

@@ -16,13 +16,15 @@ from omegaconf import DictConfig
 
 from cells.errors import UserError
 from conf.compose import known
-from conf.keys import check_stack
+from conf.keys import check_expanded
 from training.studies import launchers, progress
-from training.studies.grid import Grid
+from training.studies.grid import Grid, RunOverrides
 from training.studies.job import Job
 from training.studies.outcome import RunOutcome, announce, conclude
 from training.studies.retries import Retries
+from training.studies.search import TRIALS
 from training.studies.study_plan import PlannedRun, StudyPlan, plan_study
+from training.studies.tuning import with_tuned
 
 
 class StudySweeper(Sweeper):
@@ -58,24 +60,35 @@ class StudySweeper(Sweeper):
             raise UserError("an experiment's hydra.sweeper.params is keys with values, and one_of a list of such.")
         parser = OverridesParser.create(config_loader=self.loader)
         grid = Grid.read(self.params, self.one_of, arguments, parser, self.given.n_folds)
-        plan = plan_study(grid.runs(), self._compose, parser)
+        runs = grid.runs()
+        if grid.tune is not None:
+
+            def train(trials: Sequence[RunOverrides]) -> None:
+                plan = plan_study(trials, self._compose, parser)
+                if plan.todo:
+                    self._run(plan, grid.stack, self._study(plan, TRIALS), is_trial=True)
+
+            runs = with_tuned(runs, grid.tune, self._compose, train)
+        plan = plan_study(runs, self._compose, parser)
         announce(plan)
-        if not plan.todo:
-            return
-        study = Job(
+        if plan.todo:
+            self._run(plan, grid.stack, self._study(plan))
+
+    def _study(self, plan: StudyPlan, below: str = "") -> Job:
+        """What every job of a study is told; the study's record is written in runs_dir or a folder `below` it."""
+        return Job(
             first=1,
             replicates=[],
             finished=len(plan.finished),
             total=plan.total,
             since=time.time(),
-            record=str(progress.write_record(Path(self.given.runs_dir), plan.folders, plan.invalid)),
+            record=str(progress.write_record(Path(self.given.runs_dir) / below, plan.folders, plan.invalid)),
             host=socket.gethostname(),
             launcher=os.getpid(),
             version=launchers.program_version(),
         )
-        self._run(plan, grid.stack, study)
 
-    def _run(self, plan: StudyPlan, stack: int, study: Job) -> None:
+    def _run(self, plan: StudyPlan, stack: int, study: Job, is_trial: bool = False) -> None:
         """Launch the runs to do, as jobs like `study`."""
 
         def launch(stacks: list[list[PlannedRun]]) -> list[list[RunOutcome]]:
@@ -95,7 +108,7 @@ class StudySweeper(Sweeper):
         # A stack prints its lines only when all of its runs are over.
         with nullcontext() if self.workers.share_terminal and stack == 1 else progress.progress_line(line):
             outcome = retries.run()
-        conclude(plan, outcome, in_full=self.workers.separate)
+        conclude(plan, outcome, in_full=self.workers.separate, is_trial=is_trial)
 
     def _overrides(self, runs: Sequence[PlannedRun], job: Job) -> list[str]:
         """The command line of the job that does these runs."""
@@ -106,7 +119,7 @@ class StudySweeper(Sweeper):
         replicates = [[run.seed, run.fold] for run in runs]
         return [*first.shared, *surroundings, job._replace(replicates=replicates).override]
 
-    def _compose(self, overrides: list[str]) -> DictConfig:
-        config = known(self.loader.load_sweep_config(self.given, overrides))
-        check_stack(config)
+    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+        config = known(self.loader.load_sweep_config(self.given, list(overrides)))
+        check_expanded(config)
         return config

@@ -1,0 +1,92 @@
+"""Tuned runs beside those with the given settings: what tuning brings a cell, and what it changes between cells."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from analysis.statistics.improvements import improvements
+from analysis.study.results import configuration
+from training.run.record import SEARCHED, TUNED, without_keys
+from training.studies.trial_table import SCORE, TRIAL
+
+
+class Comparison(NamedTuple):
+    """The runs of one search protocol.
+
+    Attributes:
+        data, model: of all its runs.
+        tuned: how their settings were chosen: "20 trials on fold 8 (3f2a)".
+        fixed_runs, tuned_runs: rows of `text_results.read` with the given settings, and with each cell's best.
+        trials: rows of `trials.read_trials`.
+    """
+
+    data: str
+    model: str
+    tuned: str
+    fixed_runs: pd.DataFrame
+    tuned_runs: pd.DataFrame
+    trials: pd.DataFrame
+
+
+def comparisons(results: pd.DataFrame, trials: pd.DataFrame) -> Iterator[Comparison]:
+    """Each group of tuned runs beside the group with the given settings, which are those of trial 0.
+
+    Args:
+        results: from `text_results.read`.
+        trials: from `trials.read_trials`.
+    """
+    groups = {str(key): runs for key, runs in results.groupby("settings", sort=False)}
+    configs = {key: configuration(Path(str(runs["folder"].iloc[0]))) for key, runs in groups.items()}
+    for key, config in configs.items():
+        if not config.get(TUNED):
+            continue
+        runs = groups[key]
+        data, model, how = str(runs["data"].iloc[0]), str(runs["model"].iloc[0]), str(config[TUNED])
+        own = trials[(trials["data"] == data) & (trials["model"] == model) & trials["search"].map(how.endswith)]
+        given = own[own[TRIAL] == 0].iloc[:1].filter(SEARCHED).dropna(axis="columns")
+        fixed = [other for other, there in configs.items() if len(given) and _is_fixed(there, config, given.iloc[0])]
+        yield Comparison(data, model, how, groups[fixed[0]] if fixed else runs.iloc[:0], runs, own)
+
+
+def gains(comparison: Comparison) -> pd.DataFrame:
+    """What tuning brings each cell: rows of `improvements` over its runs with the given settings, by SCORE."""
+    rows = []
+    for cell in dict.fromkeys(comparison.tuned_runs["cell"]):
+        one, other = (runs[runs["cell"] == cell] for runs in (comparison.fixed_runs, comparison.tuned_runs))
+        both = pd.concat([one.assign(cell="given"), other.assign(cell="tuned")]).assign(
+            settings="both", recipe="", folder=""
+        )
+        found = improvements(both, "given")
+        rows.append(found[found["metric"] == SCORE].assign(cell=cell))
+    return pd.concat(rows, ignore_index=True)
+
+
+def expected_best(scores: ArrayLike, draws: int) -> float:
+    """The expected highest score of this many draws, with replacement, from these scores.
+
+    With the n scores in order, s_1 <= ... <= s_n, it is sum_k s_k ((k / n)^draws - ((k - 1) / n)^draws): Dodge et al.
+    2019, "Show Your Work", equation 7.
+    """
+    ordered = np.sort(np.asarray(scores, float))
+    shares = np.arange(len(ordered) + 1) / len(ordered)
+    return float(ordered @ np.diff(shares**draws))
+
+
+def _is_fixed(config: Mapping[str, object], tuned: Mapping[str, object], given: pd.Series) -> bool:
+    """Whether a configuration is the tuned one with these settings."""
+    apart = (*SEARCHED, TUNED, "cell", "seed", "fold")
+    if config.get(TUNED) or without_keys(config, apart) != without_keys(tuned, apart):
+        return False
+    return all(_value(config, str(key)) == value for key, value in given.items())
+
+
+def _value(config: Mapping[str, object], key: str) -> object:
+    value: object = config
+    for name in key.split("."):
+        assert isinstance(value, Mapping)
+        value = value[name]
+    return value

@@ -1,0 +1,140 @@
+"""The search for one cell's settings: its trials, one after the other, and the best of them."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from cells.errors import UserError
+from conf.kinds import BY_SEED
+from training.run.folder import FAILED, RunFolder
+from training.run.record import TUNED, Record, tuned_by, validation_score
+from training.studies.grid import REPLICATE_KEYS, RunOverrides
+from training.studies.launchers import quoted
+from training.studies.search_space import AT_RANDOM, Settings, fixed_settings, suggest
+from training.studies.trial_table import SCORE, TUNING, Trial, TrialTable
+from training.studies.tune_key import Tune, tuning_folds
+
+TRIALS = ".trials"
+"""The folder below runs_dir with the runs of trials; tables and reports pass over names that begin with a dot."""
+
+
+class Search:
+    """The search for the settings of the runs that share all but seed and fold.
+
+    A trial is a set of runs like any other, in `TRIALS`; when all of its runs are over it becomes a row of the search's
+    `TrialTable`. A search that is begun again takes the rows from there; with more trials it goes on where it stopped.
+
+    Attributes:
+        name: for people: "hate bilstm C1".
+        tune: what was asked for.
+        trials: those that are over.
+
+    Args:
+        shared: the overrides of the runs but for seed and fold.
+        reported: the folds whose test scores will be reported.
+        tune: what was asked for.
+        compose: makes a configuration from overrides.
+
+    Raises:
+        UserError: there is nothing to search, no fold is left for it, or each seed has its own folds.
+    """
+
+    def __init__(
+        self,
+        shared: RunOverrides,
+        reported: Sequence[int],
+        tune: Tune,
+        compose: Callable[[Sequence[str]], DictConfig],
+    ):
+        config = compose(tuple(shared.values()))
+        if config.split == BY_SEED:
+            raise UserError(f"split={BY_SEED}: tune= chooses settings on folds that all seeds share; leave split= out.")
+        self.tune, self._shared, self._compose = tune, shared, compose
+        self._fixed = fixed_settings(config)
+        self._folds = tuning_folds(reported, config.n_folds, tune.folds)
+        self._runs_dir = Path(config.runs_dir)
+        record = Record.of(config)
+        self.name = f"{record.learnt_from} {record.model} {record.cell}"
+        self._where = self._described()
+        named = {"data": record.learnt_from, "model": record.model, "cell": record.cell, "search": self._where}
+        common = {key: value for key, value in record.values.items() if key not in REPLICATE_KEYS}
+        name = "_".join([*record.folder.parts[:3], _digest([common, self._where])])
+        self._table = TrialTable(self._runs_dir / TUNING / f"{name}.csv", named, self._fixed)
+        self.trials = self._table.read()[: tune.trials]
+
+    @property
+    def following(self) -> range:
+        """The numbers of the trials that can be made now: the random ones at once, the others one by one."""
+        over = len(self.trials)
+        return range(over, min(self.tune.trials, max(over, AT_RANDOM) + 1))
+
+    def runs(self, number: int) -> list[RunOverrides]:
+        """The runs of one of the `following` trials."""
+        settings = suggest(self._fixed, number, self.trials)
+        given = {**_overrides(settings), "runs_dir": f"runs_dir={quoted(str(self._runs_dir / TRIALS))}"}
+        return [
+            {**self._shared, **given, "seed": f"seed={seed}", "fold": f"fold={fold}"}
+            for seed in range(self.tune.seeds)
+            for fold in self._folds
+        ]
+
+    def tell(self, numbers: Sequence[int]) -> None:
+        """Look at the results of trials, and write the table.
+
+        Raises:
+            UserError: a run has neither a result nor an error, or the table cannot be written.
+        """
+        for number in numbers:
+            settings = suggest(self._fixed, number, self.trials)
+            scores = [self._score(run) for run in self.runs(number)]
+            found = [score for score in scores if score is not None]
+            self.trials.append(Trial(settings, sum(found) / len(found) if len(found) == len(scores) else 0.0))
+        self._table.write(self.trials)
+
+    @property
+    def best(self) -> int:
+        """The number of the best trial; of equally good ones the first."""
+        return max(range(len(self.trials)), key=lambda number: self.trials[number].score)
+
+    @property
+    def tuned(self) -> RunOverrides:
+        """The overrides that give a run the best settings, and say so."""
+        how = quoted(tuned_by(self.tune.trials, self._where))
+        return {**_overrides(self.trials[self.best].settings), TUNED: f"{TUNED}={how}"}
+
+    def __str__(self) -> str:
+        best, given = self.trials[self.best], self.trials[0]
+        found = " ".join(_overrides(best.settings).values())
+        return (
+            f"{self.name}: of {len(self.trials)} trials the best is number {self.best}, {found}, with a validation "
+            f"{SCORE} of {best.score:.3f}; number 0, the given settings, has {given.score:.3f}."
+        )
+
+    def _described(self) -> str:
+        """Where trials are validated, and four digits that differ where the given settings differ."""
+        seeds = f"{self.tune.seeds} seeds of " if self.tune.seeds > 1 else ""
+        folds = f"fold{'s' if len(self._folds) > 1 else ''} {' '.join(map(str, self._folds))}"
+        return f"{seeds}{folds} ({_digest(dict(self._fixed))[:4]})"
+
+    def _score(self, run: RunOverrides) -> float | None:
+        """The validation score of a run; None if it failed."""
+        config = self._compose(tuple(override for key, override in run.items() if key not in REPLICATE_KEYS)).copy()
+        for key in REPLICATE_KEYS:
+            config[key] = int(run[key].partition("=")[2])
+        folder = RunFolder.of(config)
+        if folder.is_finished():
+            return validation_score(folder.path, SCORE)
+        if (folder.path / FAILED).exists():
+            return None
+        raise UserError(f"{folder.path} has no result yet: give the same command again when it is over.")
+
+
+def _digest(values: object) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _overrides(settings: Settings) -> RunOverrides:
+    return {key: f"{key}={value}" for key, value in settings.items()}

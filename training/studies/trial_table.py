@@ -1,0 +1,79 @@
+"""The table of a search's trials: a CSV file that people and `analysis` read, and from which a search goes on."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cells.errors import UserError
+from training.run.folder import write_atomically
+from training.studies.search_space import Settings
+
+TUNING = "tuning"
+"""The folder below runs_dir with the tables of trials."""
+
+SCORE = "macro_f1"
+"""The column of metrics.csv by whose mean over a trial's validation parts the best one is chosen."""
+
+TRIAL = "trial"
+
+
+class Trial(NamedTuple):
+    """A trial that is over: its settings, and its mean score, 0 if one of its runs failed."""
+
+    settings: Settings
+    score: float
+
+
+class TrialTable:
+    """The file: columns data, model, cell, search, trial, one for each setting, and SCORE.
+
+    Args:
+        path: of the file, which need not exist.
+        named: the values of the first columns.
+        fixed: the settings, whose types are those of the columns.
+    """
+
+    def __init__(self, path: Path, named: Mapping[str, str], fixed: Settings):
+        self.path, self._named, self._fixed = path, named, fixed
+
+    def read(self) -> list[Trial]:
+        """The trials in the file; none if there is no file.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        try:
+            with open(self.path, newline="", encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                if list(rows.fieldnames or ()) != self._columns:
+                    raise ValueError
+                return [self._trial(row) for row in rows]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{self.path} cannot be read ({type(error).__name__}): remove it.") from error
+
+    def write(self, trials: Sequence[Trial]) -> None:
+        """Replace the file; it appears whole.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(self._columns)
+        for number, (settings, score) in enumerate(trials):
+            rows.writerow([*self._named.values(), number, *settings.values(), score])
+        try:
+            write_atomically(self.path, text.getvalue())
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written ({error.strerror}); choose runs_dir=...") from error
+
+    @property
+    def _columns(self) -> list[str]:
+        return [*self._named, TRIAL, *self._fixed, SCORE]
+
+    def _trial(self, row: Mapping[str, str]) -> Trial:
+        return Trial({key: type(value)(row[key]) for key, value in self._fixed.items()}, float(row[SCORE]))
