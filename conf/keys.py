@@ -48,11 +48,16 @@ FILES = (
 
 
 def plain(override: str) -> str:
-    """An override without Hydra's + and ++, which would add a key: here a key exists or is refused.
+    """An override as Hydra takes it: without + and ++, and with quotes around names such as GC=F in a list.
 
-    Keys below hydra.* are left to Hydra.
+    + and ++ would add a key: here a key exists or is refused. Keys below hydra.* are left to Hydra.
     """
-    return re.sub(r"^\s*\+{1,2}(?!hydra[./])", "", override)
+    key, equals, value = re.sub(r"^\s*\+{1,2}(?!hydra[./])", "", override).partition("=")
+    return key + equals + (_quoted_names(value) if re.fullmatch(r"\[[\w^.,=-]*\]", value) else value)
+
+
+def _quoted_names(names: str) -> str:
+    return re.sub(r"[^\[\],]*[=^][^\[\],]*", r"'\g<0>'", names)
 
 
 def refuse_hydras_keys(overrides: Iterable[str]) -> None:

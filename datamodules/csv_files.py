@@ -60,19 +60,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A comma-separated file with a header, whole.
+    """A file with a header, whole.
 
     Attributes:
         path: the file.
         names: the columns, as the header has them.
         rows: line and fields of each row.
         comment: the comment in the file's first line; None if there is none.
+        delimiter: what stands between two fields.
     """
 
     path: Path
     names: list[str]
     rows: list[tuple[int, list[str]]]
     comment: str | None
+    delimiter: str
 
     def texts(self, columns: Sequence[str]) -> dict[str, list[str | None]]:
         """The columns by name, each from top to bottom; None where a value is MISSING, or its row ends before it.
@@ -83,7 +85,7 @@ class Table:
         places(str(self.path), self.names, columns)
         for line, fields in self.rows:
             if len(fields) > len(self.names):
-                whole(str(self.path), line, fields, self.names, ",")
+                whole(str(self.path), line, fields, self.names, self.delimiter)
         return {name: list(self._column(self.names.index(name))) for name in columns}
 
     def _column(self, place: int) -> Iterator[str | None]:
@@ -111,19 +113,27 @@ def tsv_rows(path: Path, columns: Sequence[str], member: str | None = None) -> I
     return _rows(path, columns, member, True, "\t", quoted=False)
 
 
-def read_table(path: Path) -> Table:
-    """Read a comma-separated file with a header. A line is a comment if it begins with #, outside of quotes.
+def read_table(path: Path, delimiters: str = ",") -> Table:
+    """Read a file with a header. A line is a comment if it begins with #, outside of quotes.
+
+    Args:
+        path: the file, see `read_text`.
+        delimiters: what may stand between two fields; it is the one that cuts the header into most.
 
     Raises:
         DataError: the file cannot be read, has no header, or a row is broken; names file, line and reason.
     """
     file, text = read_text(path, comments=True)
+    header = next((line for line in Lines(_lines_of(text), comments=True) if line.strip()), "")
+    delimiter = max(delimiters, key=lambda sign: len(next(csv.reader([header], delimiter=sign), [])))
     lines = Lines(_lines_of(text), comments=True)
-    rows = [(line, row) for line, row in split_rows(file, lines, ",", quoted=True) if len(row) > 1 or row[0].strip()]
+    split = split_rows(file, lines, delimiter, quoted=True)
+    rows = [(line, row) for line, row in split if len(row) > 1 or row[0].strip()]
     if not rows:
         raise DataError(f"{path} is empty: it has no header.")
     first = text.partition("\n")[0]
-    return Table(path, rows[0][1], rows[1:], first.removeprefix(COMMENT).strip() if first.startswith(COMMENT) else None)
+    comment = first.removeprefix(COMMENT).strip() if first.startswith(COMMENT) else None
+    return Table(path, rows[0][1], rows[1:], comment, delimiter)
 
 
 def _rows(

@@ -1,6 +1,7 @@
 """Reading a text file, plain or inside a zip archive: its encoding, and archives that are refused."""
 
 import codecs
+import gzip
 import lzma
 import re
 import zipfile
@@ -27,7 +28,7 @@ SMALL = 1 << 20  # bytes; a file of this size is no bomb, however well it is pac
 
 
 def read_text(path: Path, member: str | None = None, comments: bool = False) -> tuple[str, str]:
-    """The file's name for error messages, and its text.
+    """The file's name for error messages, and its text; that of a .gz is unpacked.
 
     The encoding is UTF-8, or UTF-16 or UTF-32 if the file begins with a byte order mark that says so.
 
@@ -43,7 +44,7 @@ def read_text(path: Path, member: str | None = None, comments: bool = False) -> 
         if member is not None and (path.suffix == ".zip" or zipfile.is_zipfile(path)):
             file, content = f"{path} ({member})", read_member(path, member)
         else:
-            file, content = str(path), path.read_bytes()
+            file, content = str(path), _unpacked(path) if path.suffix.lower() == ".gz" else path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     text = _decoded(content, file, comments)
@@ -80,6 +81,19 @@ def read_member(path: Path, member: str) -> bytes:
         raise DataError(
             f"{path} is a damaged zip archive ({excerpt(str(error))}); remove it to get it anew."
         ) from error
+
+
+def _unpacked(path: Path) -> bytes:
+    """The content of a file packed by gzip."""
+    limit = max(SMALL, MOST_EXPANSION * path.stat().st_size)
+    try:
+        with gzip.open(path) as packed:
+            content = packed.read(limit + 1)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise DataError(f"{path} is damaged ({excerpt(str(error))}); get it anew.") from error
+    if len(content) > limit:
+        raise DataError(f"{path} is refused: it would grow to more than {limit:,} bytes, which is a bomb and no text.")
+    return content
 
 
 def at_line(file: str, line: int, reason: str) -> DataError:

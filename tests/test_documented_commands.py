@@ -163,7 +163,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python predict.py runs/sales": Runs(),
     "python -m datamodules series series.file=sales.csv series.date=day series.target=units": Runs(),
     'pip install -e ".[series]"': Parses(INSTALLS),
-    "python train.py features=symbols \"series.symbols=[ETH-USD,'GC=F']\" series.target=ETH-USD": Runs(MARKET),
+    "python train.py features=symbols series.symbols=[ETH-USD,GC=F] series.target=ETH-USD": Runs(MARKET),
     # docs/stacks.md
     "python train.py data=robo cell=C1 stack=100": Runs(f"{TINY} seed=6 fold=0,1", {"stack=100": "stack=2"}),
     "python train.py data=robo cell=C1 stack.seeds=3 stack.folds=2": Runs(f"{TINY} seed=3"),

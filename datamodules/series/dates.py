@@ -21,7 +21,11 @@ _FORMS = (
 )
 _NAMED_MONTH = re.compile(
     r"[A-Za-z]{3,9}\.? \d{1,2},? \d{4}|\d{1,2}[- ][A-Za-z]{3,9}[- ,]+\d{4}|[A-Za-z]{3,9}[- ]\d{4}"
+    r"|\d{4}[- ][A-Za-z]{3,9}(?:[- ]\d{1,2})?"
 )
+_YEAR_LAST = re.compile(r"\s*(\d\d?)([./-])(\d\d?)\2(\d{4})(?=$|[T ,])")
+_WITH_POINTS = "."
+"""Day and month are written with points in this order alone; with other signs the month may stand first."""
 
 EXAMPLES = "2020-12-31, 2020-12-31 18:00, 2020-12, 2020Q4, 2020 or Dec 31 2020"
 
@@ -41,10 +45,12 @@ class Times(NamedTuple):
 def read_times(texts: Sequence[str | None]) -> Times:
     """Read years, quarters, months, days and times of day.
 
-    Times with a zone are converted to UTC. A column of midnights alone holds days: a midnight in any zone stands for
+    Where the year stands last, a day above 12 somewhere in the column tells days from months: 31/12/2020 or 12/31/2020.
+    Without one, no such text is a date, unless it is written with points, 31.12.2020. Times with a zone are converted
+    to UTC. A column of midnights alone holds days: a midnight in any zone stands for
     its own day, since in UTC it would belong to the day before.
     """
-    parts = [_parts(text) for text in texts]
+    parts = [_parts(text) for text in _year_first(texts)]
     whole_days = all(not each or each["time"] is None or not each["time"].strip("0:") for each in parts)
     converted = 0 if whole_days else sum(1 for each in parts if each and each["zone"])
     written = [_written(each, whole_days) for each in parts]
@@ -52,6 +58,20 @@ def read_times(texts: Sequence[str | None]) -> Times:
     outside = (times < pd.Timestamp(FIRST)) | (times >= pd.Timestamp(LAST))
     notes = [f"{converted:,} times with a zone converted to UTC"] if converted else []
     return Times(pd.DatetimeIndex(times.where(~outside)), notes)
+
+
+def _year_first(texts: Sequence[str | None]) -> list[str | None]:
+    """The texts, with dates such as 31/12/2020 as 2020-12-31 if the column tells which number is the day."""
+    found = [_YEAR_LAST.match(text or "") for text in texts]
+    first, second = (max((int(each[place]) for each in found if each), default=0) for place in (1, 3))
+    pointed = all(each[2] == _WITH_POINTS for each in found if each)
+    if (max(first, second) <= 12 and not pointed) or min(first, second) > 12:
+        return list(texts)
+    day, month = (1, 3) if pointed or first > 12 else (3, 1)
+    return [
+        f"{each[4]}-{each[month]}-{each[day]}{(text or '')[each.end() :].replace(', ', ' ')}" if each else text
+        for each, text in zip(found, texts, strict=True)
+    ]
 
 
 def _parts(text: str | None) -> dict[str, str | None]:

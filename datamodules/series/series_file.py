@@ -1,5 +1,6 @@
 """A CSV file with a column of dates and columns of numbers: read, checked, and put on a regular calendar."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,12 @@ from datamodules.csv_files import LARGEST, Table, read_table
 from datamodules.errors import DataError, excerpt
 from datamodules.frequency import Frequency, frequency_of
 from datamodules.series.dates import EXAMPLES, read_times
+
+DELIMITERS = ",;\t|"
+DECIMAL_COMMAS = ";"
+"""Between fields separated by it, a number such as 1.234,56 is one in the European way."""
+
+_EUROPEAN = re.compile(r"\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?\s*")
 
 SHOWN = 3  # dates or columns listed in one message
 
@@ -66,12 +73,15 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
         DataError: the file cannot be read, lacks a column, holds something that is no date or number, or two different
             values for one period; names the line.
     """
-    table = read_table(path)
+    table = read_table(path, DELIMITERS)
     _refuse_unknown(table, columns)
     chosen = list(dict.fromkeys([columns.date, columns.target, *(columns.inputs or ()), *filter(None, [columns.id])]))
     texts = table.texts(chosen)
     inputs, left_out = (columns.inputs, []) if columns.inputs is not None else _numeric(table, chosen)
     texts |= table.texts(list(inputs))
+    names = [columns.target, *(name for name in inputs if name != columns.target)]
+    given = {name: texts[name] for name in names}
+    texts |= {name: _with_points(table, given[name]) for name in names}
     times, notes = read_times(texts[columns.date])
     lines = np.array([line for line, _ in table.rows])
     _refuse(
@@ -81,7 +91,8 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
         texts[columns.date],
         f"is no date such as {EXAMPLES} (column {columns.date})",
     )
-    names = [columns.target, *(name for name in inputs if name != columns.target)]
+    if european := [name for name in names if texts[name] != given[name]]:
+        notes.append(f"decimal commas in {excerpt(', '.join(european))}")
     values = pd.DataFrame({name: _numbers(path, lines, name, texts[name]) for name in names}, times)
     ids = np.array(["" if name is None else name for name in texts[columns.id]] if columns.id else [""] * len(times))
     inside = _within(times, start, end)
@@ -113,8 +124,20 @@ def _numeric(table: Table, taken: Sequence[str]) -> tuple[list[str], list[str]]:
     """The columns that hold numbers alone, and the others; a column without a name, or named twice, is no input."""
     names = [name for name in table.names if name and table.names.count(name) == 1 and name not in taken]
     texts = table.texts(names)
-    found = [name for name in names if any(texts[name]) and np.isfinite(_parsed(texts[name])).all()]
+    found = [
+        name for name in names if any(texts[name]) and np.isfinite(_parsed(_with_points(table, texts[name]))).all()
+    ]
     return found, [name for name in dict.fromkeys(table.names) if name not in (*found, *taken)]
+
+
+def _with_points(table: Table, texts: Sequence[str | None]) -> list[str | None]:
+    """Numbers with decimal commas as Python writes them; other texts, and columns without a comma, as they are."""
+    there = [text for text in texts if text is not None]
+    if table.delimiter != DECIMAL_COMMAS or not any("," in text for text in there):
+        return list(texts)
+    if not all(map(_EUROPEAN.fullmatch, there)):
+        return list(texts)
+    return [text and text.replace(".", "").replace(",", ".") for text in texts]
 
 
 def _parsed(texts: Sequence[str | None]) -> np.ndarray:

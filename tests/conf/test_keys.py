@@ -172,6 +172,20 @@ def mistyped(key: str) -> st.SearchStrategy[str]:
     )
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("series.symbols=[ETH-USD,GC=F,^GSPC]", "series.symbols=[ETH-USD,'GC=F','^GSPC']"),
+        ("series.symbols=['GC=F',ETH-USD]", "series.symbols=['GC=F',ETH-USD]"),
+        ("++series.inputs=[price,holiday]", "series.inputs=[price,holiday]"),
+        ("cell.current='c * relu(o)'", "cell.current='c * relu(o)'"),
+        ("+hydra.launcher.x=1", "+hydra.launcher.x=1"),
+    ],
+)
+def test_names_that_hydra_cannot_read_are_quoted_in_a_list(typed: str, read: str) -> None:
+    assert plain(typed) == read
+
+
 STRUCTURED = (*ALSO_A_NUMBER, *(place.rstrip(".") for place in OPEN))
 """Keys that may be given keys of their own: how many models, or names that a user declares."""
 

@@ -39,8 +39,8 @@ def fail(error: Exception) -> Callable[[], object]:
         (lambda: composed("runs_dir=r ü"), """runs_dir=r ü: put the value in quotes, "runs_dir='r ü'"."""),
         (lambda: composed("cell.o=max(c"), """cell.o=max(c: put the value in quotes, "cell.o='max(c'"."""),
         (
-            lambda: composed("series.symbols=[ETH-USD,GC=F]"),
-            """: put names with other signs in quotes, "series.symbols=[ETH-USD,'GC=F']".""",
+            lambda: composed("series.symbols=[ETH-USD,GC&F]"),
+            """: put names with other signs in quotes, "series.symbols=[ETH-USD,'GC&F']".""",
         ),
         (
             lambda: composed("run_dir='r"),

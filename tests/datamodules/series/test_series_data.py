@@ -1,5 +1,6 @@
 """A user's own CSV file: its columns, gaps and repetitions."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from own_files import loaded, sales
 
 from datamodules.errors import DataError
+from datamodules.series.series_file import Columns, read_series
 
 
 def test_the_target_comes_first_and_columns_of_numbers_are_inputs(tmp_path: Path) -> None:
@@ -97,3 +99,42 @@ def test_logarithms_need_values_above_0(tmp_path: Path) -> None:
     table.loc[3, "units"] = 0
     with pytest.raises(DataError, match=r"units is 0 in 2020-01-04"):
         loaded(table, tmp_path, "series.log=true")
+
+
+def european(table: pd.DataFrame) -> str:
+    """The table as a spreadsheet in Germany writes it."""
+    rows = [["Tag", "Preis", "Menge", "Stadt"]]
+    for day, price, units in zip(pd.to_datetime(table["day"]), table["price"], table["units"], strict=True):
+        amount = f"{1000 + units:,.2f}".translate(str.maketrans(",.", ".,"))
+        rows.append([f"{day:%d.%m.%Y}", f"{price:.3f}".replace(".", ","), amount, "Ulm, Donau"])
+    return "\n".join(";".join(row) for row in rows)
+
+
+def test_semicolons_decimal_commas_and_gzip_are_read(tmp_path: Path) -> None:
+    table = sales()
+    path = tmp_path / "umsatz.csv.gz"
+    path.write_bytes(gzip.compress(european(table).encode()))
+    found = read_series(path, Columns("Tag", "Menge"))
+    np.testing.assert_allclose(found.series[0].values["Menge"], 1000 + table["units"].round(2), atol=0.01)
+    np.testing.assert_allclose(found.series[0].values["Preis"], table["price"], atol=0.001)
+    assert "decimal commas in Menge, Preis" in found.notes[0]
+    assert found.notes[1] == "Columns that hold more than numbers are not used: Stadt."
+
+
+def test_a_point_is_a_decimal_point_where_no_number_has_a_comma(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("day;units\n" + "".join(f"2020-01-{k:02};1.{k:03}\n" for k in range(1, 30)))
+    found = read_series(path, Columns("day", "units"))
+    assert found.series[0].values["units"].iloc[0] == 1.001
+    assert "commas" not in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"no gzip", "is damaged"), (gzip.compress(b"day,units\n" * 300_000), "is refused: it would grow")],
+)
+def test_damaged_and_enormous_gzip_files_are_one_line(content: bytes, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv.gz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=says):
+        read_series(path, Columns("day", "units"))

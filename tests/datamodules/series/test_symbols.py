@@ -31,7 +31,7 @@ def configured(data_dir: Path, *given: str):  # type: ignore[no-untyped-def]
 
 
 def test_all_six_columns_of_each_symbol_are_features_and_a_weekend_is_no_gap(data_dir: Path) -> None:
-    found = load_series(configured(data_dir, "series.symbols=[ETH-USD,'GC=F']", "series.target=ETH-USD"))
+    found = load_series(configured(data_dir, "series.symbols=[ETH-USD,GC=F]", "series.target=ETH-USD"))
     panel = found.panel
     assert panel.own is not None
     assert panel.features.shape == (261, 12)
