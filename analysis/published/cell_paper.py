@@ -28,6 +28,9 @@ AVERAGED_SETS = ("mlma", "hasoc", "ag", "crowd", "hate", "semeval")
 
 ALL_SETS = (*AVERAGED_SETS, "robo")
 
+READINGS = ("hasoc_test",)
+"""Other readings of the paper's data sets: see docs/beside_the_papers.md."""
+
 COMPARED_SETS = ("mlma", "hasoc", "ag", "robo", "crowd", "hate")
 """The data sets of Tables 12-15, which compare models."""
 

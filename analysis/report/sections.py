@@ -23,11 +23,11 @@ from analysis.statistics.improvements import improvements
 from analysis.statistics.ranks import ranks
 from analysis.study import market_results, text_results
 from analysis.study.results import kinds
-from analysis.tables import market_verdicts_table
+from analysis.tables import effect_table, market_verdicts_table
 from analysis.tables.all_tables import NO_MARKET, all_tables
 from analysis.tables.table import Table
 
-FIRST = ("missing", "verdicts", "design", NO_MARKET)
+FIRST = (effect_table.NAME, "missing", "verdicts", "design", NO_MARKET)
 """The names of the tables at the top."""
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.claims.verdicts import verdicts
-from analysis.published.cell_paper import PRINTED_SCORES
+from analysis.published.cell_paper import ALL_SETS, PRINTED_SCORES, READINGS
 from analysis.statistics.improvements import improvements
 from analysis.statistics.ranks import ranks
 from analysis.statistics.selection import top_rows
@@ -18,6 +18,7 @@ from analysis.study.trials import read_trials
 from analysis.tables import model_tables
 from analysis.tables.alteration_tables import LEFT_OUT, TITLES, average_tables, tables_3_to_9
 from analysis.tables.chance_tables import chance_tables
+from analysis.tables.effect_table import effect_table
 from analysis.tables.formatting import estimates, file_name, number, with_recipe
 from analysis.tables.market_tables import market_tables
 from analysis.tables.missing_runs import missing_runs
@@ -60,6 +61,8 @@ def all_tables(runs: Path) -> Iterator[Table]:
     results = text_results.read(runs) if "data" in found else None
     without_result = text_results.without_result(runs, results)
     design = None if results is None else design_of(results, without_result)
+    if results is not None:
+        yield from effect_table(improvements(results))
     if design is not None:
         yield _design(design.groups)
     yield missing_runs(runs, found, design, without_result)
@@ -81,7 +84,7 @@ def _market_beside_texts(runs: Path) -> list[Table]:
 
 
 def text_tables(results: pd.DataFrame, without_result: pd.DataFrame, top: pd.DataFrame) -> Iterator[Table]:
-    """All tables of the cell paper.
+    """All tables of runs on texts; those of the cell paper only where one of its data sets was run.
 
     Args:
         results: from `text_results.read`.
@@ -90,15 +93,20 @@ def text_tables(results: pd.DataFrame, without_result: pd.DataFrame, top: pd.Dat
     """
     improved = improvements(results)
     by_set = tables_3_to_9(results, improved, without_result)
-    yield _verdicts(results)
+    beside_paper = bool(results["data"].isin([*ALL_SETS, *READINGS]).any())
+    if beside_paper:
+        yield _verdicts(results)
     yield model_tables.table_of_all_models(results)
     yield from sorted(by_set, key=lambda table: (not table.name.startswith("table"), table.name))
-    yield from average_tables(improved, results, top)
+    yield from average_tables(improved, results, top, beside_paper)
     yield from placebo_table(results)
     yield from chance_tables(results, improved)
-    yield from model_tables.tables_12_and_15(results, top)
+    if beside_paper:
+        yield from model_tables.tables_12_and_15(results, top)
     yield from model_tables.tables_above_lstm_cs(results)
-    yield from model_tables.cost_tables(results, improved)
+    if beside_paper:
+        yield from model_tables.tables_13_and_14(results)
+    yield from model_tables.overhead_tables(improved)
     yield from _ranks(results)
 
 
@@ -124,8 +132,10 @@ def _verdicts(results: pd.DataFrame) -> Table:
     shown = shown.drop(
         columns=[new for new, old in (("LSTM-CS", "recipe"), ("beside it", "of")) if not numbers[old].any()]
     )
-    notes = [*HOW_JUDGED, *model_tables.encoders(results)]
-    return Table("verdicts", "The cell paper's claims", numbers, shown, notes)
+    without = numbers["n"] == 0
+    hidden = [f"{int(without.sum())} more claims are about runs that are not here."] if without.any() else []
+    notes = [*HOW_JUDGED, *hidden, *model_tables.encoders(results)]
+    return Table("verdicts", "The cell paper's claims", numbers, shown[~without], notes)
 
 
 def _ranks(results: pd.DataFrame) -> Iterator[Table]:

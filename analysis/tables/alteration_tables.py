@@ -34,11 +34,13 @@ AVERAGE_TABLES = {
 }
 """The cells of the paper's tables of averages, and their titles."""
 
-HOW = (
-    "Paper / ours. Ours: relative improvement in percent over the baseline's runs of the same seed and fold, "
-    "[95 % interval] by the corrected t-test for repeated cross-validation; * p < 5 % after Holm's correction over the "
-    "alterations."
+OURS = (
+    "relative improvement in percent over the baseline's runs of the same seed and fold, [95 % interval] by the "
+    "corrected t-test for repeated cross-validation; * p < 5 % after Holm's correction over the alterations."
 )
+HOW, HOW_ALONE = f"Paper / ours. Ours: {OURS}", f"In percent: {OURS.replace(' in percent', '')}"
+"""What the numbers of a table are, beside the paper's and without them."""
+
 COMBINED = (
     "Combined: the mean of the four improvements; (1), (2), (3) are the best alterations of each state, which the "
     "paper prints. They were chosen by the scores that they are shown with, and look better than they are."
@@ -67,9 +69,9 @@ def tables_3_to_9(results: pd.DataFrame, improved: pd.DataFrame, without_result:
             file_name(f"table{table:02}" if table else "cells", data, model, recipe),
             f"{f'Table {table}' if table else 'Not in the paper'}: {data}, {with_recipe(str(model), recipe)}",
             numbers,
-            _shown(numbers, "n"),
+            _shown(numbers, "n", len(theirs) > 0),
             [
-                HOW,
+                HOW if len(theirs) else HOW_ALONE,
                 *_how_chosen(numbers),
                 *_about(group),
                 *_placebo(group),
@@ -99,13 +101,16 @@ def _why_none(without_result: pd.DataFrame) -> Iterator[str]:
         yield f"{cell}: {len(runs)} runs without a result ({'; '.join(dict.fromkeys(runs['error']))})."
 
 
-def average_tables(improved: pd.DataFrame, results: pd.DataFrame, top: pd.DataFrame) -> Iterator[Table]:
+def average_tables(
+    improved: pd.DataFrame, results: pd.DataFrame, top: pd.DataFrame, beside_paper: bool = True
+) -> Iterator[Table]:
     """Tables 10, 11 and 16: averages over the data sets; and those of cells or models that are not in the paper.
 
     Args:
         improved: from `improvements.improvements`.
         results: from `text_results.read`.
         top: from `selection.top_rows`.
+        beside_paper: False: of data sets that are not the paper's, all averages are.
     """
     tops = averages(improvements(pd.concat([results[results["cell"] == "baseline"], top])), LEFT_OUT)
     tops["p_holm"] = tops["p"]  # each is one test: what it is was not chosen by these scores
@@ -113,7 +118,7 @@ def average_tables(improved: pd.DataFrame, results: pd.DataFrame, top: pd.DataFr
         rest = group
         own = tops[(tops["model"] == model) & (tops["recipe"] == recipe)]
         chosen = top[(top["model"] == model) & (top["recipe"] == recipe) & ~top["data"].isin(LEFT_OUT)]
-        if model == LSTM_CS:
+        if model == LSTM_CS and beside_paper:
             for table, (cells, title) in AVERAGE_TABLES.items():
                 rows = group[group["cell"].isin([*cells, PLACEBO])]
                 if table == 16:
@@ -121,7 +126,8 @@ def average_tables(improved: pd.DataFrame, results: pd.DataFrame, top: pd.DataFr
                 more = list(times_chosen(chosen)) if table == 16 else []
                 yield from _average_table(rows, f"table{table}", title, table, more)
             rest = group[~group["cell"].isin([*cell_paper.alterations(), PLACEBO])]
-        yield from _average_table(rest, "averages", "Not in the paper: average improvement")
+        if beside_paper or rest["sets"].max() > 1:
+            yield from _average_table(rest, "averages", "Not in the paper: average improvement")
 
 
 def _average_table(
@@ -136,7 +142,7 @@ def _average_table(
     numbers = _beside(ours, paper, ["sets", "data"])
     sets = " or ".join(dict.fromkeys(ours["data"]))
     notes = [
-        HOW,
+        HOW if table else HOW_ALONE,
         f"Means over data sets: {sets}; ROBO is left out.",
         *_how_chosen(numbers),
         *_placebo(ours),
@@ -147,7 +153,7 @@ def _average_table(
         file_name(name, model, recipe),
         f"{title}, {with_recipe(model, recipe)}",
         numbers,
-        _shown(numbers, "sets"),
+        _shown(numbers, "sets", table is not None),
         notes,
     )
 
@@ -192,10 +198,12 @@ def _beside(improved: pd.DataFrame, paper: pd.DataFrame, about: list[str], more:
     return with_best_three(rows)
 
 
-def _shown(numbers: pd.DataFrame, count: str) -> pd.DataFrame:
+def _shown(numbers: pd.DataFrame, count: str, beside_paper: bool = True) -> pd.DataFrame:
     shown = numbers[["cell"]].assign(**{count: [number(value, 0) for value in numbers[count]]})
     for score in PRINTED_SCORES:
-        shown[TITLES[score]] = [_shown_score(row, score) for _, row in numbers.iterrows()]
+        shown[TITLES[score]] = [
+            _shown_score(row, score).removeprefix("" if beside_paper else "- / ") for _, row in numbers.iterrows()
+        ]
     if numbers["best"].notna().any():
         shown["Combined (best three)"] = [
             number(mean, 2, sign=True) + ("" if pd.isna(best) else f" ({best:.0f})")

@@ -112,12 +112,11 @@ def tables_above_lstm_cs(results: pd.DataFrame) -> Iterator[Table]:
         yield Table(file_name("models", LSTM_CS, recipe), title, numbers, shown, notes)
 
 
-def cost_tables(results: pd.DataFrame, improved: pd.DataFrame) -> Iterator[Table]:
-    """Table 13, seconds per fold; Table 14, trainable parameters; each alteration's overhead, per epoch and in all.
+def tables_13_and_14(results: pd.DataFrame) -> Iterator[Table]:
+    """Table 13, seconds per fold; Table 14, trainable parameters.
 
     Args:
         results: from `text_results.read`.
-        improved: from `improvements.improvements`.
     """
     groups = results[results["cell"] == "baseline"].groupby(["data", "model", "recipe"], sort=False)
     costs = groups.agg(seconds=("seconds", "mean"), parameters=("parameters", "mean"), n=("seed", "size")).reset_index()
@@ -127,6 +126,14 @@ def cost_tables(results: pd.DataFrame, improved: pd.DataFrame) -> Iterator[Table
         ]
         yield _seconds(costs, encoders(results))
         yield _parameters(costs, encoders(results))
+
+
+def overhead_tables(improved: pd.DataFrame) -> Iterator[Table]:
+    """The time that each alteration costs, per epoch and in all.
+
+    Args:
+        improved: from `improvements.improvements`.
+    """
     yield from _overhead(in_cell_order(improved[improved["metric"] == "epoch_seconds"]), "overhead_epoch", "an epoch's")
     yield from _overhead(in_cell_order(improved[improved["metric"] == "seconds"]), "overhead", "all")
 
