@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+import psutil
+
 CODE = 128 + signal.SIGTERM
 """The exit code of a command that was terminated, as shells have it."""
 
@@ -28,16 +30,18 @@ _followed: set[int] = set()
 
 
 @contextmanager
-def terminable(worker: bool = False) -> Iterator[None]:
+def terminable(worker: bool = False, always: bool = False) -> Iterator[None]:
     """Let SIGTERM end the block as Ctrl-C does, so that leases are given back, and then the process.
 
     Does nothing where SIGTERM has a handler already, as within a block like this one.
 
     Args:
         worker: whether the process is the worker of a launcher, which must see that it died.
+        always: whether to take the place of another handler, but for our own: submitit's ignores the signal, since
+            Slurm sends it before the one after which it queues the job again.
     """
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+    main, before = threading.current_thread() is threading.main_thread(), signal.getsignal(signal.SIGTERM)
+    if not main or before is _interrupt or not (always or before == signal.SIG_DFL):
         yield
         return
     _arrived.clear()
@@ -50,7 +54,7 @@ def terminable(worker: bool = False) -> Iterator[None]:
             raise
         _end(worker)
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, before)
 
 
 def check() -> None:
@@ -60,19 +64,23 @@ def check() -> None:
 
 
 def end_with_launcher(pid: int) -> None:
-    """Terminate this process when the launcher that started it has ended, however that was; else do nothing.
+    """Terminate this process when the launcher that started it has ended, however that was, or now if it has.
 
     Args:
-        pid: of the launcher; of no concern to a process that has another parent, such as Slurm.
+        pid: of the launcher on this machine; 0, or this process itself: none.
     """
-    if os.getppid() == pid and pid not in _followed:
+    if pid not in (0, os.getpid()) and pid not in _followed:
         _followed.add(pid)
         threading.Thread(target=_follow, args=(pid,), daemon=True).start()
 
 
 def _follow(pid: int) -> None:
-    while os.getppid() == pid:
-        time.sleep(LOOK)
+    try:
+        launcher = psutil.Process(pid)
+        while launcher.is_running() and launcher.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(LOOK)
+    except psutil.NoSuchProcess:
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

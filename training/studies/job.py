@@ -22,7 +22,7 @@ class Job(NamedTuple):
         since: when the command began, in seconds since 1970.
         record: the study's file, which every worker must see.
         host: the machine that wrote the file.
-        launcher: the process on it that did.
+        launcher: the process on it with which its workers end; 0: they go on, as Slurm's do.
         version: of the program on that machine.
     """
 

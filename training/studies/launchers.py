@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from conf.compose import CONF
+from training.run.termination import end_with_launcher
 
 PROJECT = CONF.parent
 
@@ -29,12 +31,14 @@ class Workers(NamedTuple):
         at_once: how many jobs the launcher takes at a time; None: all.
         separate: whether each is a process of its own, which can die alone.
         share_terminal: whether what they print appears in this terminal.
+        local: whether they are processes of this machine that nobody but the launcher looks after, and end with it.
     """
 
     threads: int | None
     at_once: int | None
     separate: bool
     share_terminal: bool
+    local: bool = False
 
 
 def workers(launcher: DictConfig) -> Workers:
@@ -43,15 +47,21 @@ def workers(launcher: DictConfig) -> Workers:
     kind = launcher._target_.rpartition(".")[2]
     if kind == "JoblibLauncher":
         jobs = launcher.n_jobs if launcher.n_jobs > 0 else max(1, cores + 1 + launcher.n_jobs)
-        return Workers(max(1, cores // jobs), None, separate=True, share_terminal=True)
+        return Workers(max(1, cores // jobs), None, separate=True, share_terminal=True, local=True)
     if kind == "LocalLauncher":
         threads = launcher.cpus_per_task or 1
-        return Workers(threads, max(1, cores // threads), separate=True, share_terminal=False)
+        return Workers(threads, max(1, cores // threads), separate=True, share_terminal=False, local=True)
     if kind == "SlurmLauncher":
         return Workers(launcher.cpus_per_task or 1, LONGEST_ARRAY, separate=True, share_terminal=False)
     if kind == "RayLauncher":
         return Workers(int(launcher.ray.remote.get("num_cpus") or 1), None, separate=True, share_terminal=False)
     return Workers(None, None, separate=False, share_terminal=True)
+
+
+def tie_idle_workers(launcher: Launcher) -> None:
+    """Let joblib's workers end with this process from their start on: they may wait for a first job."""
+    if isinstance(joblib := getattr(launcher, "joblib", None), dict):
+        joblib |= {"initializer": end_with_launcher, "initargs": (os.getpid(),)}
 
 
 def worker_overrides(config: DictConfig, threads: int | None) -> tuple[str, ...]:

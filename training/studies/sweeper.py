@@ -47,6 +47,7 @@ class StudySweeper(Sweeper):
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
+        launchers.tie_idle_workers(launcher)
         self.launch = launcher.launch
         self.workers = launchers.workers(config.hydra.launcher)
 
@@ -84,7 +85,7 @@ class StudySweeper(Sweeper):
             since=time.time(),
             record=str(progress.write_record(Path(self.given.runs_dir) / below, plan.folders, plan.invalid)),
             host=socket.gethostname(),
-            launcher=os.getpid(),
+            launcher=os.getpid() if self.workers.local else 0,
             version=launchers.program_version(),
         )
 

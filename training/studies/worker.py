@@ -1,7 +1,6 @@
 """The worker: does the runs of one job, except finished ones. A run that fails stops no other run of the command."""
 
 import logging
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,8 +39,10 @@ def work(config: DictConfig) -> list[RunOutcome]:
         config: of the job.
     """
     if in_multirun():
-        with terminable(worker=True):
-            return _work_in_study(config)
+        job = Job.current()
+        with terminable(worker=True, always=bool(job.launcher)):
+            end_with_launcher(job.launcher)
+            return _work_in_study(config, job)
     with exit_on_mistake():  # Hydra would print a line of its own before an exception
         _work_alone(config)
     return []
@@ -128,10 +129,7 @@ def _disk_errors_once() -> Iterator[None]:
         threading.excepthook = before
 
 
-def _work_in_study(config: DictConfig) -> list[RunOutcome]:
-    job = Job.current()
-    if job.host == socket.gethostname():
-        end_with_launcher(job.launcher)
+def _work_in_study(config: DictConfig, job: Job) -> list[RunOutcome]:
     try:
         job.check_machine()
         members = _members(config, job.replicates)

@@ -99,10 +99,10 @@ def test_submitit_on_this_machine_makes_an_experiment_and_status_sees_it(tmp_pat
     ("launcher", "given", "expected"),
     [
         ("basic_launcher.BasicLauncher", {}, Workers(None, None, separate=False, share_terminal=True)),
-        ("joblib_launcher.JoblibLauncher", {"n_jobs": -1}, Workers(1, None, separate=True, share_terminal=True)),
-        ("joblib_launcher.JoblibLauncher", {"n_jobs": 2}, Workers(4, None, separate=True, share_terminal=True)),
-        ("joblib_launcher.JoblibLauncher", {"n_jobs": 99}, Workers(1, None, separate=True, share_terminal=True)),
-        ("submitit_launcher.LocalLauncher", {"cpus_per_task": 3}, Workers(3, 2, separate=True, share_terminal=False)),
+        ("joblib_launcher.JoblibLauncher", {"n_jobs": -1}, Workers(1, None, True, True, local=True)),
+        ("joblib_launcher.JoblibLauncher", {"n_jobs": 2}, Workers(4, None, True, True, local=True)),
+        ("joblib_launcher.JoblibLauncher", {"n_jobs": 99}, Workers(1, None, True, True, local=True)),
+        ("submitit_launcher.LocalLauncher", {"cpus_per_task": 3}, Workers(3, 2, True, False, local=True)),
         (
             "submitit_launcher.SlurmLauncher",
             {"cpus_per_task": None},

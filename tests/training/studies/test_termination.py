@@ -74,10 +74,20 @@ def test_sigterm_stops_a_study_wherever_it_falls(
     assert len(list(tmp_path.rglob("finished"))) == 2
 
 
+LAUNCHERS = {  # and a part of its workers' command lines
+    "joblib": (("hydra/launcher=joblib", "hydra.launcher.n_jobs=3"), "loky"),  # one of three workers has no run
+    "submitit_local": (("hydra/launcher=submitit_local",), "submitit"),
+}
+
+
 @pytest.mark.processes
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_launcher_leaves_no_worker(tmp_path: Path, how: signal.Signals) -> None:
-    command = ("-m", *TINY, "epochs=4000", "seed=0,1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+@pytest.mark.parametrize(
+    ("launcher", "how"),
+    [("joblib", signal.SIGKILL), ("joblib", signal.SIGTERM), ("submitit_local", signal.SIGTERM)],
+)
+def test_a_launcher_leaves_no_process(tmp_path: Path, launcher: str, how: signal.Signals) -> None:
+    chosen, named = LAUNCHERS[launcher]
+    command = ("-m", *TINY, "epochs=4000", "seed=0,1", *chosen)
     with open(tmp_path / "output", "w") as output:  # a pipe would be open as long as a worker lives
         study = subprocess.Popen(
             [sys.executable, str(PROJECT / "train.py"), *command], cwd=tmp_path, stdout=output, stderr=output
@@ -86,10 +96,10 @@ def test_a_launcher_leaves_no_worker(tmp_path: Path, how: signal.Signals) -> Non
         assert study.poll() is None, (tmp_path / "output").read_text()
         time.sleep(0.05)
     processes = psutil.Process(study.pid).children(recursive=True)
-    assert len([each for each in processes if "loky" in " ".join(each.cmdline())]) >= 2
+    assert len([each for each in processes if named in " ".join(each.cmdline())]) >= 2
     study.send_signal(how)
     assert study.wait() == {signal.SIGKILL: -how, signal.SIGTERM: 143}[how], (tmp_path / "output").read_text()
-    psutil.wait_procs(processes, timeout=600)
+    psutil.wait_procs(processes, timeout=200)  # joblib itself would end an idle worker after 300
     left = [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     for each in left:
         each.kill()
@@ -120,6 +130,18 @@ with terminable(worker=True):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_process_ends_with_no_launcher_but_its_own_parent() -> None:
-    termination.end_with_launcher(os.getpid())
-    assert os.getpid() not in termination._followed
+def test_a_process_follows_neither_itself_nor_a_launcher_whose_jobs_go_on() -> None:
+    for none in (0, os.getpid()):
+        termination.end_with_launcher(none)
+    assert not termination._followed & {0, os.getpid()}
+
+
+@pytest.mark.processes
+def test_a_worker_whose_launcher_is_gone_before_its_first_look_ends() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    script = (
+        f"import time; from training.run.termination import end_with_launcher as end; end({gone.pid}); time.sleep(600)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    assert subprocess.run([sys.executable, "-c", script], env=environment, check=False).returncode == -signal.SIGTERM
