@@ -7,118 +7,25 @@ imported what the commands import, so that a kill falls into their work and not 
 import argparse
 import csv
 import hashlib
-import http.server
 import os
 import random
 import re
 import signal
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
 import torch
-from conftest import train_here_in
+from killed_commands import SCENARIOS, Scenario, cluster, command_line, on_cluster, serving
 
-NET = ("model.hidden=8", "lr=0.01", "patience=null", "threads=1", "cell=C1")
-TEXT = ("data=robo", "model.embedding=8", *NET, "epochs=6")
-MARKET = ("features=btc_sent", "source=synthetic", "end='2016-03-01'", *NET, "epochs=6")
 IGNORED = ("running", "failed")
-CONTENT = random.Random(0).randbytes(4_000_000)
 GRACE = 60.0
 """Seconds within which the processes that a killed one had started end by themselves."""
-
-
-class Scenario(NamedTuple):
-    """A command, as a function of the folder where it runs that returns its exit code, and the files it leaves."""
-
-    name: str
-    command: Callable[[Path], int]
-    files: Callable[[Path], Iterable[Path]]
-
-
-def trained(*arguments: str) -> Callable[[Path], int]:
-    def command(folder: Path) -> int:
-        from training.stacks import trainer
-
-        trainer.SAVE_INTERVAL = 0.0  # a stack keeps its checkpoints so often that a kill finds one
-        done = train_here_in(folder, *arguments)
-        print(done.stdout, done.stderr, flush=True)
-        return done.returncode
-
-    return command
-
-
-def results(folder: Path) -> Iterable[Path]:
-    runs = (folder / "runs").rglob("*")
-    return [path for path in runs if path.suffix in (".csv", ".ckpt", ".yaml") or path.name == "finished"]
-
-
-def caches(folder: Path) -> Iterable[Path]:
-    return [*results(folder), *(folder / ".cache").rglob("[!.]*")]
-
-
-def scored(folder: Path) -> int:
-    from datamodules.tweets.daily_file import make_daily_file
-
-    lines = (
-        f"2018-01-{1 + k % 28:02d},what a {('good', 'bad', 'great')[k % 3]} day number {k}\n" for k in range(20_000)
-    )
-    tweets = folder / "tweets.csv"
-    if not tweets.exists():
-        (folder / "new").write_text("Date,text\n" + "".join(lines))
-        (folder / "new").rename(tweets)
-    os.chdir(folder)
-    make_daily_file(tweets, "vader", folder / ".cache", 2, chunk_size=50_000)
-    return 0
-
-
-def downloaded(folder: Path) -> int:
-    from datamodules.download import fetch
-
-    if not (folder / "data.bin").exists():
-        digest = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
-        fetch(f"http://127.0.0.1:{Slow.port}/data.bin", folder / "data.bin", digest, "none")
-    return 0
-
-
-class Slow(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT in pieces, so that a kill can fall between them."""
-
-    port = 0
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(CONTENT)))
-        self.end_headers()
-        try:
-            for place in range(0, len(CONTENT), 100_000):
-                self.wfile.write(CONTENT[place : place + 100_000])
-                time.sleep(0.005)
-        except OSError:
-            pass  # who asked was killed
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-STUDY = ("-m", *TEXT, "seed=0,1,2")
-
-SCENARIOS = [
-    Scenario("text", trained(*TEXT), results),
-    Scenario("market", trained(*MARKET), results),
-    Scenario("stack", trained(*TEXT, "stack=3"), results),
-    Scenario("caches", trained(*TEXT[:-1], "epochs=1"), caches),
-    Scenario("vader", scored, lambda folder: (folder / ".cache").rglob("*.csv")),
-    Scenario("download", downloaded, lambda folder: [folder / "data.bin"]),
-    Scenario("study", trained(*STUDY, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), results),
-    Scenario("submitit", trained(*STUDY, "hydra/launcher=submitit_local"), results),
-]
 
 
 class Tally(NamedTuple):
@@ -156,23 +63,31 @@ def finish(scenario: Scenario, folder: Path) -> None:
 
 
 def killed(scenario: Scenario, folder: Path, after: float, among: random.Random) -> bool:
-    """Give the command and kill it, or one of its processes, after so many seconds; whether it was alive then."""
+    """Give the command and kill it, or some of its processes, after so many seconds; whether they were alive then."""
+    if scenario.cluster:
+        cluster.complete()
     process = start(scenario, folder)
     end = time.monotonic() + after
-    while time.monotonic() < end and os.waitpid(process.pid, os.WNOHANG) == (0, 0):
+    victims: list[psutil.Process] = []
+    while not victims:
         time.sleep(0.002)
-    if not psutil.pid_exists(process.pid):
-        return False
-    children = process.children(recursive=True)
-    for each in [process] if among.random() < 0.7 else [*among.sample(children, min(1, len(children))), process]:
+        if os.waitpid(process.pid, os.WNOHANG) != (0, 0):
+            return False
+        if time.monotonic() > end:
+            victims = scenario.victims(process, among)
+    others = [*process.children(recursive=True), *(cluster.workers() if scenario.cluster else [])]
+    for each in victims:
         if each.is_running():
             each.kill()
-    os.waitpid(process.pid, 0)
-    _, left = psutil.wait_procs(children, timeout=GRACE)
-    left = [each for each in left if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
-    for each in left:
-        each.kill()
-    assert not left, f"{scenario.name}: a killed process left {len(left)} others"
+    _, status = os.waitpid(process.pid, 0)
+    if scenario.survives:
+        assert os.waitstatus_to_exitcode(status) == 0, (folder / "output").read_text()[-2000:]
+    psutil.wait_procs(others, timeout=GRACE)
+    left = [title for each in others if (title := command_line(each))]
+    for each in others:
+        if each.is_running():
+            each.kill()
+    assert not left, f"{scenario.name}: a killed process left {left}"
     return True
 
 
@@ -203,11 +118,12 @@ def try_kills(scenario: Scenario, kills: int, seed: int, folder: Path) -> Tally:
     Raises:
         AssertionError: an end differs from that of an undisturbed run, or processes are left.
     """
-    chosen, server = random.Random(seed), http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    Slow.port = server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    chosen = random.Random(seed)
     whole = folder / "whole"
-    whole.mkdir(parents=True)
+    for first in (folder / "warm", whole) if scenario.cluster else (whole,):
+        first.mkdir(parents=True)
+    if scenario.cluster:
+        finish(scenario, folder / "warm")  # the nodes get the code
     began = time.monotonic()
     finish(scenario, whole)
     lasts, expected = time.monotonic() - began, bits(scenario, whole)
@@ -217,7 +133,7 @@ def try_kills(scenario: Scenario, kills: int, seed: int, folder: Path) -> Tally:
         rounds += 1
         broken = folder / f"broken{rounds}"
         broken.mkdir()
-        for _ in range(min(chosen.randint(1, 3), kills - done)):
+        for _ in range(1 if scenario.survives else min(chosen.randint(1, 3), kills - done)):
             if killed(scenario, broken, chosen.uniform(0, lasts), chosen):
                 done += 1
             else:
@@ -226,8 +142,6 @@ def try_kills(scenario: Scenario, kills: int, seed: int, folder: Path) -> Tally:
         found = bits(scenario, broken)
         differing = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
         assert not differing, f"{scenario.name}, round {rounds}: {differing}"
-    server.shutdown()
-    server.server_close()
     return Tally(done, too_late)
 
 
@@ -242,7 +156,8 @@ def main() -> None:
         if given.only in (None, scenario.name):
             with tempfile.TemporaryDirectory(prefix="lstm-cs-kills-") as folder:
                 try:
-                    tally = try_kills(scenario, given.kills, given.seed, Path(folder))
+                    with serving(), on_cluster() if scenario.cluster else nullcontext():
+                        tally = try_kills(scenario, given.kills, given.seed, Path(folder))
                     print(f"{scenario.name}: {tally.kills} kills, {tally.too_late} too late", flush=True)
                 except AssertionError as error:
                     failed += 1

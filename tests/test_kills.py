@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
-from kills import SCENARIOS, Scenario, try_kills
+from killed_commands import SCENARIOS, Scenario, serving
+from kills import try_kills
 
 KILLS = 3
 
-STUDIES = ("study", "submitit")  # test_faults.py kills some, and faster
-SHORT = [scenario for scenario in SCENARIOS if scenario.name not in STUDIES]
+STUDIES = ("study", "submitit", "ray")  # test_faults.py and test_ray.py kill some, and faster
+SHORT = [scenario for scenario in SCENARIOS if not scenario.name.startswith(STUDIES)]
 
 
 @pytest.mark.processes
@@ -16,4 +17,5 @@ SHORT = [scenario for scenario in SCENARIOS if scenario.name not in STUDIES]
 @pytest.mark.parametrize("scenario", SHORT, ids=[scenario.name for scenario in SHORT])
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_killed_command_ends_with_the_same_bits(scenario: Scenario, tmp_path: Path) -> None:
-    assert try_kills(scenario, KILLS, seed=0, folder=tmp_path).kills == KILLS
+    with serving():
+        assert try_kills(scenario, KILLS, seed=0, folder=tmp_path).kills == KILLS

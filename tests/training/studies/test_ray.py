@@ -1,22 +1,18 @@
 """A study on a Ray cluster of two nodes that are started here, each of which has one core."""
 
 import importlib.util
-import os
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import pandas as pd
 import psutil
 import pytest
 from conftest import PROJECT, train_here_in, train_in
+from ray_cluster import Cluster, Node, free_port, until
 
 from training.run.leases import holder
 
@@ -28,81 +24,17 @@ pytestmark = [
 ON_RAY = ("-m", "hydra/launcher=ray")
 SMALL = ("data=robo", "epochs=40", "patience=null", "model.embedding=8", "model.hidden=8")
 SIX = (*SMALL, "cell=baseline,C1", "seed=range(3)")
-SOON = {"RAY_health_check_period_ms": "500", "RAY_health_check_failure_threshold": "3"}
-"""So that the head notices within seconds that a node left."""
-
-T = TypeVar("T")
-
-
-class Node:
-    """A machine of the cluster: `ray start --block`, and all that it starts."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        command = [str(Path(sys.executable).with_name("ray")), "start", *arguments, "--num-cpus=1", "--block"]
-        with open(folder / f"{len(arguments)}.log", "w+") as log:
-            self.process = psutil.Popen(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **SOON})
-        self.is_up = lambda: "Ray runtime started" in Path(log.name).read_text()
-
-    def workers(self) -> list[psutil.Process]:
-        """The processes that train a run now."""
-        return [process for process in self._all() if title(process).startswith("ray::do_job")]
-
-    def kill(self) -> None:
-        """End everything at once, as if somebody pulled the plug."""
-        for process in self._all():
-            process.kill()
-        self.process.wait()
-
-    def _all(self) -> list[psutil.Process]:
-        try:
-            return [self.process, *self.process.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
-
-
-def title(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return ""
-
-
-def until(found: Callable[[], T | None], alive: "subprocess.Popen[str] | None" = None) -> T:
-    """Wait until there is something, and return it; pytest's timeout ends a vain wait."""
-    while not (result := found()):
-        assert alive is None or alive.poll() is None, alive.communicate()
-        time.sleep(0.05)
-    return result
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[list[Node]]:
     """The head, to which this module's commands belong, and another node."""
-    folder = Path(tempfile.mkdtemp(prefix="ray-"))  # pytest's own are too deep for the sockets in it
-    address = f"127.0.0.1:{free_port()}"
-    started: list[Node] = []
     with pytest.MonkeyPatch.context() as patch:
-        for key, value in {"AUTH_MODE": "disabled", "USAGE_STATS_ENABLED": "0", "ADDRESS": address}.items():
-            patch.setenv(f"RAY_{key}", value)
-        try:
-            port = address.partition(":")[2]
-            started.append(
-                Node(folder, "--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder / 'ray'}")
-            )
-            until(started[0].is_up)
-            started.append(Node(folder, f"--address={address}", "--node-ip-address=127.0.0.2"))
-            until(started[1].is_up)
-            yield started
-        finally:
-            for node in started:
-                node.kill()
-            shutil.rmtree(folder, ignore_errors=True)
+        for key, value in Cluster.ENVIRONMENT.items():
+            patch.setenv(key, value)
+        with Cluster() as cluster:
+            patch.setenv("RAY_ADDRESS", cluster.address)
+            yield cluster.nodes
 
 
 @contextmanager
