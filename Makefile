@@ -37,9 +37,11 @@ test: $(VENV)/.dev  ## run the tests
 quick: $(VENV)/.dev  ## run the tests that start no processes, in less than a minute
 	$(BIN)/python -m pytest -n auto -m "not processes and not slow"
 
-soak: $(VENV)/.dev  ## simulated schedules of leases, kills, fuzz tests and two hours of runs; takes a day
+soak: $(VENV)/.dev  ## simulated schedules of leases, kills, faults (as root), fuzz tests and two hours of runs; takes a day
 	PYTHONPATH=. $(BIN)/python tests/lease_schedules.py 100000
 	PYTHONPATH=. $(BIN)/python tests/kills.py 100
+	PYTHONPATH=. $(BIN)/python tests/kills.py 20 --stop
+	for fault in disk clock two; do PYTHONPATH=. $(BIN)/python tests/faults.py 20 $$fault || exit 1; done
 	LSTM_CS_SOAK=1000 $(BIN)/python -m pytest -n 0 --timeout 0 tests/cells/test_fuzz_formulas.py -k test_formulas
 	LSTM_CS_SOAK=1000 $(BIN)/python -m pytest -n 0 --timeout 0 tests/conf/test_fuzz_overrides.py
 	LSTM_CS_SOAK=450 $(BIN)/python -m pytest -n 0 --timeout 0 tests/datamodules/test_fuzz.py

@@ -91,10 +91,11 @@ def scored(folder: Path) -> int:
     lines = (
         f"2018-01-{1 + k % 28:02d},what a {('good', 'bad', 'great')[k % 3]} day number {k}\n" for k in range(20_000)
     )
-    tweets = folder / "tweets.csv"
+    tweets = folder.with_name("tweets.csv")
     if not tweets.exists():
-        (folder / "new").write_text("Date,text\n" + "".join(lines))
-        (folder / "new").rename(tweets)
+        new = tweets.with_suffix(f".{os.getpid()}")
+        new.write_text("Date,text\n" + "".join(lines))
+        new.rename(tweets)
     os.chdir(folder)
     make_daily_file(tweets, "vader", folder / ".cache", 2, chunk_size=50_000)
     return 0
@@ -180,3 +181,9 @@ SCENARIOS = [
     Scenario("ray's worker", RAY, results, ray_worker, survives=True, cluster=True),
     Scenario("ray's node", RAY, results, ray_node, survives=True, cluster=True),
 ]
+
+PAIRS = {
+    **{scenario.name: (scenario.command, scenario.command) for scenario in SCENARIOS},
+    "caches": (trained(*TEXT[:-1], "epochs=1"), trained(*TEXT[:-1], "epochs=1", "seed=1")),
+}
+"""For each scenario two commands that may run at the same time: the same one twice, or runs that share a cache."""

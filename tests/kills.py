@@ -1,7 +1,8 @@
 """Kills real processes at random moments and gives their commands again: the end has the bits of an undisturbed run.
 
-`PYTHONPATH=. python tests/kills.py 100` kills each command so often. A process is a copy of this one, which has
-imported what the commands import, so that a kill falls into their work and not into their imports.
+`PYTHONPATH=. python tests/kills.py 100` kills each command so often; with `--stop` it stops them by SIGTERM and Ctrl-C
+instead. A process is a copy of this one, which has imported what the commands import, so that a kill falls into their
+work and not into their imports.
 """
 
 import argparse
@@ -14,7 +15,8 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import NamedTuple
@@ -23,9 +25,17 @@ import psutil
 import torch
 from killed_commands import SCENARIOS, Scenario, cluster, command_line, on_cluster, serving
 
+from conf.mistakes import one_line_errors
+
 IGNORED = ("running", "failed")
+STOPPED = {signal.SIGTERM: (143, -signal.SIGTERM), signal.SIGINT: (130,)}
+"""The exit codes of a command that was stopped; it may have ended before the signal."""
+
 GRACE = 60.0
 """Seconds within which the processes that a killed one had started end by themselves."""
+
+
+Disturb = Callable[[Scenario, Path, float, random.Random], bool]
 
 
 class Tally(NamedTuple):
@@ -37,58 +47,122 @@ class Tally(NamedTuple):
 
 def start(scenario: Scenario, folder: Path) -> psutil.Process:
     """Start the scenario's command in a process of its own."""
+    if scenario.cluster:
+        cluster.complete()
     sys.stdout.flush()
     pid = os.fork()
     if pid:
         return psutil.Process(pid)
     code = 70
+    os.setsid()  # so that `processes_of` finds what it starts
     forkserver._forkserver.__init__()  # type: ignore[misc]  # one that the parent has started is none of the child's
     try:
-        output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        output = os.open(output_of(folder), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(output, 1)
         os.dup2(output, 2)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        code = scenario.command(folder)
+        with one_line_errors():
+            code = scenario.command(folder)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+        print(error, file=sys.stderr, flush=True)
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
     finally:
         os._exit(code)
 
 
+def output_of(folder: Path) -> Path:
+    """What the commands in a folder have printed; it is beside the folder, whose disk may be full."""
+    return folder.with_name(f"{folder.name}.output")
+
+
 def finish(scenario: Scenario, folder: Path) -> None:
     """Give the command and let it end."""
     process = start(scenario, folder)
-    _, status = os.waitpid(process.pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, (folder / "output").read_text()[-2000:]
+    assert wait(process) == 0, output_of(folder).read_text()[-2000:]
 
 
 def killed(scenario: Scenario, folder: Path, after: float, among: random.Random) -> bool:
     """Give the command and kill it, or some of its processes, after so many seconds; whether they were alive then."""
-    if scenario.cluster:
-        cluster.complete()
     process = start(scenario, folder)
-    end = time.monotonic() + after
-    victims: list[psutil.Process] = []
-    while not victims:
-        time.sleep(0.002)
-        if os.waitpid(process.pid, os.WNOHANG) != (0, 0):
-            return False
-        if time.monotonic() > end:
-            victims = scenario.victims(process, among)
-    others = [*process.children(recursive=True), *(cluster.workers() if scenario.cluster else [])]
+    victims = when_alive(process, after, lambda: scenario.victims(process, among))
+    workers = cluster.workers() if scenario.cluster else []
     for each in victims:
         if each.is_running():
             each.kill()
-    _, status = os.waitpid(process.pid, 0)
-    if scenario.survives:
-        assert os.waitstatus_to_exitcode(status) == 0, (folder / "output").read_text()[-2000:]
-    psutil.wait_procs(others, timeout=GRACE)
-    left = [title for each in others if (title := command_line(each))]
-    for each in others:
-        if each.is_running():
-            each.kill()
-    assert not left, f"{scenario.name}: a killed process left {left}"
-    return True
+    if victims:
+        code = wait(process)
+        assert code == 0 or not scenario.survives, output_of(folder).read_text()[-2000:]
+    check_nothing_left(process, workers)
+    return bool(victims)
+
+
+def stopped(scenario: Scenario, folder: Path, after: float, among: random.Random) -> bool:
+    """Give the command and stop it by SIGTERM or Ctrl-C after so many seconds; whether it did stop.
+
+    A terminal sends Ctrl-C to all processes of the command, `kill -INT` to the command alone.
+    """
+    process, how = start(scenario, folder), among.choice([signal.SIGTERM, signal.SIGINT])
+    to_all = how == signal.SIGINT and among.random() < 0.5
+    victims = when_alive(process, after, lambda: processes_of(process) if to_all else [process])
+    workers = cluster.workers() if scenario.cluster else []
+    for each in victims:
+        with suppress(psutil.NoSuchProcess):
+            each.send_signal(how)
+    code = wait(process) if victims else 0
+    output = output_of(folder).read_text()
+    assert code in (0, *STOPPED[how]), f"{scenario.name}: exit code {code} after {how.name}: {output[-2000:]}"
+    ours = "submitit/local/_local.py" not in output  # at Ctrl-C its controllers print tracebacks
+    assert not (ours and "Traceback" in output), f"{scenario.name}: after {how.name}: {output[-2000:]}"
+    check_nothing_left(process, workers)
+    return code != 0
+
+
+def when_alive(
+    process: psutil.Process, after: float, victims: Callable[[], list[psutil.Process]]
+) -> list[psutil.Process]:
+    """The victims, as soon as there are some after so many seconds; empty if the process ended first, with code 0."""
+    begin = time.monotonic() + after
+    while True:
+        time.sleep(0.002)
+        pid, status = os.waitpid(process.pid, os.WNOHANG)
+        if pid:
+            assert os.waitstatus_to_exitcode(status) == 0, "it failed before it was killed"
+            return []
+        if time.monotonic() > begin and (found := victims()):
+            return found
+
+
+def wait(process: psutil.Process) -> int:
+    """Wait for the end of a process, and return its exit code."""
+    return os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
+
+
+def processes_of(command: psutil.Process) -> list[psutil.Process]:
+    """The living processes of a command, which has a session of its own."""
+    found = []
+    for each in psutil.process_iter():
+        with suppress(ProcessLookupError):
+            if os.getsid(each.pid) == command.pid and command_line(each):
+                found.append(each)
+    return found
+
+
+def check_nothing_left(command: psutil.Process, workers: list[psutil.Process]) -> None:
+    """Wait until all of a command's processes have ended, and its workers on the Ray cluster; kill those that stay.
+
+    Raises:
+        AssertionError: some stayed.
+    """
+    end = time.monotonic() + GRACE
+    while left := [*processes_of(command), *(each for each in workers if command_line(each))]:
+        if time.monotonic() > end:
+            lines = [command_line(each) for each in left]
+            for each in left:
+                each.kill()
+            raise AssertionError(f"a killed process left {lines}")
+        time.sleep(0.02)
 
 
 def bits(scenario: Scenario, folder: Path) -> dict[str, str]:
@@ -112,7 +186,7 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def try_kills(scenario: Scenario, kills: int, seed: int, folder: Path) -> Tally:
+def try_kills(scenario: Scenario, kills: int, seed: int, folder: Path, how: Disturb = killed) -> Tally:
     """Kill the scenario's command `kills` times, up to three times in one folder, and compare the ends.
 
     Raises:
@@ -134,7 +208,7 @@ def try_kills(scenario: Scenario, kills: int, seed: int, folder: Path) -> Tally:
         broken = folder / f"broken{rounds}"
         broken.mkdir()
         for _ in range(1 if scenario.survives else min(chosen.randint(1, 3), kills - done)):
-            if killed(scenario, broken, chosen.uniform(0, lasts), chosen):
+            if how(scenario, broken, chosen.uniform(0, lasts), chosen):
                 done += 1
             else:
                 too_late += 1
@@ -148,20 +222,23 @@ def try_kills(scenario: Scenario, kills: int, seed: int, folder: Path) -> Tally:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kills", type=int, help="of each command")
+    parser.add_argument("--stop", action="store_true", help="by SIGTERM and Ctrl-C instead")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=[scenario.name for scenario in SCENARIOS])
     given = parser.parse_args()
+    name, how = ("stops", stopped) if given.stop else ("kills", killed)
     failed = 0
     for scenario in SCENARIOS:
-        if given.only in (None, scenario.name):
-            with tempfile.TemporaryDirectory(prefix="lstm-cs-kills-") as folder:
-                try:
-                    with serving(), on_cluster() if scenario.cluster else nullcontext():
-                        tally = try_kills(scenario, given.kills, given.seed, Path(folder))
-                    print(f"{scenario.name}: {tally.kills} kills, {tally.too_late} too late", flush=True)
-                except AssertionError as error:
-                    failed += 1
-                    print(f"{scenario.name}: FAILED {error}", flush=True)
+        if given.only not in (None, scenario.name) or (given.stop and scenario.survives):
+            continue
+        with tempfile.TemporaryDirectory(prefix="lstm-cs-kills-") as folder:
+            try:
+                with serving(), on_cluster() if scenario.cluster else nullcontext():
+                    tally = try_kills(scenario, given.kills, given.seed, Path(folder), how)
+                print(f"{scenario.name}: {tally.kills} {name}, {tally.too_late} too late", flush=True)
+            except AssertionError as error:
+                failed += 1
+                print(f"{scenario.name}: FAILED {error}", flush=True)
     sys.exit(bool(failed))
 
 

@@ -57,17 +57,26 @@ def _work_alone(config: DictConfig) -> None:
             "hydra.sweeper.params and an experiment stand for many runs: add -m, or leave out hydra.mode=RUN."
         )
     (member,) = _members(config, [])
-    folder = member.folder
+    _wait_for_holder(member.folder)
+    if not member.folder.is_finished():
+        try:
+            _train([member])
+            return
+        except HeldError:  # another command has taken it since
+            _wait_for_holder(member.folder)
+    if not member.folder.is_finished():
+        _train([member])
+        return
+    log.info("%s is finished; nothing to do.", member.folder.path)
+    if files := provenance.changed_data(member.folder.path, config):
+        log.warning(provenance.warning(files, f"{member.folder.path} was"))
+
+
+def _wait_for_holder(folder: RunFolder) -> None:
     if not folder.is_finished() and (there := holder(folder.path)) is not None:
         log.info("%s is being trained by %s; waiting to see whether that process is alive.", folder.path, there)
         if not LeaseWatcher().wait_for_one({folder.path}):
             raise HeldError(folder.path, there)
-    if folder.is_finished():
-        log.info("%s is finished; nothing to do.", folder.path)
-        if files := provenance.changed_data(folder.path, config):
-            log.warning(provenance.warning(files, f"{folder.path} was"))
-    else:
-        _train([member])
 
 
 def _members(config: DictConfig, replicates: Sequence[Sequence[int]]) -> list[Member]:

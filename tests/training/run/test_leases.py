@@ -6,19 +6,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from conftest import Command
 from filelock import SoftFileLease
 
 from cells.errors import UserError
 from training.run import leases
 from training.run.errors import HeldError
-from training.run.folder import RunFolder
+from training.run.folder import Member, RunFolder
 from training.run.leases import LEASE_FILE, Lease, LeaseStates, LeaseWatcher, holder
 from training.run.record import Record
+from training.studies import worker
 
 HOLDER = """
 import sys
@@ -140,3 +142,25 @@ def test_a_damaged_configuration_is_one_sentence(tmp_path: Path, damage: str) ->
     (tmp_path / "config.yaml").write_bytes(damage.encode("latin-1"))
     with pytest.raises(UserError, match=r"config\.yaml is .*remove that folder"):
         run.is_finished()
+
+
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.usefixtures("nothing_drawn")
+def test_a_command_waits_for_another_that_took_the_run_after_its_look(
+    train_here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    train, calls = worker._train, list[int]()
+
+    def taken_by_another_at_first(members: Sequence[Member]) -> None:
+        calls.append(1)
+        if len(calls) > 1 or not dies:
+            train(members)
+        if len(calls) == 1:
+            raise HeldError(members[0].folder.path, None)
+
+    monkeypatch.setattr(worker, "_train", taken_by_another_at_first)
+    done = train_here("data=robo", "epochs=1", "model.embedding=4", "model.hidden=4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(calls) == 1 + dies
+    assert ("is finished; nothing to do" in done.stdout) != dies
+    assert len(list(tmp_path.rglob("finished"))) == 1

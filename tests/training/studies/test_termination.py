@@ -109,14 +109,16 @@ def test_a_launcher_leaves_no_process(tmp_path: Path, launcher: str, how: signal
 
 
 @pytest.mark.processes
-def test_a_terminated_worker_gives_its_lease_back_and_dies_of_the_signal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["SIG_DFL", "SIG_IGN"])  # submitit's worker ignores it
+def test_a_terminated_worker_gives_its_lease_back_and_dies_of_the_signal(tmp_path: Path, before: str) -> None:
     script = """
 import os, signal, sys, time
 from pathlib import Path
 from training.run.leases import Lease
 from training.run.termination import terminable
 lease = Lease(Path(sys.argv[1]))
-with terminable(worker=True):
+signal.signal(signal.SIGTERM, getattr(signal, sys.argv[2]))
+with terminable(worker=True, always=True):
     lease.take()
     try:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -125,7 +127,7 @@ with terminable(worker=True):
         lease.release()
 """
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=environment, check=False)
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path), before], env=environment, check=False)
     assert done.returncode == -signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
 
