@@ -1,13 +1,16 @@
-"""Full disks, jumping clocks and two processes at once: the end has the bits of an undisturbed run.
+"""Full disks, jumping clocks, two processes at once and disks of a network: the end has the bits of an undisturbed run.
 
 `PYTHONPATH=. python tests/faults.py 20 disk` fills a disk of real memory so often for each command (it needs root, to
 mount it), `20 clock` sets the clock back and forward (it needs Debian's faketime), `20 two` gives each command twice at
-once, so that both make one cache, one run or one file.
+once, so that both make one cache, one run or one file, and `20 network` does so on two machines by name, each of which
+sees the folder through a mount that remembers for too long (it needs root and Debian's bindfs).
 """
 
 import argparse
+import ctypes
 import os
 import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,10 @@ from kills import check_nothing_left, output_of, start, try_kills, wait
 ALONE = ("text", "market", "stack", "caches", "vader", "download")
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 OFFSET = "FAKETIME_TIMESTAMP_FILE"
+REMEMBERING = "attr_timeout=30,entry_timeout=30,negative_timeout=30"
+NEW_HOST_NAME = 0x04000000
+"""Linux's CLONE_NEWUTS."""
+
 FARTHEST = 14 * 86400
 """Seconds by which the clock jumps at most."""
 
@@ -79,6 +86,38 @@ def two_at_once(scenario: Scenario, folder: Path, after: float, among: random.Ra
     return True
 
 
+def on_network_disk(scenario: Scenario, folder: Path, after: float, among: random.Random) -> bool:
+    """Give the two commands of a pair on two machines by name, which see one folder through mounts of their own.
+
+    A mount remembers for half a minute which names are there, and what it knows of a file, as NFS's clients do.
+    """
+    machines = {name: folder.with_name(f"{folder.name}.{name}") for name in ("one", "other")}
+    processes, places = [], list(machines.values())
+    for (name, place), command in zip(machines.items(), PAIRS[scenario.name], strict=True):
+        place.mkdir(exist_ok=True)
+        subprocess.run(["bindfs", "-o", REMEMBERING, str(folder), str(place)], check=True)
+        processes.append(start(scenario._replace(command=on_machine(name, command)), place))
+        time.sleep(among.uniform(0, min(after, 0.5)))
+    codes = [wait(process) for process in processes]
+    for process, place in zip(processes, places, strict=True):
+        check_nothing_left(process, [])
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+    assert codes == [0, 0], "".join(output_of(place).read_text()[-2000:] for place in places)
+    return True
+
+
+def on_machine(name: str, command: Callable[[Path], int]) -> Callable[[Path], int]:
+    """The command as it is on a machine with another name: nobody asks the system whether its processes live."""
+
+    def run(folder: Path) -> int:
+        if ctypes.CDLL(None, use_errno=True).unshare(NEW_HOST_NAME):
+            raise OSError(ctypes.get_errno(), "another host name needs root")
+        socket.sethostname(name)
+        return command(folder)
+
+    return run
+
+
 def paired(scenario: Scenario) -> Scenario:
     """The two commands, one after the other."""
     one, other = PAIRS[scenario.name]
@@ -89,6 +128,7 @@ FAULTS: dict[str, Callable[[Scenario, Path, float, random.Random], bool]] = {
     "disk": on_full_disk,
     "clock": with_clock_jumps,
     "two": two_at_once,
+    "network": on_network_disk,
 }
 
 
@@ -118,7 +158,7 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory(prefix="lstm-cs-faults-") as folder, serving():
             try:
-                disturbed = paired(scenario) if given.fault == "two" else scenario
+                disturbed = paired(scenario) if given.fault in ("two", "network") else scenario
                 tally = try_kills(disturbed, given.times, given.seed, Path(folder), FAULTS[given.fault])
                 print(
                     f"{given.fault}, {scenario.name}: {tally.kills}, and {tally.too_late} without a fault", flush=True

@@ -278,7 +278,7 @@ class Schedule:
 
 
 class _Job:
-    launcher, host, replicates = -1, "", ()
+    launcher, replicates = 0, ()
 
     def check_machine(self) -> None:
         pass

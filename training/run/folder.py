@@ -59,6 +59,7 @@ class RunFolder:
         self.is_over = False
         self.failure = ""
         self._lease: Lease | None = None
+        self._marked = False  # a network's disk may hide a mark that is there for as long as a minute
 
     @classmethod
     def of(cls, config: DictConfig) -> "RunFolder":
@@ -108,7 +109,7 @@ class RunFolder:
             UserError: the folder belongs to another configuration.
         """
         self._refuse_another_configuration()
-        return self._mark.exists()
+        return self._marked or self._mark.exists()
 
     @property
     def last_checkpoint(self) -> Path:
@@ -172,13 +173,17 @@ class RunFolder:
         (self.path / FAILED).unlink(missing_ok=True)
         if self.tested_checkpoint.exists():
             _flush(self.tested_checkpoint)
+        ours = True
         try:
             with open(self._mark, "x") as mark:  # exclusively: this process may have stood still since it looked
                 os.fsync(mark.fileno())
         except FileExistsError:
-            raise HeldError(self.path, None) from None
+            ours = False
+        self._marked = True
         for left in (self.last_checkpoint, self.stack_checkpoint):
             left.unlink(missing_ok=True)
+        if not ours:
+            raise HeldError(self.path, None)
         self.is_over = True
         self.release()
 

@@ -96,7 +96,7 @@ class Retries:
             outcome = outcomes.get(run.overrides)
             if outcome is not None and outcome.state == "failed":
                 self.outcome.failures.append((outcome.run, outcome.error))
-            elif run.path is not None and (run.path / MARK).exists():
+            elif run.path is not None and (_says_finished(outcome) or (run.path / MARK).exists()):
                 self.outcome.finished += 1
             elif run.path is not None and outcome is None and _failure_time(run.path) != self._failed_before[run.path]:
                 report = (run.path / FAILED).read_text(encoding="utf-8")
@@ -104,6 +104,11 @@ class Retries:
             else:
                 pending.append(run)
         self.outcome.pending = pending
+
+
+def _says_finished(outcome: RunOutcome | None) -> bool:
+    """Whether the worker has seen the run's mark, which a network's disk may hide from this machine for a while."""
+    return outcome is not None and outcome.state == "finished"
 
 
 def _failure_time(path: Path) -> int:

@@ -39,10 +39,8 @@ def work(config: DictConfig) -> list[RunOutcome]:
         config: of the job.
     """
     if in_multirun():
-        job = Job.current()
-        with terminable(worker=True, always=bool(job.launcher)):
-            end_with_launcher(job.launcher)
-            return _work_in_study(config, job)
+        with terminable(worker=True, always=bool(Job.current().launcher)):
+            return _work_in_study(config)
     with exit_on_mistake():  # Hydra would print a line of its own before an exception
         _work_alone(config)
     return []
@@ -57,19 +55,20 @@ def _work_alone(config: DictConfig) -> None:
             "hydra.sweeper.params and an experiment stand for many runs: add -m, or leave out hydra.mode=RUN."
         )
     (member,) = _members(config, [])
-    _wait_for_holder(member.folder)
-    if not member.folder.is_finished():
+    folder = member.folder
+    for last in (False, True):
+        _wait_for_holder(folder)
+        if folder.is_finished():
+            break
         try:
             _train([member])
             return
         except HeldError:  # another command has taken it since
-            _wait_for_holder(member.folder)
-    if not member.folder.is_finished():
-        _train([member])
-        return
-    log.info("%s is finished; nothing to do.", member.folder.path)
-    if files := provenance.changed_data(member.folder.path, config):
-        log.warning(provenance.warning(files, f"{member.folder.path} was"))
+            if last and not folder.is_finished():
+                raise
+    log.info("%s is finished; nothing to do.", folder.path)
+    if files := provenance.changed_data(folder.path, config):
+        log.warning(provenance.warning(files, f"{folder.path} was"))
 
 
 def _wait_for_holder(folder: RunFolder) -> None:
@@ -138,7 +137,9 @@ def _disk_errors_once() -> Iterator[None]:
         threading.excepthook = before
 
 
-def _work_in_study(config: DictConfig, job: Job) -> list[RunOutcome]:
+def _work_in_study(config: DictConfig) -> list[RunOutcome]:
+    job = Job.current()
+    end_with_launcher(job.launcher)
     try:
         job.check_machine()
         members = _members(config, job.replicates)

@@ -17,7 +17,7 @@ from filelock import SoftFileLease
 from cells.errors import UserError
 from training.run import leases
 from training.run.errors import HeldError
-from training.run.folder import Member, RunFolder
+from training.run.folder import MARK, Member, RunFolder
 from training.run.leases import LEASE_FILE, Lease, LeaseStates, LeaseWatcher, holder
 from training.run.record import Record
 from training.studies import worker
@@ -121,9 +121,14 @@ def test_a_run_is_finished_once_even_if_its_holder_stood_still_after_its_last_lo
     with pytest.raises(HeldError):
         run.check_lease()  # before it writes any result
     monkeypatch.setattr(run, "check_lease", lambda: None)
+    run.checkpoints.mkdir()
+    run.last_checkpoint.touch()
     with pytest.raises(HeldError):
         run.finish()
     assert other.is_finished()
+    assert not run.last_checkpoint.exists()
+    (run.path / MARK).unlink()  # as a network's disk may hide it
+    assert run.is_finished()
 
 
 def test_a_run_is_claimed_once(tmp_path: Path) -> None:

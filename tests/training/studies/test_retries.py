@@ -103,6 +103,18 @@ def test_a_launcher_that_cannot_start_anything_is_asked_three_times(tmp_path: Pa
     assert (outcome.deaths, len(outcome.pending), outcome.launcher_error) == (3, 4, "RuntimeError: no srun here")
 
 
+def test_a_run_whose_mark_this_machine_does_not_see_yet_is_finished_if_its_worker_says_so(tmp_path: Path) -> None:
+    launched: list[int] = []
+
+    def unseen(jobs: list[list[PlannedRun]]) -> list[list[RunOutcome]]:
+        launched.extend(run.seed for job in jobs for run in job)
+        return [[RunOutcome(run.overrides[0], "finished") for run in job] for job in jobs]
+
+    retried = retries(tmp_path, Launcher({}))
+    retried.launch = unseen
+    assert (retried.run().finished, launched) == (4, [0, 1, 2, 3])
+
+
 def test_after_a_full_disk_nothing_is_launched(tmp_path: Path) -> None:
     launched: list[int] = []
 
