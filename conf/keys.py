@@ -52,7 +52,9 @@ def plain(override: str) -> str:
 
     + and ++ would add a key: here a key exists or is refused. Keys below hydra.* are left to Hydra.
     """
-    key, equals, value = re.sub(r"^\s*\+{1,2}(?!hydra[./])", "", override).partition("=")
+    if re.match(r"[\s+]*hydra[./]", override):
+        return override
+    key, equals, value = re.sub(r"^\s*\+{1,2}", "", override).partition("=")
     return key + equals + (_quoted_names(value) if re.fullmatch(r"\[[\w^.,=-]*\]", value) else value)
 
 

@@ -118,14 +118,14 @@ def read_table(path: Path, delimiters: str = ",") -> Table:
 
     Args:
         path: the file, see `read_text`.
-        delimiters: what may stand between two fields; it is the one that cuts the header into most.
+        delimiters: what may stand between two fields; it is the one that the header has most of.
 
     Raises:
         DataError: the file cannot be read, has no header, or a row is broken; names file, line and reason.
     """
     file, text = read_text(path, comments=True)
     header = next((line for line in Lines(_lines_of(text), comments=True) if line.strip()), "")
-    delimiter = max(delimiters, key=lambda sign: len(next(csv.reader([header], delimiter=sign), [])))
+    delimiter = max(delimiters, key=header.count)
     lines = Lines(_lines_of(text), comments=True)
     split = split_rows(file, lines, delimiter, quoted=True)
     rows = [(line, row) for line, row in split if len(row) > 1 or row[0].strip()]

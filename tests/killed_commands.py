@@ -36,7 +36,7 @@ def joblib_worker(process: psutil.Process, among: random.Random) -> list[psutil.
 
 
 def command_line(process: psutil.Process) -> str:
-    """What a process is; empty if it has ended."""
+    """The beginning of a process's command line; empty if it has ended."""
     try:
         alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
         return " ".join(process.cmdline())[:120] or str(process) if alive else ""

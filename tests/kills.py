@@ -73,7 +73,7 @@ def start(scenario: Scenario, folder: Path) -> psutil.Process:
 
 
 def output_of(folder: Path) -> Path:
-    """What the commands in a folder have printed; it is beside the folder, whose disk may be full."""
+    """The file with all that commands in a folder have printed: beside it, since its disk may be full."""
     return folder.with_name(f"{folder.name}.output")
 
 

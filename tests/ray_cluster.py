@@ -55,7 +55,7 @@ class Cluster:
     """
 
     ENVIRONMENT: ClassVar = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    """What its nodes and commands need."""
+    """Variables that its nodes and commands need."""
 
     def __init__(self) -> None:
         self.address = f"127.0.0.1:{free_port()}"

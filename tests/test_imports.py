@@ -30,7 +30,7 @@ ROOMS = [
 """From the top floor down; a package's own name stands for all that has no floor of its own."""
 
 BROUGHT = {"torch", "llvmlite", "triton"}
-"""What cells imports beside Python's own modules: the requirements of lstm-cs, and of its extra."""
+"""The packages that cells may import: the requirements of lstm-cs, and of its extra."""
 
 NO_CODE = ("tests", "runs", "data", "build")
 

@@ -31,6 +31,7 @@ ALL_SETS = (*AVERAGED_SETS, "robo")
 READINGS = ("hasoc_test",)
 """Other readings of the paper's data sets: see docs/beside_the_papers.md."""
 
+
 COMPARED_SETS = ("mlma", "hasoc", "ag", "robo", "crowd", "hate")
 """The data sets of Tables 12-15, which compare models."""
 
@@ -91,6 +92,11 @@ CONTRADICTIONS = {
     ],
 }
 """The notes under the tables, by the number of the table."""
+
+
+def has_any_set(data: Iterable[str]) -> bool:
+    """Whether one of these data sets is the paper's, so that its numbers can stand beside ours."""
+    return not {*ALL_SETS, *READINGS}.isdisjoint(data)
 
 
 def notes(table: int | None, data: Iterable[str] = ()) -> list[str]:

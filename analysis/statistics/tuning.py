@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from analysis.statistics.improvements import improvements
 from analysis.study.results import configuration
-from training.run.record import SEARCHED, TUNED, without_keys
+from training.run.record import SEARCHED, TUNED, trials_and_search, without_keys
 from training.studies.trial_table import SCORE, TRIAL
 
 
@@ -21,7 +21,7 @@ class Comparison(NamedTuple):
         data, model: of all its runs.
         tuned: how their settings were chosen: "20 trials on fold 8 (3f2a)".
         fixed_runs, tuned_runs: rows of `text_results.read` with the given settings, and with each cell's best.
-        trials: rows of `trials.read_trials`.
+        trials: rows of `trials.read_trials`: those among which the best settings were chosen.
     """
 
     data: str
@@ -33,7 +33,7 @@ class Comparison(NamedTuple):
 
 
 def comparisons(results: pd.DataFrame, trials: pd.DataFrame) -> Iterator[Comparison]:
-    """Each group of tuned runs beside the group with the given settings, which are those of trial 0.
+    """Each group of tuned runs beside the group with the given settings, if that is there.
 
     Args:
         results: from `text_results.read`.
@@ -44,16 +44,17 @@ def comparisons(results: pd.DataFrame, trials: pd.DataFrame) -> Iterator[Compari
     for key, config in configs.items():
         if not config.get(TUNED):
             continue
-        runs = groups[key]
-        data, model, how = str(runs["data"].iloc[0]), str(runs["model"].iloc[0]), str(config[TUNED])
-        own = trials[(trials["data"] == data) & (trials["model"] == model) & trials["search"].map(how.endswith)]
-        given = own[own[TRIAL] == 0].iloc[:1].filter(SEARCHED).dropna(axis="columns")
-        fixed = [other for other, there in configs.items() if len(given) and _is_fixed(there, config, given.iloc[0])]
-        yield Comparison(data, model, how, groups[fixed[0]] if fixed else runs.iloc[:0], runs, own)
+        number, search = trials_and_search(str(config[TUNED]))
+        own = trials[(trials["search"] == search) & (trials[TRIAL] < number)]
+        given = [str(other) for other in own["settings"].unique() if _alike(configs.get(str(other), {}), config)]
+        if given:
+            data, model = (str(groups[key][name].iloc[0]) for name in ("data", "model"))
+            of_given = own[own["settings"] == given[0]]
+            yield Comparison(data, model, str(config[TUNED]), groups[given[0]], groups[key], of_given)
 
 
 def gains(comparison: Comparison) -> pd.DataFrame:
-    """What tuning brings each cell: rows of `improvements` over its runs with the given settings, by SCORE."""
+    """The gain of each cell by tuning: rows of `improvements` over its runs with the given settings, by SCORE."""
     rows = []
     for cell in dict.fromkeys(comparison.tuned_runs["cell"]):
         one, other = (runs[runs["cell"] == cell] for runs in (comparison.fixed_runs, comparison.tuned_runs))
@@ -76,17 +77,7 @@ def expected_best(scores: ArrayLike, draws: int) -> float:
     return float(ordered @ np.diff(shares**draws))
 
 
-def _is_fixed(config: Mapping[str, object], tuned: Mapping[str, object], given: pd.Series) -> bool:
-    """Whether a configuration is the tuned one with these settings."""
+def _alike(config: Mapping[str, object], tuned: Mapping[str, object]) -> bool:
+    """Whether two configurations differ in what was searched, cell, seed and fold alone."""
     apart = (*SEARCHED, TUNED, "cell", "seed", "fold")
-    if config.get(TUNED) or without_keys(config, apart) != without_keys(tuned, apart):
-        return False
-    return all(_value(config, str(key)) == value for key, value in given.items())
-
-
-def _value(config: Mapping[str, object], key: str) -> object:
-    value: object = config
-    for name in key.split("."):
-        assert isinstance(value, Mapping)
-        value = value[name]
-    return value
+    return without_keys(config, apart) == without_keys(tuned, apart)

@@ -6,14 +6,11 @@ import pandas as pd
 
 from analysis.study.archive import TRIALS, archive_of, is_archive
 from cells.errors import UserError
-from training.studies.trial_table import TUNING
-
-OF_TABLES = ["data", "model", "cell", "search"]
-"""The columns that say which search a trial belongs to; then come trial, the settings, and macro_f1."""
+from training.studies.trial_table import OF_SEARCH, TRIAL, TUNING
 
 
 def read_trials(runs: Path) -> pd.DataFrame:
-    """The trials of all searches below `runs`, and their file in the column folder; no rows if nothing was tuned.
+    """The rows of each `TrialTable` below `runs`, and its file in the column folder; no rows if nothing was tuned.
 
     Args:
         runs: a folder that was runs_dir, or an archive of runs.
@@ -27,7 +24,7 @@ def read_trials(runs: Path) -> pd.DataFrame:
     tables = []
     for path in sorted((runs / TUNING).glob("*.csv")):
         try:
-            tables.append(pd.read_csv(path).assign(folder=str(path)))
+            tables.append(pd.read_csv(path, dtype={"settings": str}).assign(folder=str(path)))
         except ValueError as error:
             raise UserError(f"{path} cannot be read ({type(error).__name__}): remove it.") from error
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*OF_TABLES, "trial", "folder"])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*OF_SEARCH, TRIAL, "folder"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.claims.verdicts import verdicts
-from analysis.published.cell_paper import ALL_SETS, PRINTED_SCORES, READINGS
+from analysis.published.cell_paper import PRINTED_SCORES, has_any_set
 from analysis.statistics.improvements import improvements
 from analysis.statistics.ranks import ranks
 from analysis.statistics.selection import top_rows
@@ -61,14 +61,15 @@ def all_tables(runs: Path) -> Iterator[Table]:
     results = text_results.read(runs) if "data" in found else None
     without_result = text_results.without_result(runs, results)
     design = None if results is None else design_of(results, without_result)
-    if results is not None:
-        yield from effect_table(improvements(results))
+    improved = None if results is None else improvements(results)
+    if improved is not None:
+        yield from effect_table(improved)
     if design is not None:
         yield _design(design.groups)
     yield missing_runs(runs, found, design, without_result)
-    if results is not None:
+    if results is not None and improved is not None:
         validation = text_results.read(runs, "val")
-        yield from text_tables(results, without_result, top_rows(results, validation, LEFT_OUT))
+        yield from text_tables(results, improved, without_result, top_rows(results, validation, LEFT_OUT))
         yield from tuned_tables(results, read_trials(runs))
     if "features" in found:
         yield from market_tables(runs) if results is None else _market_beside_texts(runs)
@@ -83,22 +84,24 @@ def _market_beside_texts(runs: Path) -> list[Table]:
         return [Table(NO_MARKET, "Not made: tables of the market", rows, rows)]
 
 
-def text_tables(results: pd.DataFrame, without_result: pd.DataFrame, top: pd.DataFrame) -> Iterator[Table]:
+def text_tables(
+    results: pd.DataFrame, improved: pd.DataFrame, without_result: pd.DataFrame, top: pd.DataFrame
+) -> Iterator[Table]:
     """All tables of runs on texts; those of the cell paper only where one of its data sets was run.
 
     Args:
         results: from `text_results.read`.
+        improved: from `improvements.improvements`.
         without_result: from `text_results.without_result`.
         top: from `selection.top_rows`.
     """
-    improved = improvements(results)
     by_set = tables_3_to_9(results, improved, without_result)
-    beside_paper = bool(results["data"].isin([*ALL_SETS, *READINGS]).any())
+    beside_paper = has_any_set(results["data"])
     if beside_paper:
         yield _verdicts(results)
     yield model_tables.table_of_all_models(results)
     yield from sorted(by_set, key=lambda table: (not table.name.startswith("table"), table.name))
-    yield from average_tables(improved, results, top, beside_paper)
+    yield from average_tables(improved, results, top)
     yield from placebo_table(results)
     yield from chance_tables(results, improved)
     if beside_paper:

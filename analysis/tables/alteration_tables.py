@@ -34,12 +34,12 @@ AVERAGE_TABLES = {
 }
 """The cells of the paper's tables of averages, and their titles."""
 
-OURS = (
-    "relative improvement in percent over the baseline's runs of the same seed and fold, [95 % interval] by the "
+HOW_ALONE = (
+    "Relative improvement in percent over the baseline's runs of the same seed and fold, [95 % interval] by the "
     "corrected t-test for repeated cross-validation; * p < 5 % after Holm's correction over the alterations."
 )
-HOW, HOW_ALONE = f"Paper / ours. Ours: {OURS}", f"In percent: {OURS.replace(' in percent', '')}"
-"""What the numbers of a table are, beside the paper's and without them."""
+HOW = f"Paper / ours. Ours: {HOW_ALONE[0].lower()}{HOW_ALONE[1:]}"
+"""The meaning of a table's numbers beside the paper's; without these it is HOW_ALONE."""
 
 COMBINED = (
     "Combined: the mean of the four improvements; (1), (2), (3) are the best alterations of each state, which the "
@@ -101,17 +101,15 @@ def _why_none(without_result: pd.DataFrame) -> Iterator[str]:
         yield f"{cell}: {len(runs)} runs without a result ({'; '.join(dict.fromkeys(runs['error']))})."
 
 
-def average_tables(
-    improved: pd.DataFrame, results: pd.DataFrame, top: pd.DataFrame, beside_paper: bool = True
-) -> Iterator[Table]:
+def average_tables(improved: pd.DataFrame, results: pd.DataFrame, top: pd.DataFrame) -> Iterator[Table]:
     """Tables 10, 11 and 16: averages over the data sets; and those of cells or models that are not in the paper.
 
     Args:
         improved: from `improvements.improvements`.
         results: from `text_results.read`.
         top: from `selection.top_rows`.
-        beside_paper: False: of data sets that are not the paper's, all averages are.
     """
+    beside_paper = cell_paper.has_any_set(results["data"])
     tops = averages(improvements(pd.concat([results[results["cell"] == "baseline"], top])), LEFT_OUT)
     tops["p_holm"] = tops["p"]  # each is one test: what it is was not chosen by these scores
     for (model, recipe), group in averages(improved, LEFT_OUT).groupby(["model", "recipe"], sort=False):
@@ -198,12 +196,10 @@ def _beside(improved: pd.DataFrame, paper: pd.DataFrame, about: list[str], more:
     return with_best_three(rows)
 
 
-def _shown(numbers: pd.DataFrame, count: str, beside_paper: bool = True) -> pd.DataFrame:
+def _shown(numbers: pd.DataFrame, count: str, beside_paper: bool) -> pd.DataFrame:
     shown = numbers[["cell"]].assign(**{count: [number(value, 0) for value in numbers[count]]})
     for score in PRINTED_SCORES:
-        shown[TITLES[score]] = [
-            _shown_score(row, score).removeprefix("" if beside_paper else "- / ") for _, row in numbers.iterrows()
-        ]
+        shown[TITLES[score]] = [_shown_score(row, score, beside_paper) for _, row in numbers.iterrows()]
     if numbers["best"].notna().any():
         shown["Combined (best three)"] = [
             number(mean, 2, sign=True) + ("" if pd.isna(best) else f" ({best:.0f})")
@@ -217,14 +213,14 @@ def _shown(numbers: pd.DataFrame, count: str, beside_paper: bool = True) -> pd.D
     return shown
 
 
-def _shown_score(row: pd.Series, score: str) -> str:
+def _shown_score(row: pd.Series, score: str, beside_paper: bool) -> str:
+    theirs = f"{number(row[f'{score}_paper'], sign=row['cell'] != 'baseline')} / " if beside_paper else ""
     if row["cell"] == "baseline":
-        return f"{number(row[f'{score}_paper'])} / {number(row[score], 2)}"
+        return f"{theirs}{number(row[score], 2)}"
     if pd.isna(row[score]) and row.get("stopped", 0):
-        return f"{number(row[f'{score}_paper'], sign=True)} / no result"
+        return f"{theirs}no result"
     ours = estimate(row[score], row[f"{score}_low"], row[f"{score}_high"])
-    sure = " *" if row[f"{score}_p_holm"] < ALPHA else ""
-    return f"{number(row[f'{score}_paper'], sign=True)} / {ours}{sure}"
+    return f"{theirs}{ours}{' *' if row[f'{score}_p_holm'] < ALPHA else ''}"
 
 
 def _about(group: pd.DataFrame) -> Iterable[str]:

@@ -13,7 +13,7 @@ from conf.compose import PLACEBO
 
 NAME = "effects"
 BETTER, WORSE, OPEN, UNTESTED = "better", "worse", "no difference shown", "no test: one split"
-"""What is said of a cell beside the baseline."""
+"""The words for a cell beside the baseline."""
 
 SCORES = {"macro_f1": "macro-F1, %", "accuracy": "accuracy, %"}
 """The scores that are shown; the word is about the first."""

@@ -68,7 +68,7 @@ def _numbers(comparison: Comparison) -> pd.DataFrame:
     table = pd.DataFrame({"n": gained["n"], "given": 100 * gained["baseline"], "tuned": 100 * gained["score"]})
     table = table.join(gained[["improvement", "low", "high"]])
     for name, runs in (("given", comparison.fixed_runs), ("tuned", comparison.tuned_runs)):
-        over = improvements(runs) if len(runs) else gained.reset_index().iloc[:0].assign(p_holm=0.0)
+        over = improvements(runs)
         over = over[over["metric"] == SCORE].set_index("cell")[["improvement", "low", "high", "p_holm"]]
         table = table.join(over.add_prefix(f"{name}_over_"))
     tried = {cell: _of_trials(rows) for cell, rows in comparison.trials.groupby("cell")}

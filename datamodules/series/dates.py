@@ -47,8 +47,8 @@ def read_times(texts: Sequence[str | None]) -> Times:
 
     Where the year stands last, a day above 12 somewhere in the column tells days from months: 31/12/2020 or 12/31/2020.
     Without one, no such text is a date, unless it is written with points, 31.12.2020. Times with a zone are converted
-    to UTC. A column of midnights alone holds days: a midnight in any zone stands for
-    its own day, since in UTC it would belong to the day before.
+    to UTC. A column of midnights alone holds days: a midnight in any zone stands for its own day, since in UTC it would
+    belong to the day before.
     """
     parts = [_parts(text) for text in _year_first(texts)]
     whole_days = all(not each or each["time"] is None or not each["time"].strip("0:") for each in parts)

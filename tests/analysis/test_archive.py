@@ -28,8 +28,8 @@ def texts_and_market(folder: Path) -> list[Path]:
             about = {"features": features, "sentiment": sentiment, "seed": seed}
             write_market_run(market / f"{features}{seed}", rmse + seed / 1000, **about)
     (texts / "tuning").mkdir()
-    named = "data,model,cell,search,trial,lr,macro_f1"
-    (texts / "tuning" / "hate.csv").write_text(f"{named}\nhate,bilstm,C1,fold 8 (3f2a),0,0.001,0.5\n")
+    named = "data,model,cell,settings,search,trial,lr,macro_f1"
+    (texts / "tuning" / "hate.csv").write_text(f"{named}\nhate,bilstm,C1,12345e67,fold 8 (3f2a),0,0.001,0.5\n")
     return [texts, market]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from study_runs import write_study
+from study_runs import record_of, write_study
 
 from analysis.statistics.tuning import comparisons, expected_best, gains
 from analysis.study import text_results
@@ -30,7 +30,10 @@ def runs(tmp_path: Path) -> Path:
         scores = [0.1 * gain, *(gain * k / 12 for k in range(1, 12))]
         lrs = [0.001, *np.linspace(0.0001, 0.01, 10), lr]
         table = pd.DataFrame({"trial": range(12), "lr": lrs, "batch_size": 64, "macro_f1": scores})
-        named = {"data": "hate", "model": "bilstm", "cell": cell, "search": "fold 8 (3f2a)"}
+        given = record_of(
+            "C1", data={"name": "hate"}, model={"name": "bilstm"}, epochs=4, patience=5, n_folds=10, **fixed
+        )
+        named = {"data": "hate", "model": "bilstm", "cell": cell, "settings": given.settings, "search": "fold 8 (3f2a)"}
         (folder / "tuning").mkdir(exist_ok=True)
         table.assign(**named).to_csv(folder / "tuning" / f"{cell}.csv", index=False)
     return folder
@@ -48,10 +51,23 @@ def test_tuned_runs_stand_beside_those_with_the_settings_of_trial_0(runs: Path) 
     assert comparison.tuned == HOW
     assert len(comparison.trials) == 36
     assert len(comparison.fixed_runs) == len(comparison.tuned_runs) == 36
-    assert {"_0.001_" in folder for folder in comparison.fixed_runs["folder"]} == {True}
+    assert all("_0.001_" in folder for folder in comparison.fixed_runs["folder"])
     gained = gains(comparison).set_index("cell")["improvement"]
     assert gained["C1"] == pytest.approx(100 * (1.1 / 1.4 - 1), abs=2)
     assert gained["C2"] == pytest.approx(50, abs=2)
+
+
+def test_trials_of_other_searches_and_later_ones_are_none_of_its_own(runs: Path) -> None:
+    before = next(comparisons(text_results.read(runs), read_trials(runs))).trials
+    for path in sorted((runs / "tuning").glob("*.csv")):
+        table = pd.read_csv(path, dtype=str)
+        longer = pd.concat([table, table.tail(1).assign(trial="12", macro_f1="0.99")])  # tune=13 after tune=12
+        longer.to_csv(path, index=False)
+        two_seeds = table.assign(search="2 seeds of fold 8 (3f2a)", macro_f1="0.98")
+        two_seeds.to_csv(path.with_stem(f"{path.stem}_two"), index=False)
+        table.assign(settings="12345e67", macro_f1="0.97").to_csv(path.with_stem(f"{path.stem}_epochs"), index=False)
+    (comparison,) = comparisons(text_results.read(runs), read_trials(runs))
+    assert comparison.trials["macro_f1"].to_list() == before["macro_f1"].to_list()
 
 
 def test_the_table_says_what_tuning_changes(runs: Path, tmp_path: Path) -> None:

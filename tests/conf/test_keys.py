@@ -179,7 +179,7 @@ def mistyped(key: str) -> st.SearchStrategy[str]:
         ("series.symbols=['GC=F',ETH-USD]", "series.symbols=['GC=F',ETH-USD]"),
         ("++series.inputs=[price,holiday]", "series.inputs=[price,holiday]"),
         ("cell.current='c * relu(o)'", "cell.current='c * relu(o)'"),
-        ("+hydra.launcher.x=1", "+hydra.launcher.x=1"),
+        ("+hydra.launcher.x=[a=b]", "+hydra.launcher.x=[a=b]"),
     ],
 )
 def test_names_that_hydra_cannot_read_are_quoted_in_a_list(typed: str, read: str) -> None:

@@ -50,6 +50,12 @@ def tuned_by(trials: int, search: str) -> str:
     return f"{trials} trials on {search}"
 
 
+def trials_and_search(tuned: str) -> tuple[int, str]:
+    """The number of trials and the search that a value of TUNED names; reverses `tuned_by`."""
+    trials, _, search = tuned.partition(" trials on ")
+    return int(trials), search
+
+
 SEARCHED = ("lr", "batch_size", "model.embedding", "model.hidden", "model.dropout")
 """Keys that `tune=` sets: runs with TUNED may differ in them and have the same settings."""
 

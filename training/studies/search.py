@@ -17,6 +17,9 @@ from training.studies.search_space import AT_RANDOM, Settings, fixed_settings, s
 from training.studies.trial_table import SCORE, TUNING, Trial, TrialTable
 from training.studies.tune_key import Tune, tuning_folds
 
+Compose = Callable[[tuple[str, ...]], DictConfig]
+"""Makes a configuration from overrides, and gives the same object for the same ones: composing is slow."""
+
 TRIALS = ".trials"
 """The folder below runs_dir with the runs of trials; tables and reports pass over names that begin with a dot."""
 
@@ -36,7 +39,7 @@ class Search:
         shared: the overrides of the runs but for seed and fold.
         reported: the folds whose test scores will be reported.
         tune: what was asked for.
-        compose: makes a configuration from overrides.
+        compose: makes configurations.
 
     Raises:
         UserError: there is nothing to search, no fold is left for it, or each seed has its own folds.
@@ -47,7 +50,7 @@ class Search:
         shared: RunOverrides,
         reported: Sequence[int],
         tune: Tune,
-        compose: Callable[[Sequence[str]], DictConfig],
+        compose: Compose,
     ):
         config = compose(tuple(shared.values()))
         if config.split == BY_SEED:
@@ -59,10 +62,10 @@ class Search:
         record = Record.of(config)
         self.name = f"{record.learnt_from} {record.model} {record.cell}"
         self._where = self._described()
-        named = {"data": record.learnt_from, "model": record.model, "cell": record.cell, "search": self._where}
+        search = (record.learnt_from, record.model, record.cell, record.settings, self._where)
         common = {key: value for key, value in record.values.items() if key not in REPLICATE_KEYS}
         name = "_".join([*record.folder.parts[:3], _digest([common, self._where])])
-        self._table = TrialTable(self._runs_dir / TUNING / f"{name}.csv", named, self._fixed)
+        self._table = TrialTable(self._runs_dir / TUNING / f"{name}.csv", search, self._fixed)
         self.trials = self._table.read()[: tune.trials]
 
     @property

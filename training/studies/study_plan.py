@@ -66,7 +66,7 @@ class StudyPlan(NamedTuple):
 
 
 def plan_study(
-    runs: Sequence[RunOverrides], compose: Callable[[list[str]], DictConfig], parser: OverridesParser
+    runs: Sequence[RunOverrides], compose: Callable[[tuple[str, ...]], DictConfig], parser: OverridesParser
 ) -> StudyPlan:
     """Sort runs into finished ones and those to do.
 
@@ -81,7 +81,7 @@ def plan_study(
         UserError: `run_dir=` names the same folder for several runs.
     """
     shared = [tuple(override for key, override in run.items() if key not in REPLICATE_KEYS) for run in runs]
-    configurations = {overrides: compose(list(overrides)) for overrides in dict.fromkeys(shared)}
+    configurations = {overrides: compose(overrides) for overrides in dict.fromkeys(shared)}
     value = functools.cache(lambda override: parser.parse_override(override).value())
     planned: dict[str, PlannedRun | Path] = {}
     changed: Counter[str] = Counter()

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,21 +63,22 @@ class StudySweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self.loader)
         grid = Grid.read(self.params, self.one_of, arguments, parser, self.given.n_folds)
         runs = grid.runs()
+        compose = cache(self._compose)
         if grid.tune is not None:
 
             def train(trials: Sequence[RunOverrides]) -> None:
-                plan = plan_study(trials, self._compose, parser)
+                plan = plan_study(trials, compose, parser)
                 if plan.todo:
                     self._run(plan, grid.stack, self._study(plan, TRIALS), is_trial=True)
 
-            runs = with_tuned(runs, grid.tune, self._compose, train)
-        plan = plan_study(runs, self._compose, parser)
+            runs = with_tuned(runs, grid.tune, compose, train)
+        plan = plan_study(runs, compose, parser)
         announce(plan)
         if plan.todo:
             self._run(plan, grid.stack, self._study(plan))
 
     def _study(self, plan: StudyPlan, below: str = "") -> Job:
-        """What every job of a study is told; the study's record is written in runs_dir or a folder `below` it."""
+        """The message to every job of a study, whose record is written in runs_dir or a folder `below` it."""
         return Job(
             first=1,
             replicates=[],
@@ -120,7 +122,7 @@ class StudySweeper(Sweeper):
         replicates = [[run.seed, run.fold] for run in runs]
         return [*first.shared, *surroundings, job._replace(replicates=replicates).override]
 
-    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+    def _compose(self, overrides: tuple[str, ...]) -> DictConfig:
         config = known(self.loader.load_sweep_config(self.given, list(overrides)))
         check_expanded(config)
         return config

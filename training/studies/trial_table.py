@@ -16,6 +16,10 @@ TUNING = "tuning"
 SCORE = "macro_f1"
 """The column of metrics.csv by whose mean over a trial's validation parts the best one is chosen."""
 
+OF_SEARCH = ("data", "model", "cell", "settings", "search")
+"""Columns that say to which search a trial belongs: `settings` is `Record.settings` of the runs that are not tuned, and
+`search` says where the trials are validated."""
+
 TRIAL = "trial"
 
 
@@ -27,16 +31,16 @@ class Trial(NamedTuple):
 
 
 class TrialTable:
-    """The file: columns data, model, cell, search, trial, one for each setting, and SCORE.
+    """The file: columns OF_SEARCH, TRIAL, one for each setting, and SCORE.
 
     Args:
         path: of the file, which need not exist.
-        named: the values of the first columns.
+        search: the values of OF_SEARCH.
         fixed: the settings, whose types are those of the columns.
     """
 
-    def __init__(self, path: Path, named: Mapping[str, str], fixed: Settings):
-        self.path, self._named, self._fixed = path, named, fixed
+    def __init__(self, path: Path, search: Sequence[str], fixed: Settings):
+        self.path, self._search, self._fixed = path, search, fixed
 
     def read(self) -> list[Trial]:
         """The trials in the file; none if there is no file.
@@ -65,7 +69,7 @@ class TrialTable:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(self._columns)
         for number, (settings, score) in enumerate(trials):
-            rows.writerow([*self._named.values(), number, *settings.values(), score])
+            rows.writerow([*self._search, number, *settings.values(), score])
         try:
             write_atomically(self.path, text.getvalue())
         except OSError as error:
@@ -73,7 +77,7 @@ class TrialTable:
 
     @property
     def _columns(self) -> list[str]:
-        return [*self._named, TRIAL, *self._fixed, SCORE]
+        return [*OF_SEARCH, TRIAL, *self._fixed, SCORE]
 
     def _trial(self, row: Mapping[str, str]) -> Trial:
         return Trial({key: type(value)(row[key]) for key, value in self._fixed.items()}, float(row[SCORE]))

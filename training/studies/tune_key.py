@@ -25,7 +25,7 @@ def spelled_out(arguments: Sequence[str]) -> list[str]:
 
 
 class Tune(NamedTuple):
-    """What `tune=` asks for.
+    """The search that `tune=` asks for.
 
     Attributes:
         trials: of each cell, the fixed settings included.
@@ -38,7 +38,7 @@ class Tune(NamedTuple):
 
 
 def read_tune(given: Values) -> Tune | None:
-    """What a command asks for; None if it does not tune.
+    """The search that a command asks for; None if it does not tune.
 
     Args:
         given: on the command line and in the experiment.
@@ -63,7 +63,7 @@ def read_tune(given: Values) -> Tune | None:
 
 
 def with_one_partition(given: Values) -> Values:
-    """What `tune=` adds to a command that does not say how the documents are split."""
+    """The override that `tune=` adds to a command that does not say how the documents are split."""
     return {} if "split" in given else {"split": [f"split={FIXED}"]}
 
 

@@ -1,21 +1,18 @@
 """Searches of settings, one for each cell of a command, in rounds that train a trial of every search side by side."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
 
 from omegaconf import DictConfig
 
 from training.studies.grid import REPLICATE_KEYS, RunOverrides
-from training.studies.search import Search
+from training.studies.search import Compose, Search
 from training.studies.tune_key import Tune
 
 Train = Callable[[Sequence[RunOverrides]], None]
 """Trains runs that are not finished, and returns when each has a result or an error."""
 
 
-def with_tuned(
-    runs: Sequence[RunOverrides], tune: Tune, compose: Callable[[Sequence[str]], DictConfig], train: Train
-) -> list[RunOverrides]:
+def with_tuned(runs: Sequence[RunOverrides], tune: Tune, compose: Compose, train: Train) -> list[RunOverrides]:
     """The runs of a command, and each of them once more with the best settings of its cell.
 
     All runs that share everything but seed and fold have one search; all searches have the same number of trials.
@@ -23,18 +20,17 @@ def with_tuned(
     Args:
         runs: of the command, with the given settings.
         tune: what was asked for.
-        compose: makes a configuration from overrides; slow.
+        compose: makes a configuration from overrides.
         train: trains the runs of trials.
 
     Raises:
         UserError: as `Search`.
     """
-    composed = cache(compose)
     alike: dict[tuple[str, ...], list[RunOverrides]] = {}
     for run in runs:
         alike.setdefault(tuple(_shared(run).values()), []).append(run)
     searches = {
-        key: Search(_shared(group[0]), _folds(group, composed(key)), tune, composed) for key, group in alike.items()
+        key: Search(_shared(group[0]), _folds(group, compose(key)), tune, compose) for key, group in alike.items()
     }
     while open_searches := [search for search in searches.values() if search.following]:
         _round(open_searches, train)

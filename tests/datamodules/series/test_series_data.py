@@ -121,6 +121,12 @@ def test_semicolons_decimal_commas_and_gzip_are_read(tmp_path: Path) -> None:
     assert found.notes[1] == "Columns that hold more than numbers are not used: Stadt."
 
 
+def test_a_header_of_any_length_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"day;units;{'x' * 200_000}\n" + "".join(f"2020-01-{k:02};{k};1\n" for k in range(1, 30)))
+    assert len(read_series(path, Columns("day", "units")).series[0].values) == 29
+
+
 def test_a_point_is_a_decimal_point_where_no_number_has_a_comma(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("day;units\n" + "".join(f"2020-01-{k:02};1.{k:03}\n" for k in range(1, 30)))

@@ -15,7 +15,7 @@ from training.run.folder import RunFolder
 from training.run.record import SEARCHED, Record
 from training.studies.search import Search
 from training.studies.search_space import AT_RANDOM, RANGES, fixed_settings, suggest
-from training.studies.trial_table import TrialTable
+from training.studies.trial_table import OF_SEARCH, TrialTable
 from training.studies.tune_key import Tune, read_tune, spelled_out, tuning_folds
 
 FIXED = {"lr": 0.001, "batch_size": 64, "model.embedding": 96, "model.hidden": 64, "model.dropout": 0.2}
@@ -128,7 +128,7 @@ def test_a_search_goes_on_where_it_stopped(train_here: Command, tmp_path: Path) 
     assert "4 runs" in done.stdout
     assert "of 12 trials the best is number" in done.stdout
     tables = sorted((tmp_path / "runs" / "tuning").glob("*.csv"))
-    assert [path.name[:16] for path in tables] == ["robo_bilstm_C1_" + tables[0].name[15], "robo_bilstm_base"]
+    assert [path.stem.rpartition("_")[0] for path in tables] == ["robo_bilstm_C1", "robo_bilstm_baseline"]
     before = [path.read_bytes() for path in tables]
     of_cells = [pd.read_csv(path) for path in tables]
     assert all(len(rows) == 12 for rows in of_cells)
@@ -180,10 +180,15 @@ def test_a_trial_that_is_not_over_is_no_trial(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["trial\n1\n", "no table", f"trial,{','.join(FIXED)},macro_f1\n0,0.1,many,8,8,0.1,0.3\n"]
+    "text",
+    [
+        "trial\n1\n",
+        "no table",
+        f"{','.join(OF_SEARCH)},trial,{','.join(FIXED)},macro_f1\nhate,bilstm,C1,1,fold 8,0,0.1,many,8,8,0.1,0.3\n",
+    ],
 )
 def test_a_damaged_table_is_named(tmp_path: Path, text: str) -> None:
-    table = TrialTable(tmp_path / "table.csv", {}, FIXED)
+    table = TrialTable(tmp_path / "table.csv", [], FIXED)
     assert table.read() == []
     table.path.write_text(text + "1\n")
     with pytest.raises(UserError, match=r"table.csv cannot be read .*: remove it"):
