@@ -18,6 +18,12 @@ from cells.errors import UserError
 HOW = "12 trials on fold 8 (3f2a)"
 
 
+def given_settings(**run: object) -> str:
+    """The fingerprint of the settings of runs that `write_study` writes."""
+    about = {"data": {"name": "hate"}, "model": {"name": "bilstm"}, "epochs": 4, "patience": 5, "n_folds": 10, **run}
+    return record_of("baseline", **about).settings
+
+
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     """Fixed and tuned runs of three cells; tuning takes from C1 what it had over the baseline, and gives it to C2."""
@@ -30,10 +36,13 @@ def runs(tmp_path: Path) -> Path:
         scores = [0.1 * gain, *(gain * k / 12 for k in range(1, 12))]
         lrs = [0.001, *np.linspace(0.0001, 0.01, 10), lr]
         table = pd.DataFrame({"trial": range(12), "lr": lrs, "batch_size": 64, "macro_f1": scores})
-        given = record_of(
-            "C1", data={"name": "hate"}, model={"name": "bilstm"}, epochs=4, patience=5, n_folds=10, **fixed
-        )
-        named = {"data": "hate", "model": "bilstm", "cell": cell, "settings": given.settings, "search": "fold 8 (3f2a)"}
+        named = {
+            "data": "hate",
+            "model": "bilstm",
+            "cell": cell,
+            "settings": given_settings(**fixed),
+            "search": "fold 8 (3f2a)",
+        }
         (folder / "tuning").mkdir(exist_ok=True)
         table.assign(**named).to_csv(folder / "tuning" / f"{cell}.csv", index=False)
     return folder
@@ -65,9 +74,20 @@ def test_trials_of_other_searches_and_later_ones_are_none_of_its_own(runs: Path)
         longer.to_csv(path, index=False)
         two_seeds = table.assign(search="2 seeds of fold 8 (3f2a)", macro_f1="0.98")
         two_seeds.to_csv(path.with_stem(f"{path.stem}_two"), index=False)
-        table.assign(settings="12345e67", macro_f1="0.97").to_csv(path.with_stem(f"{path.stem}_epochs"), index=False)
     (comparison,) = comparisons(text_results.read(runs), read_trials(runs))
     assert comparison.trials["macro_f1"].to_list() == before["macro_f1"].to_list()
+
+
+def test_searches_that_differ_in_another_setting_are_kept_apart(runs: Path) -> None:
+    shorter = {"lr": 0.001, "batch_size": 64, "split_seed": 0, "epochs": 2}
+    write_study(runs, ["hate"], ["baseline", "C1"], 2, 6, {}, **shorter)
+    write_study(runs, ["hate"], ["baseline", "C1"], 2, 6, {}, **{**shorter, "lr": 0.005, "tuned": HOW})
+    for path in sorted((runs / "tuning").glob("*.csv")):
+        table = pd.read_csv(path, dtype={"settings": str}).assign(settings=given_settings(**shorter), macro_f1=0.9)
+        table.to_csv(path.with_stem(f"A_{path.stem}"), index=False)  # read before the others
+    found = list(comparisons(text_results.read(runs), read_trials(runs)))
+    assert {len(each.tuned_runs): len(each.fixed_runs) for each in found} == {36: 36, 24: 24}
+    assert {len(each.tuned_runs): (each.trials["macro_f1"] == 0.9).all() for each in found} == {36: False, 24: True}
 
 
 def test_the_table_says_what_tuning_changes(runs: Path, tmp_path: Path) -> None:
