@@ -28,7 +28,7 @@ POINTERS = {torch.float32: "*fp32", torch.float16: "*fp16", torch.bfloat16: "*bf
 
 
 class Needs(NamedTuple):
-    """What a compiled kernel needs: bytes of shared memory, registers of a thread, and bytes that it spills."""
+    """The needs of a compiled kernel: bytes of shared memory, registers of a thread, and bytes that it spills."""
 
     shared: int
     registers: int
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def needs(cell: str, capability: int, hidden: int, operands: Operands) -> Iterator[Needs]:
-    """What the forward and the backward kernel need, for two directions."""
+    """The needs of the forward and the backward kernel, for two directions."""
     from cells.triton.compiler import backward_kernel, forward_kernel
 
     equations = cell_module(cell).known().equations

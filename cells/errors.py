@@ -6,6 +6,6 @@ class UserError(Exception):
 
 
 def briefly(text: object) -> str:
-    """What was typed, in quotes and ASCII, or its beginning and end if it is long."""
+    """A text as it was typed, in quotes and ASCII, or its beginning and end if it is long."""
     quoted = ascii(text)
     return quoted if len(quoted) <= 100 else f"{quoted[:60]}...{quoted[-30:]}"

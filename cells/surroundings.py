@@ -5,7 +5,7 @@ from torch.autograd import forward_ad
 
 
 def follower() -> str:
-    """What follows every operation now, as a clause for people; empty if nothing does.
+    """Whatever follows every operation now, as a clause for people; empty if nothing does.
 
     A compiled loop would pass it by: it has no operations of torch, or others in its second call than in its first.
     """

@@ -38,7 +38,7 @@ PATH_ERRORS = {
     errno.ELOOP: "it is a link to itself",
     errno.ENAMETOOLONG: "give a shorter name",
 }
-"""What is wrong with a path, or what to do, by the system's number of the error. A file that is not there is no such
+"""The fault of a path, or what to do, by the system's number of the error. A file that is not there is no such
 error: who opens it knows what the user meant."""
 
 EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray"}

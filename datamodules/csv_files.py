@@ -13,7 +13,7 @@ MISSING = frozenset(
     ("", "null", "NULL", "NaN", "nan", "-NaN", "-nan", "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", "None",
      "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
 )  # fmt: skip
-"""What stands for a missing value in a table: the list of `pandas.read_csv`."""
+"""Texts that stand for a missing value in a table: the list of `pandas.read_csv`."""
 
 LONGEST_FIELD = 1 << 28
 """Characters. Python's own limit is 131,072, which documents exceed; behind a quote that nobody closes comes the rest

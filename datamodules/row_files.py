@@ -17,7 +17,7 @@ Column = str | int
 """The name of a column; or its number, from 1, in a CSV or TSV file without a header."""
 
 DELIMITERS: Mapping[str, str] = {".csv": ",;\t|", ".tsv": "\t", ".tab": "\t", ".txt": "\t,;|"}
-"""What may stand between two fields, by the file's suffix: the first with which the header has the wanted columns."""
+"""Signs between two fields, by the suffix of the file: the first with which the header has the wanted columns."""
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 PARQUET_SUFFIXES = (".parquet", ".pq")

@@ -35,7 +35,7 @@ WARM_UP = 5
 
 
 class Held(NamedTuple):
-    """What a process holds: memory in MB, open files, threads, child processes."""
+    """A process's holdings: memory in MB, open files, threads, child processes."""
 
     memory: float
     files: int

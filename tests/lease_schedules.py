@@ -44,7 +44,7 @@ POLL = 5.0
 
 @dataclass
 class Tally:
-    """What happened in a schedule: how often a run was marked as finished, and how often each other thing."""
+    """Events of a schedule: how often a run was marked as finished, and how often each other thing."""
 
     finished: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)

@@ -97,7 +97,7 @@ class SimulatedThread:
 
 
 class SimulatedEvent:
-    """What `threading.Event` is."""
+    """Stands for `threading.Event`."""
 
     def __init__(self, simulation: "Simulation"):
         self.simulation, self._set, self._waiting = simulation, False, list[SimulatedThread]()

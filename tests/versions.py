@@ -25,7 +25,7 @@ COMPILED = (*SHOWN[:4], "scikit-learn", "scipy", "llvmlite", "statsmodels", "arc
 PROJECTS = ("cells/pyproject.toml", "pyproject.toml")
 
 RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis")
-"""What the tests of `make quick` need; their own versions are not in question."""
+"""Packages that the tests of `make quick` need; their own versions are not in question."""
 
 
 def resolved(end: str, python: str, torch: str | None = None) -> dict[str, str]:

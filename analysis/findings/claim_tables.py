@@ -50,7 +50,7 @@ def _of_recipe(recipe: str, rows: pd.DataFrame, best: pd.DataFrame) -> Table:
 
 
 def _papers() -> dict[str, str]:
-    """What the paper has, for the claims that are no number of percent."""
+    """The paper's side of the claims that are no number of percent."""
     bounds = {claim.text: f"{SIGNS[claim.bound]} {claim.number:g} %" for claim in CLAIMS if claim.bound}
     return bounds | {claim.text: f"{claim.least} of {claim.every}" for claim in COUNTING_CLAIMS}
 

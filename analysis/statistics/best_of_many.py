@@ -1,4 +1,4 @@
-"""What choosing the best of many alterations gives if none of them changes anything, from the placebo's runs."""
+"""The gain from choosing the best of many alterations if none of them changes anything, from the placebo's runs."""
 
 from functools import cache
 

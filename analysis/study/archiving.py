@@ -21,7 +21,7 @@ ABSOLUTE = re.compile(r"(?<![\w.])(?:~|[A-Za-z]:)?[/\\](?:[^\s'\":;,()]+[/\\])+"
 """The folders of an absolute path in a text: what stands in front of its last name."""
 
 UNKNOWN = "unknown"
-"""What stands for a commit or a version that an older program did not write down."""
+"""Stands for a commit or a version that an older program did not write down."""
 
 
 def archive(folders: Sequence[Path], output: Path) -> str:

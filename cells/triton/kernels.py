@@ -29,7 +29,7 @@ from cells.triton.printer import code, local, program_lines, tensor_code
 
 
 class Purpose(enum.Enum):
-    """What a forward pass stores beside the outputs and the final states."""
+    """Tensors that a forward pass stores beside the outputs and the final states."""
 
     RESULTS = enum.auto()  # nothing
     GRADIENTS = enum.auto()  # what backward reads: gates or pre-activations, and the states *before* each step

@@ -22,7 +22,7 @@ VOLATILITY = "volatility"
 
 
 class OwnSeries(NamedTuple):
-    """What is known about the rows of a panel of the user's own series, which stand one below another.
+    """Facts about the rows of a panel of the user's own series, which stand one below another.
 
     Attributes:
         names: of the K series.

@@ -6,7 +6,7 @@ from datamodules.series.series_data import load_series
 
 
 def describe(config: DictConfig) -> str:
-    """What is known about the series of a configuration before anything is trained.
+    """Facts about the series of a configuration before anything is trained.
 
     Raises:
         DataError: the file is missing or broken.

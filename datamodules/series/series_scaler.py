@@ -42,7 +42,7 @@ class SeriesScaler:
 
     @property
     def state(self) -> list[dict[str, Any] | None]:
-        """What was learnt, as plain data; `restored` reverses it."""
+        """The learnt numbers, as plain data; `restored` reverses it."""
         return [None if each is None else learned_state(each) for each in self.scalers]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What the pre-processing knows about languages other than English: stop-words, stemmers, letters, elisions."""
+"""Languages other than English, as the pre-processing knows them: stop-words, stemmers, letters, elisions."""
 
 import functools
 import re

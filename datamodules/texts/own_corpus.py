@@ -21,7 +21,7 @@ PARTS = {
     **dict.fromkeys(("val", "valid", "validation", "dev", "development"), VAL),
     **dict.fromkeys(("test", "testing"), TEST),
 }
-"""What the column `data.part` may say, in small letters, and the names of ready-made parts."""
+"""Words that the column `data.part` may hold, in small letters, and the names of ready-made parts."""
 
 MEMORY_SHARE = 0.25
 """The part of the free memory that texts may take: their words, as numbers, need about as much again."""

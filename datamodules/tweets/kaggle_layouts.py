@@ -50,7 +50,7 @@ class Chunk(NamedTuple):
 
 
 class ChunkContent(NamedTuple):
-    """What a chunk holds.
+    """The content of a chunk.
 
     Attributes:
         tweets: its whole rows.

@@ -1,4 +1,4 @@
-"""What choosing the best of many placebos gives."""
+"""The gain from choosing the best of many placebos."""
 
 import numpy as np
 import pytest

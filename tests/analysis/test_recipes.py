@@ -1,4 +1,4 @@
-"""What a group of runs is called, and which runs are one group."""
+"""The names of groups of runs, and which runs are one group."""
 
 from pathlib import Path
 

@@ -190,7 +190,7 @@ def of_second_order(lstm: LSTM, x: Tensor) -> list[Tensor]:
 
 
 def of_states(lstm: LSTM, x: Tensor) -> list[Tensor]:
-    """What `observe` shows, with gradients on and off."""
+    """The states that `observe` shows, with gradients on and off."""
     shown = observe(lstm, x, LENGTHS)
     with backends.observed() as more:
         lstm(x)

@@ -89,7 +89,7 @@ def test_later_days_change_no_earlier_row_of_the_panel(
 
 
 def learned(panel: Panel, fold: Fold) -> dict[str, object]:
-    """What a checkpoint keeps of the data, scalers among it."""
+    """The data that a checkpoint keeps, scalers among it."""
     return MarketDataModule(MarketData(panel, [], None, None, None, True), fold).state_dict()
 
 

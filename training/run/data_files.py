@@ -18,7 +18,7 @@ BUNDLED = Path("datamodules", "texts", "robo", "commands.csv")
 """The corpus of a data set without a file, below the project's own folder."""
 
 OWN_FILES = {"file": "data", "path": "data", "val_file": "val", "test_file": "test"}
-"""What the files of a user's own texts are for, by the key below `data` that names them."""
+"""The purposes of the files of a user's own texts, by the key below `data` that names them."""
 
 Content = dict[str, dict[str, str]]
 """By what a file is for, "data", "btc", "sentiment" and so on: its name below data_dir, and its hash. "encoder" is the

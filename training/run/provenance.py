@@ -1,4 +1,4 @@
-"""What made a run's numbers beside its configuration: the content of its data, the program, and the machine."""
+"""The origin of a run's numbers beside its configuration: the content of its data, the program, and the machine."""
 
 import functools
 import json
@@ -106,7 +106,7 @@ def _is_begun(folder: RunFolder) -> bool:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    """What `write` wrote; empty for a run of an older version."""
+    """The record that `write` wrote; empty for a run of an older version."""
     path = folder / PROVENANCE
     try:
         about = json.loads(path.read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ def test_the_range_by_hand() -> None:
 
 
 def test_its_square_is_the_variance_of_a_random_walk() -> None:
-    """Of 2,000 days of 2,000 steps; the steps are discrete, which makes the range a little too small."""
+    """2,000 days of 2,000 steps; the steps are discrete, which makes the range a little too small."""
     steps = np.random.default_rng(0).standard_normal((2000, 2000)) * 0.03 / np.sqrt(2000)
     path = np.exp(np.cumsum(np.c_[np.zeros(2000), steps], axis=1))
     found = range_volatility(pd.Series(path.max(axis=1)), pd.Series(path.min(axis=1)))

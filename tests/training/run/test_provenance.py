@@ -1,4 +1,4 @@
-"""What made a run's numbers is written down, and other data than those are noticed."""
+"""The origin of a run's numbers is written down, and other data than those are noticed."""
 
 import getpass
 import hashlib

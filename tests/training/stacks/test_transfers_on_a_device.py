@@ -1,4 +1,4 @@
-"""What a stack costs a GPU beside its work: not more copies and waits for more nets."""
+"""The cost of a stack to a GPU beside its work: not more copies and waits for more nets."""
 
 from collections import Counter
 from pathlib import Path

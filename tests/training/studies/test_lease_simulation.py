@@ -26,7 +26,7 @@ def test_a_seed_replays_exactly() -> None:
 
 
 def failure(seeds: Iterable[int]) -> str:
-    """What is wrong with the first schedule that fails."""
+    """The fault of the first schedule that fails."""
     for seed in seeds:
         try:
             play(seed)
