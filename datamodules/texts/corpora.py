@@ -6,13 +6,20 @@ A new data set needs a function here, conf/data/NAME.yaml, and a fixture of a fe
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.csv_files import Row, csv_rows, tsv_rows
 from datamodules.errors import DataError, excerpt
+
+
+class Origin(NamedTuple):
+    """Where a document comes from: the file as the user named it, and the line, or in Parquet the row, from 1."""
+
+    file: str
+    line: int
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class Corpus:
         groups: the number of each text's group, of which all are in the same part; None: each text is one of its own.
         parts: the part of each text where that is given: "train", "val" or "test"; None: the folds decide on all.
         notes: lines for the user about what was read.
+        origins: of each text, of a user's own; None: the texts are those of one file that the project knows.
     """
 
     texts: list[str]
@@ -36,12 +44,13 @@ class Corpus:
     groups: list[int] | None = None
     parts: list[str] | None = None
     notes: tuple[str, ...] = ()
+    origins: list[Origin] | None = None
 
     def only(self, rows: Sequence[int]) -> "Corpus":
         """The corpus of the texts with these numbers."""
         chosen: dict[str, Any] = {
             name: None if (column := getattr(self, name)) is None else [column[row] for row in rows]
-            for name in ("texts", "labels", "groups", "parts")
+            for name in ("texts", "labels", "groups", "parts", "origins")
         }
         return replace(self, **chosen)
 

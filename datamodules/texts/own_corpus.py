@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from datamodules.errors import DataError, excerpt
 from datamodules.files import here_or_below
 from datamodules.row_files import Column, FileRow, as_text, read_rows
-from datamodules.texts.corpora import Corpus
+from datamodules.texts.corpora import Corpus, Origin
 from datamodules.texts.own_classes import LabelReader, counted
 
 TRAIN, VAL, TEST = "train", "val", "test"
@@ -45,7 +45,7 @@ def from_files(data: DictConfig, data_dir: Path) -> Corpus:
             if not path.is_file():
                 raise DataError(f"data.{key}={data[key]}: there is no such file here or in {data_dir}.")
             own = part if data.test_file is not None or data.val_file is not None else None
-            collected.add(path.name, read_rows(path, columns.all, data.encoding), own)
+            collected.add(str(data[key]), read_rows(path, columns.all, data.encoding), own)
     return collected.corpus()
 
 
@@ -85,6 +85,7 @@ class Collected:
         self.labels: list[tuple[str, ...]] = []
         self.groups: list[str] = []
         self.parts: list[str] = []
+        self.origins: list[Origin] = []
         self.notes: list[str] = []
         self._bytes, self._most_bytes = 0, int(MEMORY_SHARE * psutil.virtual_memory().available)
 
@@ -92,7 +93,7 @@ class Collected:
         """Add the documents of a file.
 
         Args:
-            name: of the file.
+            name: of the file, as the user gave it.
             rows: with the values of `columns.all`.
             part: of all of them, if that is known.
 
@@ -109,6 +110,7 @@ class Collected:
                 left_out["without text" if not text else "without label"] += 1
                 continue
             self._keep(row, text, classes, [as_text(value).strip() for value in row.values[texts + labels :]], part)
+            self.origins.append(Origin(name, row.line))
         lost = ", ".join(f"{number:,} rows {why}" for why, number in left_out.items())
         self.notes.append(f"{name}: {len(self.texts) - before:,} documents" + (f"; left out: {lost}." if lost else "."))
 
@@ -152,6 +154,7 @@ class Collected:
             self._group_numbers() if self.columns.group else None,
             self.parts if set(self.parts) - {TRAIN} else None,
             tuple(notes),
+            self.origins,
         )
 
     def _group_numbers(self) -> list[int]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cells.errors import UserError
 from conf.kinds import GIVEN
+from datamodules.texts.corpora import Origin
 from datamodules.texts.text_datamodule import TextDataModule
 from models.fitted import FittedNet
 from training.run.confusions import Confusions
@@ -75,11 +76,20 @@ class TextProblem(Problem):
         return Results(rows, {"predictions": self._predictions(task)}, {})
 
     def _predictions(self, task: Classification) -> pd.DataFrame:
-        """A row for each test document: its row in the corpus, true and predicted classes, each class's probability."""
+        """A row for each test document: its row in the corpus, true and predicted classes, each class's probability.
+
+        Of a user's own texts, also the file and the line that each comes from.
+        """
         rows, targets, predicted, probabilities = task.predictions
         columns = {f"p({name})": probabilities[:, c].numpy() for c, name in enumerate(self.data.classes)}
         named = {"truth": self._names(targets), "predicted": self._names(predicted)}
-        return pd.DataFrame({"row": rows.numpy(), **named, **columns})
+        return pd.DataFrame({"row": rows.numpy(), **self._origins(rows), **named, **columns})
+
+    def _origins(self, rows: Tensor) -> dict[str, list[str | int]]:
+        """The columns `file` and `line` of these documents; none where no origins are known."""
+        if (origins := self.data.corpus.origins) is None:
+            return {}
+        return {name: [getattr(origins[row], name) for row in rows.tolist()] for name in Origin._fields}
 
     def _names(self, chosen: Tensor) -> list[str]:
         """The chosen classes of each row of `chosen [N, C]`, joined by |."""

@@ -17,7 +17,7 @@ from conf.compose import CONF, composed
 from conf.mistakes import message
 from datamodules.errors import DataError
 from datamodules.texts import own_classes, own_corpus
-from datamodules.texts.corpora import Corpus
+from datamodules.texts.corpora import Corpus, Origin
 from datamodules.texts.folds import make_folds
 from datamodules.texts.sources import load_corpus
 from datamodules.texts.text_datamodule import TextDataModule
@@ -108,10 +108,29 @@ def test_parquet_gives_the_same_corpus(read: Callable[..., Corpus], tmp_path: Pa
     ):
         corpus = read(packed, name, text="review", label="grade")
         assert (corpus.texts, names(corpus)) == (TEXTS, [("good",), ("bad",), ("good",), ("fair",)])
+        assert corpus.origins == [Origin(name, number) for number in (1, 2, 3, 6)]
     with pytest.raises(DataError, match="no column grad in the header"):
         read(content, "a.parquet", text="review", label="grad")
     with pytest.raises(DataError, match="is not a Parquet file"):
         read(content[:50], "a.parquet", text="review", label="grade")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("reviews.csv", [2, 3, 4, 8]),
+        ("mac.csv", [2, 3, 4, 7]),
+        ("reviews.jsonl", [1, 2, 3, 6]),
+        ("reviews.json", [1, 2, 3, 6]),
+        ("reviews.tsv.zip", [2, 3, 4, 8]),
+    ],
+)
+def test_every_document_knows_the_line_on_which_it_begins(
+    name: str, lines: list[int], read: Callable[..., Corpus]
+) -> None:
+    corpus = read(FILES[name], name, text="review", label="grade")
+    assert corpus.origins == [Origin(name, line) for line in lines]
+    assert corpus.only([3, 0]).origins == [Origin(name, line) for line in (lines[3], lines[0])]
 
 
 def test_several_text_columns_are_joined(read: Callable[..., Corpus]) -> None:
@@ -342,6 +361,8 @@ def test_the_library_datasets_gives_parts_and_names_of_classes(tmp_path: Path) -
     corpus = load_corpus(OmegaConf.merge(config, {"path": "mine", "text": "t", "label": "l"}), tmp_path)
     assert corpus.classes == ("no", "yes")
     assert corpus.parts == ["train"] * 9 + ["val"] * 9
+    assert corpus.origins is not None
+    assert corpus.origins[4] == Origin("mine (train)", 6)
     assert corpus.notes[0] == "mine (train): 9 documents; left out: 1 rows without label."
     assert corpus.notes[2].startswith("mine (unsupervised): left out")
     several = load_corpus(OmegaConf.merge(config, {"path": "mine", "text": "t", "label": "m"}), tmp_path)

@@ -30,6 +30,8 @@ def test_a_run_on_an_own_file_and_a_ready_made_test_part(
     (folder,) = tmp_path.glob("runs/reviews/bilstm/baseline/*")
     predictions = pd.read_csv(folder / "predictions.csv")
     assert predictions["row"].tolist() == list(range(18, 26))
+    assert predictions["file"].tolist() == ["late.csv"] * 8
+    assert predictions["line"].tolist() == list(range(2, 10))
     assert set(predictions["truth"]) == {"bad", "good"}
     assert set(pd.read_csv(folder / "metrics.csv")["test_part"]) == {"given"}
     files = json.loads((folder / "provenance.json").read_text())["data"]
