@@ -8,13 +8,14 @@ from omegaconf import DictConfig
 from datamodules.texts.corpora import Corpus, one_hot
 from datamodules.texts.corpus_size import CorpusSize, processed_size, published_sizes, raw_size
 from datamodules.texts.dropping import drop_documents
+from datamodules.texts.first_document import first_document
 from datamodules.texts.preprocess import PreprocessSettings, preprocess
 from datamodules.texts.sources import load_corpus
 from datamodules.texts.text_datamodule import TextDataModule
 
 
 def describe(config: DictConfig, readings: Mapping[str, DictConfig]) -> str:
-    """Describe the data set of a configuration: size in the paper and here, report of the split, documents per class.
+    """Describe the data set of a configuration: size in the paper and here, first document, split, size of each class.
 
     Args:
         config: of a run.
@@ -29,6 +30,8 @@ def describe(config: DictConfig, readings: Mapping[str, DictConfig]) -> str:
     lines += _beside(published_sizes(config.data.get("paper_row", config.data.name)), _sizes(config, corpora))
     for overrides, reading in readings.items():
         lines += ["", f"With {overrides}:", *_beside({}, _sizes(reading, corpora))]
+    if "reader" not in config.data:  # else the report has it
+        lines += ["", *first_document(data.texts, PreprocessSettings(**config.preprocess))]
     lines += ["", *data.report, "", "Documents of each class:"]
     counts = one_hot(data.corpus.labels, len(data.classes)).sum(0)
     lines += [f"  {count:7,.0f}  {name}" for name, count in zip(data.classes, counts, strict=True)]

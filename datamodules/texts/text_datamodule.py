@@ -16,6 +16,7 @@ from datamodules.errors import DataError
 from datamodules.split import Rows, Split
 from datamodules.texts.corpora import Corpus, one_hot
 from datamodules.texts.dropping import drop_documents
+from datamodules.texts.first_document import first_document
 from datamodules.texts.folds import cached_folds, make_folds
 from datamodules.texts.languages import remarks
 from datamodules.texts.preprocess import KEEP, PreprocessSettings, preprocess
@@ -142,6 +143,8 @@ class TextDataModule(pl.LightningDataModule):
             data.report.insert(0, f"{dropped:,} of {len(whole.texts):,} documents were dropped, see preprocess=.")
         if encoder_of(config) is None:
             data.report += remarks(whole.texts, config.preprocess.language)
+            if "reader" in config.data:
+                data.report[:0] = first_document(whole.texts, PreprocessSettings(**config.preprocess))
         data.report[:0] = [*filter(None, [config.data.get("note")]), *whole.notes]
         return data
 

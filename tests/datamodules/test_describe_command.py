@@ -85,6 +85,27 @@ def test_the_columns_of_an_own_file_are_listed(describe: Describe, tmp_path: Pat
         describe("csv", *settings, "data.label=grade")
 
 
+def test_the_first_document_is_shown_before_and_after_pre_processing(describe: Describe, tmp_path: Path) -> None:
+    rows = [f"I don't like the DOGS of {name}!,{name}" for name in ("b", "c") * 3]
+    (tmp_path / "own.csv").write_text("\n".join(["review,grade", *rows]))
+    own = ("csv", "data.file=own.csv", "data.text=review", "data.label=grade", "n_folds=3", f"data_dir={tmp_path}")
+    command = (*own, f"cache_dir={tmp_path}", "preprocess.min_count=1")
+    for settings, words in (
+        ((), "like dogs b"),
+        (("preprocess.stem=true",), "like dog b"),
+        (("preprocess.stop_words=false",), "i do not like the dogs of b"),
+        (("preprocess.stop_words=false", "preprocess.contractions=false"), "i dont like the dogs of b"),
+        (("preprocess.max_words=1",), "like"),
+    ):
+        lines = describe(*command, *settings)
+        assert [line for line in lines if line.startswith(("First document:", "Its words:"))] == [
+            "First document: I don't like the DOGS of b!",
+            f"Its words:      {words}",
+        ]
+    lines = describe("robo", f"cache_dir={tmp_path}")
+    assert sum(line.startswith("First document: ") for line in lines) == 1
+
+
 def test_the_command_line_and_a_reading_go_together(describe: Describe, tmp_path: Path) -> None:
     lay_out(tmp_path)
     lines = describe(
