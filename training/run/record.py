@@ -151,12 +151,18 @@ class Record:
 
     @cached_property
     def cell(self) -> str:
-        """The name of the cell: "baseline", "C1", "placebo", or its formulas; of equation 7 "c = ..." and "h = ..."."""
+        """The name of the cell: "baseline", "C1", "placebo", or its formulas.
+
+        Of equation 7 alone they are "c = ..." and "h = ...", of equations 5 and 6 alone "c := ..." and "h := ...".
+        """
         if is_placebo(self.values):
             return PLACEBO
         name = Alteration(**self.values["cell"]).name
-        if self.values["cell"].keys() <= {*STATES}:  # as the first version wrote them: its folders keep their names
+        altered = {key for key, formula in self.values["cell"].items() if formula is not None}
+        if altered <= {*STATES}:  # as the first version wrote them: its folders keep their names
             name = name.replace("current = ", "c = ").replace("hidden = ", "h = ")
+        elif altered <= {"c", "h"}:  # which would be the same names
+            name = name.replace(" = ", " := ")
         return name
 
     @property

@@ -138,6 +138,20 @@ def test_only_what_a_cell_alters_is_recorded_beside_equation_7() -> None:
     assert record(*given, "cell.learned.p=1").fingerprint != more.fingerprint
 
 
+def test_two_cells_have_two_names_and_the_folders_of_older_versions() -> None:
+    given = {
+        "cell.current='f*g'": "c = f * g",
+        "cell.c='f*g'": "c := f * g",
+        "cell.hidden='f*g'": "h = f * g",
+        "cell.h='f*g'": "h := f * g",
+        "cell.c=g cell.hidden='f*g'": "c = g; hidden = f * g",
+    }
+    records = [record(*overrides.split()) for overrides in given]
+    assert [each.cell for each in records] == [*given.values()]
+    assert [each.folder.parent.name for each in records] == ["c_f_g", "c_f_g", "h_f_g", "h_f_g", "c_g_hidden_f_g"]
+    assert len({each.folder for each in records}) == len(records)
+
+
 def test_runs_that_differ_in_cell_seed_and_fold_alone_have_the_same_settings() -> None:
     assert record("cell=C1", "seed=1", "fold=2").settings == record().settings
     assert record("cell=C1", "seed=1", "fold=2").fingerprint != record().fingerprint
