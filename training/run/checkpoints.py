@@ -103,23 +103,36 @@ def _verified(path: Path) -> io.BytesIO:
 def resumption(folder: RunFolder) -> Resumption | None:
     """The checkpoint from which an interrupted run goes on: the last one, or the tested one if the last is damaged.
 
-    Both lead to the same numbers. Damaged files are removed, which is reported.
+    Both lead to the same numbers. Without a whole tested one the run begins anew, because the epoch that would be
+    tested is lost. Damaged files are removed, which is reported.
     """
-    damaged = []
-    for path in (folder.last_checkpoint, folder.tested_checkpoint):
-        try:
-            checkpoint = read(path) if path.exists() else {}
-        except DamagedError as error:
-            path.unlink()
-            damaged.append(f"{path} was damaged ({error.reason}) and is removed")
-            continue
-        if checkpoint.keys() >= RESUMABLE:
-            _report(damaged, f"goes on after epoch {checkpoint['epoch']}")
-            return Resumption(path, checkpoint["global_step"])
-    _report(damaged, "begins anew")
+    faults: list[str] = []
+    last, tested = (_whole(path, faults) for path in (folder.last_checkpoint, folder.tested_checkpoint))
+    if last and not tested:
+        if not faults:
+            faults.append(f"{folder.tested_checkpoint} is missing")
+        folder.last_checkpoint.unlink()
+    elif last.keys() >= RESUMABLE:
+        _report(faults, last)
+        return Resumption(folder.last_checkpoint, last["global_step"])
+    elif tested.keys() >= RESUMABLE:
+        _report(faults, tested)
+        return Resumption(folder.tested_checkpoint, tested["global_step"])
+    _report(faults, {})
     return None
 
 
-def _report(damaged: list[str], then: str) -> None:
-    if damaged:
-        log.warning("%s; the run %s.", ", ".join(damaged), then)
+def _whole(path: Path, faults: list[str]) -> dict[str, Any]:
+    """The checkpoint in a file; empty if there is none, or it was damaged and is removed."""
+    try:
+        return read(path) if path.exists() else {}
+    except DamagedError as error:
+        path.unlink()
+        faults.append(f"{path} was damaged ({error.reason}) and is removed")
+        return {}
+
+
+def _report(faults: list[str], begun: dict[str, Any]) -> None:
+    if faults:
+        then = f"goes on after epoch {begun['epoch']}" if begun else "begins anew"
+        log.warning("%s; the run %s.", ", ".join(faults), then)

@@ -5,10 +5,10 @@ from typing import Any
 
 import lightning.pytorch as pl
 import pandas as pd
-import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from datamodules.files import replacing
+from training.run import checkpoints
 from training.run.folder import RunFolder, write_atomically
 from training.run.loggers import log_results
 from training.run.problem import Problem
@@ -28,6 +28,9 @@ def write(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, folde
         problem: of the run.
         folder: holds the checkpoint of the chosen epoch.
         seconds: of training.
+
+    Raises:
+        DamagedError: the checkpoint is not what was written.
     """
     chosen = folder.tested_checkpoint
     facts = _facts(task, problem, folder, seconds)
@@ -50,8 +53,7 @@ def write(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, folde
 def _facts(task: pl.LightningModule, problem: Problem, folder: RunFolder, seconds: float) -> dict[str, Any]:
     """The columns of metrics.csv that all rows of a run share, see `training.run.record`."""
     parameters = sum(p.numel() for p in task.parameters() if p.requires_grad)
-    # An older version may have written it on a GPU that this machine lacks.
-    epoch = torch.load(folder.tested_checkpoint, map_location="cpu", weights_only=True)["epoch"]
+    epoch = checkpoints.read(folder.tested_checkpoint)["epoch"]
     return {
         **folder.record.data_columns,
         **problem.columns,

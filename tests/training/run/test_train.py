@@ -151,11 +151,16 @@ def flipped(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("damage", "names"), [(emptied, ["last"]), (cut, ["last"]), (flipped, ["last"]), (cut, ["last", "model"])]
+    ("damage", "names"),
+    [
+        *((damage, ["last"]) for damage in (emptied, cut, flipped)),
+        *((damage, ["model"]) for damage in (None, emptied, flipped)),
+        (cut, ["last", "model"]),
+    ],
 )
 @pytest.mark.usefixtures("nothing_drawn")
 def test_a_run_with_damaged_checkpoints_ends_with_the_same_numbers(
-    train_here: Command, whole: Path, tmp_path: Path, damage: Callable[[bytes], bytes], names: Sequence[str]
+    train_here: Command, whole: Path, tmp_path: Path, damage: Callable[[bytes], bytes] | None, names: Sequence[str]
 ) -> None:
     interrupted_here(tmp_path, *LONG, epoch=6)
     run = only_run(tmp_path)
@@ -164,11 +169,16 @@ def test_a_run_with_damaged_checkpoints_ends_with_the_same_numbers(
     then = "begins anew" if "model" in names else f"goes on after epoch {tested}"
     for name in names:
         path = run / "checkpoints" / f"{name}.ckpt"
-        path.write_bytes(damage(path.read_bytes()))
+        if damage is None:
+            path.unlink()
+        else:
+            path.write_bytes(damage(path.read_bytes()))
     resumed = train_here(*LONG)
     assert resumed.returncode == 0, resumed.stderr
-    assert resumed.stdout.count(" was damaged (") == len(names)
-    assert f"removed; the run {then}." in resumed.stdout
+    fault = "is missing" if damage is None else "is removed"
+    assert resumed.stdout.count(" was damaged (") == (0 if damage is None else len(names))
+    assert f"{names[-1]}.ckpt" in resumed.stdout
+    assert f"{fault}; the run {then}." in resumed.stdout
     pd.testing.assert_frame_equal(scores(run), scores(whole), check_exact=True)
     assert (run / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
