@@ -1,7 +1,6 @@
 """Downloading a file so that it appears whole and with its pinned hash, or not at all."""
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from datamodules.errors import DataError
 from datamodules.files import replacing
+from datamodules.hashes import hash_of
 
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 1 << 16  # bytes
@@ -52,16 +52,6 @@ def fetch(
         ) from error
 
 
-def hash_of(path: Path, like: str) -> str:
-    """The hash of a file, by the algorithm and in the notation of `like`: "md5:..." or "sha256:..."."""
-    algorithm = like.split(":")[0]
-    digest = hashlib.new(algorithm)
-    with open(path, "rb") as file:
-        for chunk in _chunks(file):
-            digest.update(chunk)
-    return f"{algorithm}:{digest.hexdigest()}"
-
-
 class _DownloadError(Exception):
     """Bytes arrived, but they are incomplete or have the wrong hash."""
 
@@ -78,7 +68,7 @@ def _download(url: str, file: BinaryIO, name: str) -> None:
         length = response.headers["Content-Length"]
         total = None if length is None else int(length)
         with tqdm(total=total, unit="B", unit_scale=True, desc=name, disable=None) as bar:
-            for chunk in _chunks(response):
+            while chunk := response.read(CHUNK):
                 file.write(chunk)
                 bar.update(len(chunk))
     if total is not None and file.tell() != total:
@@ -90,11 +80,6 @@ def _checked(temporary: Path, check: Callable[[Path], object], name: str) -> Non
         check(temporary)
     except DataError as error:
         raise _DownloadError(str(error).replace(str(temporary), name).rstrip(".")) from error
-
-
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    while chunk := stream.read(CHUNK):
-        yield chunk
 
 
 def _reason(error: Exception) -> str:

@@ -10,8 +10,9 @@ import pandas as pd
 
 from datamodules.csv_files import LARGEST, read_table
 from datamodules.days import utc_days
-from datamodules.download import fetch, hash_of
+from datamodules.download import fetch
 from datamodules.errors import DataError, excerpt
+from datamodules.hashes import hash_of
 from datamodules.tweets.daily_file import make_daily_file
 from datamodules.tweets.prepare import PREPARATIONS, RAW
 

@@ -6,11 +6,13 @@ import warnings
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conf.kinds import validation_part
+from datamodules.caches import read_kept
 from datamodules.errors import DataError
 from datamodules.files import replacing
 from datamodules.split import Rows, Split
@@ -74,13 +76,13 @@ def cached_folds(
     libraries = [version(name) for name in ("scikit-learn", "iterative-stratification", "numpy")]
     own = [] if groups is None and given is None else [groups, given]
     key = hashlib.sha256(json.dumps([labels, n_folds, split_seed, libraries, *own]).encode())
-    path = cache_dir / f"folds-{key.hexdigest()[:32]}.npy"
-    if (kept := _kept_parts(path, len(labels), n_folds)) is not None:
-        return _splits(kept, n_folds)
+    path = cache_dir / f"folds-{key.hexdigest()[:32]}.npz"
+    if (there := _kept_parts(path, len(labels), n_folds)) is not None:
+        return _splits(there, n_folds)
     parts = _parts(labels, n_folds, split_seed, groups, given)
     try:
         with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.save(file, parts)
+            np.savez(file, parts=parts)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}): choose another cache_dir.") from error
     return _splits(parts, n_folds)
@@ -119,14 +121,15 @@ def _parts(
 
 def _kept_parts(path: Path, documents: int, n_folds: int) -> NDArray[np.int64] | None:
     """The parts in a file of the cache; None if there is no such file or it is damaged."""
-    try:
-        parts = np.load(path, allow_pickle=False)
-    except Exception:  # missing, cut, or other bits: NumPy lets errors of Python's parser through
-        return None
-    whole = (
-        parts.shape == (documents,) and parts.dtype == np.int64 and ((parts >= GIVEN_TEST) & (parts < n_folds)).all()
-    )
-    return parts if whole else None
+
+    def read(file: BinaryIO) -> NDArray[np.int64]:
+        with np.load(file, allow_pickle=False) as arrays:  # compares checksums, which an .npy has not
+            parts: NDArray[np.int64] = arrays["parts"]
+        if parts.shape != (documents,) or not ((parts >= GIVEN_TEST) & (parts < n_folds)).all():
+            raise ValueError(path)
+        return parts
+
+    return read_kept(path, read)
 
 
 def _splits(parts: NDArray[np.int64], n_folds: int) -> list[Split]:

@@ -28,11 +28,12 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.caches import read_kept
 from datamodules.errors import DataError
 from datamodules.files import replacing
 from datamodules.texts import languages
@@ -154,8 +155,8 @@ def preprocess(texts: list[str], settings: PreprocessSettings, cache_dir: Path) 
         DataError: `cache_dir` cannot be written.
     """
     path = cache_dir / f"words-{_cache_key(texts, settings)}.npz"
-    if (kept := _read_cache(path, len(texts))) is not None:
-        return kept
+    if (there := _read_cache(path, len(texts))) is not None:
+        return there
     tokens = tokenize(texts, settings)
     try:
         _write_cache(path, tokens)
@@ -260,15 +261,16 @@ def _cache_key(texts: list[str], settings: PreprocessSettings) -> str:
 
 def _read_cache(path: Path, documents: int) -> TokenizedTexts | None:
     """The words in a file of the cache; None if there is no such file or it is damaged."""
-    try:
-        # NumPy leaves a damaged archive open, unless the file is ours.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+
+    def read(file: BinaryIO) -> TokenizedTexts:
+        with np.load(file, allow_pickle=False) as arrays:  # compares checksums
             words = arrays["words"].tobytes().decode().split("\n")
             tokens = TokenizedTexts(arrays["ids"], arrays["offsets"], words if words != [""] else [])
-    except Exception:  # missing, cut, or other bits, which the archive's checksums tell: NumPy lets many errors through
-        return None
-    whole = tokens.offsets.shape == (documents + 1,) and tokens.ids.shape == (tokens.offsets[-1],)
-    return tokens if whole else None
+        if tokens.offsets.shape != (documents + 1,) or tokens.ids.shape != (tokens.offsets[-1],):
+            raise ValueError(path)
+        return tokens
+
+    return read_kept(path, read)
 
 
 def _write_cache(path: Path, tokens: TokenizedTexts) -> None:

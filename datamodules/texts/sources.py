@@ -8,8 +8,9 @@ from pathlib import Path
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig
 
-from datamodules.download import fetch, hash_of
+from datamodules.download import fetch
 from datamodules.errors import DataError
+from datamodules.hashes import hash_of
 from datamodules.texts.corpora import Corpus
 
 log = logging.getLogger("lstm-cs")

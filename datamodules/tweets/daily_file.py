@@ -17,13 +17,15 @@ from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from filelock import FileLock
 from tqdm import tqdm
 
+from datamodules.caches import read_kept
 from datamodules.errors import DataError
 from datamodules.files import replacing
+from datamodules.hashes import content_hash
 from datamodules.tweets.daily_means import average_by_day
 from datamodules.tweets.kaggle_layouts import MBSA, Chunk, chunks, layout_of, read_chunk
 from datamodules.tweets.prepare import PREPARATIONS, RAW
@@ -54,9 +56,9 @@ def make_daily_file(
 ) -> Path:
     """Score a tweet file and write its daily means to a CSV file in the cache; return the path of that file.
 
-    Columns: date, and those of `average_by_day`; the first line is a comment with the numbers of tweets counted. With
-    by="vader", a text and its retweets ("RT @name: ...") count once a day, unless a retweet was shortened; with
-    by="tag", every row counts.
+    Columns: date, and those of `average_by_day`; the first line is a comment with the numbers of tweets counted, the
+    second one with a checksum. With by="vader", a text and its retweets ("RT @name: ...") count once a day, unless a
+    retweet was shortened; with by="tag", every row counts.
 
     Args:
         path: a file in one of the two Kaggle layouts.
@@ -75,7 +77,7 @@ def make_daily_file(
     result = cache_dir / "sentiment" / f"{path.stem}_{by}_{_fingerprint(path, by, chunk_size, prepare)}.csv"
     result.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(result.with_suffix(".lock")):  # several runs of a sweep may need the same file at once
-        if not result.exists():
+        if read_kept(result, _checked) is None:
             folder = result.with_suffix("")
             folder.mkdir(exist_ok=True)
             _score(path, how, folder, processes or min(_cores(), MOST_PROCESSES), chunk_size)
@@ -95,11 +97,10 @@ def _check(path: Path, how: Scoring) -> None:
 
 
 def _fingerprint(path: Path, by: str, chunk_size: int, prepare: str) -> str:
-    """A hash of all that the result depends on; the tweet file, often gigabytes, enters by its size and time."""
-    stat = path.stat()
+    """A hash of all that the result depends on."""
     packages = [version("nltk"), version("vaderSentiment")] if by == "vader" else []
     preparation = [] if prepare == RAW else [prepare]  # files scored before there was a choice stay as they are
-    identity = [RULES[by], stat.st_size, stat.st_mtime_ns, chunk_size, *packages, *preparation]
+    identity = [RULES[by], content_hash(path), chunk_size, *packages, *preparation]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
 
 
@@ -171,9 +172,22 @@ def _write(path: Path, how: Scoring, folder: Path, result: Path) -> None:
         raise DataError(f"{path} has no readable tweet, but {broken:,} broken lines.")
     tweets, duplicates = int(table["tweets"].sum()), int(table["duplicates"].sum())
     replaced = f", {not_utf8:,} tweets with bytes that are not UTF-8" if not_utf8 else ""
-    with replacing(result) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        file.write(
-            f"# {path.name} by {how}: {tweets:,} tweets on {len(table):,} days, "
-            f"{duplicates:,} duplicates left out, {broken:,} broken lines skipped{replaced}\n"
-        )
-        table.to_csv(file)
+    about = (
+        f"# {path.name} by {how}: {tweets:,} tweets on {len(table):,} days, "
+        f"{duplicates:,} duplicates left out, {broken:,} broken lines skipped{replaced}\n"
+    )
+    rows = table.to_csv(lineterminator="\n")
+    with replacing(result) as temporary:
+        temporary.write_bytes(f"{about}{_checksum(about + rows)}{rows}".encode())
+
+
+def _checksum(text: str) -> str:
+    """The second line of a result, about all others."""
+    return f"# sha256:{hashlib.sha256(text.encode()).hexdigest()}\n"
+
+
+def _checked(file: BinaryIO) -> bool:
+    about, checksum, rows = (line.decode() for line in (file.readline(), file.readline(), file.read()))
+    if checksum != _checksum(about + rows):
+        raise ValueError(checksum)
+    return True

@@ -3,11 +3,12 @@
 import hashlib
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.caches import read_kept
 from datamodules.files import replacing
 from datamodules.tweets.kaggle_layouts import Chunk, Tweet
 from datamodules.tweets.prepare import RAW, prepared
@@ -55,11 +56,14 @@ def save_scores(path: Path, scores: TweetScores, broken: int, not_utf8: int = 0)
 
 def are_saved(path: Path) -> bool:
     """Whether `save_scores` has written the file and every byte of its numbers is still as it was."""
-    try:
-        with open(path, "rb") as file, np.load(file) as saved:
-            return {"broken", *TweetScores._fields} <= {name: saved[name] for name in saved}.keys()
-    except Exception:  # missing, cut, or other bits: NumPy lets errors of the archive and of Python's parser through
-        return False
+
+    def read(file: BinaryIO) -> bool:
+        with np.load(file) as saved:  # compares checksums
+            if not {"broken", *TweetScores._fields} <= {name: saved[name] for name in saved}.keys():
+                raise ValueError(path)
+        return True
+
+    return read_kept(path, read) or False
 
 
 def _key(text: str) -> int:

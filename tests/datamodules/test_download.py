@@ -19,8 +19,9 @@ from omegaconf import DictConfig, OmegaConf
 from text_data import FIXTURES, make_zip
 
 from datamodules import download
-from datamodules.download import fetch, hash_of
+from datamodules.download import fetch
 from datamodules.errors import DataError
+from datamodules.hashes import hash_of
 from datamodules.texts.sources import find_file, load_corpus
 
 CONTENT = bytes(range(256)) * 1000

@@ -1,6 +1,5 @@
 """The files that a run learns from, by their content. Imports nothing heavy: it is asked of finished runs too."""
 
-import functools
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from conf.compose import CONF
 from conf.kinds import DAILY, SERIES, TEXTS, encoder_of, is_own, kind_of
-from datamodules.download import hash_of
 from datamodules.files import here_or_below
+from datamodules.hashes import content_hash
 from datamodules.market.yahoo_layout import MARKETS
 
 BUNDLED = Path("datamodules", "texts", "robo", "commands.csv")
@@ -118,10 +117,4 @@ def _hash(path: Path) -> str:
         files = sorted(file for file in path.rglob("*") if file.is_file())
         inside = "".join(f"{file.relative_to(path).as_posix()} {_hash(file)}\n" for file in files)
         return f"sha256:{hashlib.sha256(inside.encode()).hexdigest()}"
-    there = path.stat()
-    return _hash_of_version(path.absolute(), there.st_size, there.st_mtime_ns)
-
-
-@functools.cache  # a study has thousands of runs and a few files
-def _hash_of_version(path: Path, _size: int, _modified: int) -> str:
-    return hash_of(path, "sha256:")
+    return content_hash(path)

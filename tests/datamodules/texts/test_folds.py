@@ -126,7 +126,7 @@ def test_a_damaged_cache_file_is_written_anew(tmp_path: Path) -> None:
     (path,) = tmp_path.iterdir()
     content = path.read_bytes()
     cut = [content[:length] for length in (0, 5, 40, len(content) - 1)]
-    flipped = [content[:at] + bytes([content[at] ^ 0x80]) + content[at + 1 :] for at in range(0, len(content), 3)]
+    flipped = [content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :] for at in range(0, len(content), 3)]
     header = [content.replace(b"(22,)", shape) for shape in (b"(21,)", b"(2,11)", b"(22, )")]
     for damaged in (*cut, *flipped, *header):
         path.write_bytes(damaged)

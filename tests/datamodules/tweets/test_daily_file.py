@@ -98,13 +98,23 @@ def test_damaged_chunks_are_scored_again(tmp_path: Path) -> None:
     assert make_daily_file(MBSA, "tag", tmp_path, 1, 150).read_bytes() == wanted
 
 
-def test_a_changed_file_is_scored_again(tmp_path: Path) -> None:
+def test_a_changed_file_is_scored_again_though_size_and_time_are_the_same(tmp_path: Path) -> None:
     path = tmp_path / "mbsa.csv"
-    path.write_text("Date,text,Sentiment\n2018-01-01,one,Positive\n")
-    assert daily(path, "tag", tmp_path)["mean"].tolist() == [1]
-    path.write_text("Date,text,Sentiment\n2018-01-01,one,Negative\n")
-    os.utime(path, (0, 0))
-    assert daily(path, "tag", tmp_path)["mean"].tolist() == [-1]
+    for tag, mean in (("Positive", 1), ("Negative", -1), ("Positive", 1)):
+        path.write_text(f"Date,text,Sentiment\n2018-01-01,one,{tag}\n")
+        os.utime(path, (0, 0))
+        assert daily(path, "tag", tmp_path)["mean"].tolist() == [mean]
+    assert len(list((tmp_path / "sentiment").glob("*.csv"))) == 2
+
+
+def test_a_result_with_another_bit_is_computed_again_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    result = make_daily_file(MBSA, "tag", tmp_path, 1)
+    wanted = result.read_bytes()
+    for at in range(0, len(wanted), len(wanted) // 5):
+        caplog.clear()
+        result.write_bytes(wanted[:at] + bytes([wanted[at] ^ 1]) + wanted[at + 1 :])
+        assert make_daily_file(MBSA, "tag", tmp_path, 1).read_bytes() == wanted
+        assert caplog.messages == [f"{result} was damaged (ValueError) and is made anew."]
 
 
 def made_up_tweets(path: Path, count: int) -> Path:
