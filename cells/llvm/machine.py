@@ -14,6 +14,7 @@ import llvmlite.binding as llvm
 import torch
 from llvmlite import ir
 
+from cells.forking import held_over_forks
 from cells.llvm import kernels, products
 from cells.llvm.passes import Cell
 from cells.llvm.target import Target, host
@@ -43,7 +44,7 @@ def compiled(cell: Cell, dtype: torch.dtype) -> Kernels:
         return _compiled(cell, SINGLE if dtype == torch.float32 else DOUBLE, host())
 
 
-_loading = threading.Lock()
+_loading = held_over_forks(threading.Lock())
 """Held while code is looked up or loaded. LLVM knows symbols by name in the whole process: without it, kernels of one
 thread could be linked to the products of another, which are freed unless the cache keeps them."""
 

@@ -13,6 +13,8 @@ import weakref
 import torch
 from torch import Tensor
 
+from cells.forking import held_over_forks
+
 LEAST = 1 << 20  # bytes of a buffer; malloc itself keeps smaller ones
 MOST_IDLE = 8  # buffers that wait; if there are more, the oldest go back to the system
 
@@ -20,9 +22,10 @@ MOST_IDLE = 8  # buffers that wait; if there are more, the oldest go back to the
 class Workspace:
     """Buffers for tensors; each belongs to one tensor (and its views) at a time."""
 
+    _lock = held_over_forks(threading.Lock())
+
     def __init__(self) -> None:
         self._idle: list[mmap.mmap] = []  # the most recently used last
-        self._lock = threading.Lock()
 
     def empty(self, like: Tensor, *shape: int) -> Tensor:
         """An uninitialised tensor on the CPU with the dtype of `like`."""

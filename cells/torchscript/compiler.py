@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from cells.errors import UserError
+from cells.forking import held_over_forks
 from cells.torchscript.autodiff import leave_to_autograd
 
 
@@ -17,7 +18,7 @@ class ScriptingError(UserError, RuntimeError):
     """Somebody asks TorchScript for what it cannot compile."""
 
 
-COMPILING = threading.RLock()
+COMPILING = held_over_forks(threading.RLock())
 """Held while TorchScript compiles: it fails where several threads compile one class at once."""
 
 
