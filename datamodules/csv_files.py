@@ -64,7 +64,7 @@ class Table:
 
     Attributes:
         path: the file.
-        names: the columns, as the header has them.
+        names: the columns, as the header has them, without the spaces around them.
         rows: line and fields of each row.
         comment: the comment in the file's first line; None if there is none.
         delimiter: what stands between two fields.
@@ -133,7 +133,7 @@ def read_table(path: Path, delimiters: str = ",") -> Table:
         raise DataError(f"{path} is empty: it has no header.")
     first = text.partition("\n")[0]
     comment = first.removeprefix(COMMENT).strip() if first.startswith(COMMENT) else None
-    return Table(path, rows[0][1], rows[1:], comment, delimiter)
+    return Table(path, [name.strip() for name in rows[0][1]], rows[1:], comment, delimiter)
 
 
 def _rows(

@@ -24,7 +24,7 @@ class UtcDays(NamedTuple):
 
     Attributes:
         days: a day for each text; NaT where the text is no date.
-        notes: phrases for the user on times that were read, with and without a zone.
+        notes: phrases for the user on times that were read, with and without a zone, and on midnights with one.
     """
 
     days: "pd.DatetimeIndex"
@@ -36,12 +36,12 @@ def utc_days(texts: Iterable[str | None]) -> UtcDays:
 
     A day without a time stands for itself. So does midnight in any zone: this is how markets write the day of a
     candle, and in UTC Tokyo's would belong to the day before, ahead of its own close. Any other time with a zone is
-    converted to UTC, and without one taken as UTC; both are noted.
+    converted to UTC, and without one taken as UTC. All of this is noted.
     """
     import pandas as pd  # only here: commands that never read a file know FIRST and LAST too
 
     days: list[date | None] = []
-    times = Counter[str]()
+    notes = Counter[str]()
     for text in texts:
         match = _DATE.fullmatch(text or "")
         if match is None:
@@ -50,11 +50,13 @@ def utc_days(texts: Iterable[str | None]) -> UtcDays:
         day, time, zone = match["day"], match["time"] or "00:00", match["zone"]
         converted = time.strip("0:") != ""
         if converted:
-            times["with a zone converted to UTC" if zone else "without a zone taken as UTC"] += 1
+            notes["times with a zone converted to UTC" if zone else "times without a zone taken as UTC"] += 1
+        elif zone:
+            notes["midnights with a zone taken as days"] += 1
         days.append(utc_day(day, time, (zone or "Z") if converted else "Z"))
     written = ["" if day is None else day.isoformat() for day in days]
     found = pd.DatetimeIndex(pd.to_datetime(written, format="%Y-%m-%d", errors="coerce"))
-    return UtcDays(found, [f"{count:,} times {what}" for what, count in times.items()])
+    return UtcDays(found, [f"{count:,} {what}" for what, count in notes.items()])
 
 
 def utc_day(day: str, time: str, zone: str) -> date | None:

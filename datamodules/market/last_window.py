@@ -51,7 +51,7 @@ def last_window(panel: Panel, protocol: str, window: int, scalers: dict[str, dic
     prepared = chosen.prepare(panel)
     features, close = prepared.features, prepared.close
     if len(features) < window:
-        raise DataError(f"window={window} needs more than the {len(features)} days there are.")
+        raise DataError(f"window={window} needs more than the {len(features)} rows there are.")
     scaled = restore(chosen.scaler(), scalers["inputs"]).transform(features.to_numpy(float)[-window:])
     target_scaler = restore(chosen.scaler(), scalers["target"])
     return LastWindow(scaled[None], close.index[-1], float(close.iloc[-1]), chosen, target_scaler)

@@ -39,10 +39,10 @@ def make_samples(table: Floats, window: int, horizon: int) -> Samples:
     """
     for key, value in (("window", window), ("horizon", horizon)):
         if value < 1:
-            raise DataError(f"{key}={value}: give a whole number of days, 1 or more.")
+            raise DataError(f"{key}={value}: give a whole number, 1 or more.")
     count = len(table) - window - horizon + 1
     if count < 1:
-        raise DataError(f"window={window} with horizon={horizon} needs more than the {len(table)} days there are.")
+        raise DataError(f"window={window} with horizon={horizon} needs more than the {len(table)} rows there are.")
     origins = np.arange(count) + window - 1
     inputs = sliding_window_view(table, window, axis=0)[:count].transpose(0, 2, 1)
     return Samples(inputs, origins, origins + horizon)

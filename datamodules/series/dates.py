@@ -1,7 +1,8 @@
 """Points in time as people write them in a column of a CSV file."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -27,6 +28,8 @@ _YEAR_LAST = re.compile(r"\s*(\d\d?)([./-])(\d\d?)\2(\d{4})(?=$|[T ,])")
 _WITH_POINTS = "."
 """Day and month are written with points in this order alone; with other signs the month may stand first."""
 
+_SHOWN = 3  # zones listed in one note
+
 EXAMPLES = "2020-12-31, 2020-12-31 18:00, 2020-12, 2020Q4, 2020 or Dec 31 2020"
 
 
@@ -47,17 +50,31 @@ def read_times(texts: Sequence[str | None]) -> Times:
 
     Where the year stands last, a day above 12 somewhere in the column tells days from months: 31/12/2020 or 12/31/2020.
     Without one, no such text is a date, unless it is written with points, 31.12.2020. Times with a zone are converted
-    to UTC. A column of midnights alone holds days: a midnight in any zone stands for its own day, since in UTC it would
-    belong to the day before.
+    to UTC, and without one taken as UTC. A column of midnights alone holds days: a midnight in any zone stands for its
+    own day, since in UTC it would belong to the day before. All of this is noted.
     """
     parts = [_parts(text) for text in _year_first(texts)]
     whole_days = all(not each or each["time"] is None or not each["time"].strip("0:") for each in parts)
-    converted = 0 if whole_days else sum(1 for each in parts if each and each["zone"])
     written = [_written(each, whole_days) for each in parts]
     times = pd.DatetimeIndex(pd.to_datetime(written, format="ISO8601", utc=True, errors="coerce")).tz_localize(None)
     outside = (times < pd.Timestamp(FIRST)) | (times >= pd.Timestamp(LAST))
-    notes = [f"{converted:,} times with a zone converted to UTC"] if converted else []
-    return Times(pd.DatetimeIndex(times.where(~outside)), notes)
+    return Times(pd.DatetimeIndex(times.where(~outside)), list(_about_zones(parts, whole_days)))
+
+
+def _about_zones(parts: Sequence[dict[str, str | None]], whole_days: bool) -> Iterator[str]:
+    """What was made of the zones, if there are any."""
+    there = [each["zone"] for each in parts if each]
+    zones = Counter(zone for zone in there if zone)
+    if not zones:
+        return
+    more = " ..." * (len(zones) > _SHOWN)
+    kind = "a zone" if len(zones) == 1 else f"zones ({', '.join(sorted(zones)[:_SHOWN])}{more})"
+    if whole_days:
+        yield f"midnights with {kind} taken as days"
+        return
+    yield f"{zones.total():,} time{'s' * (zones.total() > 1)} with {kind} converted to UTC"
+    if others := len(there) - zones.total():
+        yield f"{others:,} time{'s' * (others > 1)} without a zone taken as UTC"
 
 
 def _year_first(texts: Sequence[str | None]) -> list[str | None]:

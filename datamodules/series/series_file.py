@@ -77,7 +77,8 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
     _refuse_unknown(table, columns)
     chosen = list(dict.fromkeys([columns.date, columns.target, *(columns.inputs or ()), *filter(None, [columns.id])]))
     texts = table.texts(chosen)
-    inputs, left_out = (columns.inputs, []) if columns.inputs is not None else _numeric(table, chosen)
+    inputs = _numeric(table, chosen) if columns.inputs is None else columns.inputs
+    unused = _unused(table, [*chosen, *inputs]) if columns.inputs is None else []
     texts |= table.texts(list(inputs))
     names = [columns.target, *(name for name in inputs if name != columns.target)]
     given = {name: texts[name] for name in names}
@@ -106,7 +107,7 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
         found, twice = _calendar(path, name, values[rows], lines[rows], frequency)
         series.append(found)
         repeated += twice
-    return SeriesFile(series, frequency, [*_notes(path, series, frequency, notes, repeated), *_unused(left_out)])
+    return SeriesFile(series, frequency, [*_notes(path, series, frequency, notes, repeated), *unused])
 
 
 def _refuse_unknown(table: Table, columns: Columns) -> None:
@@ -120,14 +121,15 @@ def _refuse_unknown(table: Table, columns: Columns) -> None:
             )
 
 
-def _numeric(table: Table, taken: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The columns that hold numbers alone, and the others; a column without a name, or named twice, is no input."""
-    names = [name for name in table.names if name and table.names.count(name) == 1 and name not in taken]
+def _numeric(table: Table, taken: Sequence[str]) -> list[str]:
+    """The columns that hold numbers alone and have a name of their own."""
+    names = [name for name in table.names if _distinct(table, name) and name not in taken]
     texts = table.texts(names)
-    found = [
-        name for name in names if any(texts[name]) and np.isfinite(_parsed(_with_points(table, texts[name]))).all()
-    ]
-    return found, [name for name in dict.fromkeys(table.names) if name not in (*found, *taken)]
+    return [name for name in names if any(texts[name]) and np.isfinite(_parsed(_with_points(table, texts[name]))).all()]
+
+
+def _distinct(table: Table, name: str) -> bool:
+    return bool(name) and table.names.count(name) == 1
 
 
 def _with_points(table: Table, texts: Sequence[str | None]) -> list[str | None]:
@@ -237,8 +239,15 @@ def _notes(
         )
 
 
-def _unused(names: Sequence[str]) -> Iterator[str]:
-    if names:
-        listed = ", ".join(excerpt(name) or "(without a name)" for name in names[:SHOWN])
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        yield f"Columns that hold more than numbers are not used: {listed}{more}."
+def _unused(table: Table, used: Sequence[str]) -> Iterator[str]:
+    """The lines about the columns that are not used, if there are any."""
+    others = [name for name in dict.fromkeys(table.names) if name not in used]
+    reasons = {
+        "hold more than numbers": [name for name in others if _distinct(table, name)],
+        "have no name, or share it with another,": [name for name in others if not _distinct(table, name)],
+    }
+    for reason, names in reasons.items():
+        if names:
+            listed = ", ".join(excerpt(name) or "(without a name)" for name in names[:SHOWN])
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            yield f"Columns that {reason} are not used: {listed}{more}."

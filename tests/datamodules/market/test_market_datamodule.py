@@ -85,7 +85,7 @@ def test_the_report_names_sources_audit_days_and_windows(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"window": 600}, "window=600 with horizon=1 needs more than the 522 days"),
+        ({"window": 600}, "window=600 with horizon=1 needs more than the 522 rows"),
         ({"protocol": "walk_forward", "fold": 10}, "fold=10: protocol=walk_forward has the folds 0 to 9"),
     ],
 )

@@ -47,6 +47,16 @@ def test_rows_without_a_price_are_dropped_and_counted(data_dir: Path) -> None:
     assert "2 rows without a price dropped" in note
 
 
+def test_spaces_around_the_names_of_columns_are_no_part_of_them(data_dir: Path) -> None:
+    path = data_dir / "market" / "BTC-USD.csv"
+    header, rest = path.read_text().split("\n", 1)
+    path.write_text(
+        f"{header.replace('Adj Close', ' Adj Close ')}\n{rest.replace('108.000000,2000', '107.000000,2000')}"
+    )
+    frame, _ = load_prices("btc", MARCH, data_dir)
+    assert frame.loc["2015-03-02", ["Close", "Adj Close"]].tolist() == [108, 107]
+
+
 def test_both_ends_of_a_date_range_belong_to_it(data_dir: Path) -> None:
     frame, _ = load_prices("btc", DateRange.parse("2015-03-03", "2015-03-05"), data_dir)
     assert [day.day for day in frame.index] == [3, 4, 5]
@@ -73,6 +83,12 @@ BROKEN = {
         "is not a date (column Date)",
     ),
     "a column twice": ("Adj Close", "Close", "the column Close stands twice in the header", "rename one of them"),
+    "a column twice, once with a space": (
+        "Adj Close",
+        "Close ",
+        "the column Close stands twice in the header",
+        "rename",
+    ),
     "a missing and a new column": (
         "Adj Close,Volume",
         "Vol.,Adj",
@@ -169,7 +185,7 @@ def test_midnight_in_a_markets_zone_is_the_markets_day(data_dir: Path, zone: str
     table.assign(Date=pd.to_datetime(table["Date"]).dt.tz_localize(zone).astype(str)).to_csv(path, index=False)
     found = load_prices("btc", MARCH, data_dir)
     pd.testing.assert_frame_equal(found.frame, expected.frame)
-    assert found.note == expected.note
+    assert found.note == expected.note.removesuffix(".") + ", 10 midnights with a zone taken as days."
 
 
 def test_a_comment_in_latin_1_is_in_the_note(data_dir: Path) -> None:

@@ -21,7 +21,7 @@ def test_windows_by_hand(window: int, horizon: int) -> None:
 
 @pytest.mark.parametrize(
     ("window", "horizon", "message"),
-    [(0, 1, "window=0"), (1, 0, "horizon=0"), (9, 2, "window=9 with horizon=2 needs more than the 10 days")],
+    [(0, 1, "window=0"), (1, 0, "horizon=0"), (9, 2, "window=9 with horizon=2 needs more than the 10 rows")],
 )
 def test_impossible_windows_are_refused(window: int, horizon: int, message: str) -> None:
     with pytest.raises(DataError, match=message):

@@ -52,6 +52,26 @@ def test_midnights_are_days_unless_the_column_has_other_times() -> None:
     assert notes == ["2 times with a zone converted to UTC"]
 
 
+@pytest.mark.parametrize(
+    ("texts", "notes"),
+    [
+        (["2020-03-01", "2020-03-02 00:00"], []),
+        (["2020-03-01 01:00", "2020-03-02 00:00"], []),
+        (["2020-03-01 00:00-05:00", "2020-03-09 00:00-05:00"], ["midnights with a zone taken as days"]),
+        (
+            ["2020-03-01 00:00-05:00", "2020-03-09 00:00-04:00", "2020-03-10"],
+            ["midnights with zones (-04:00, -05:00) taken as days"],
+        ),
+        (
+            ["2020-03-29 01:00+01:00", "2020-03-29 03:00+02:00", "2020-03-29 04:00"],
+            ["2 times with zones (+01:00, +02:00) converted to UTC", "1 time without a zone taken as UTC"],
+        ),
+    ],
+)
+def test_what_was_made_of_zones_is_said_once(texts: list[str], notes: list[str]) -> None:
+    assert read_times(texts).notes == notes
+
+
 def test_a_day_above_12_tells_the_order_of_the_whole_column() -> None:
     assert list(read_times(["1/2/2020", "13/2/2020"]).times) == [pd.Timestamp("2020-02-01"), pd.Timestamp("2020-02-13")]
     assert list(read_times(["1/2/2020", "1/13/2020"]).times) == [pd.Timestamp("2020-01-02"), pd.Timestamp("2020-01-13")]

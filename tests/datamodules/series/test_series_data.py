@@ -20,6 +20,18 @@ def test_the_target_comes_first_and_columns_of_numbers_are_inputs(tmp_path: Path
     assert list(loaded(sales(), tmp_path, "series.inputs=[]").panel.features) == ["units"]
 
 
+def test_names_in_the_header_are_read_without_the_spaces_around_them(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("day, units , y,m, m,\n" + "".join(f"2020-01-{k:02},{k},{k},1,2,3\n" for k in range(1, 30)))
+    found = read_series(path, Columns("day", "units"))
+    assert list(found.series[0].values) == ["units", "y"]
+    no_name = "Columns that have no name, or share it with another, are not used: m, (without a name)."
+    assert found.notes[1:] == [no_name]
+    for wanted in (Columns("day", "m"), Columns("day", "units", ["m"])):
+        with pytest.raises(DataError, match=r"the column m stands twice in the header: remove or rename one"):
+            read_series(path, wanted)
+
+
 def test_gaps_keep_the_last_value_and_are_not_observed(tmp_path: Path) -> None:
     table = sales()
     table.loc[9, "units"] = np.nan

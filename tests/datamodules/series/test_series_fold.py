@@ -79,7 +79,7 @@ def test_one_series_without_gaps_is_split_and_scaled_as_bitcoin(protocol: str, t
     ("table", "options", "says"),
     [
         (sales(12), ("paper", 10, 1, 10, 0), "leaves too few"),
-        (sales(12), ("paper", 12, 1, 10, 0), "needs more than the 12 days"),
+        (sales(12), ("paper", 12, 1, 10, 0), "needs more than the 12 rows"),
         (sales(), ("paper", 7, 1, 10, 3), "fold=3"),
         (sales(), ("no", 7, 1, 10, 0), "protocol=no"),
         (sales().assign(units=3.0), ("paper", 7, 1, 10, 0), "units never changes"),
