@@ -83,3 +83,21 @@ def write_market_run(folder: Path, rmse: float, **run: object) -> None:
     pd.DataFrame(weights).to_csv(folder / "importance.csv", index=False)
     (folder / "figure7.png").write_bytes(PIXEL)
     write_record(folder, record)
+
+
+def write_series_run(folder: Path, rmse: float, **run: object) -> None:
+    """Write a finished run on a monthly series of the user's own, as `write_market_run`; that of seasonal is 0.03."""
+    about = {"features": "flow", "target": "volume", "source": "csv", "protocol": "walk_forward", "window": 12, **run}
+    write_market_run(folder, rmse, **about)
+    for name in (METRICS, "baselines.csv", "predictions.csv"):
+        table = pd.read_csv(folder / name)
+        table["split"] = table["split"].map({"train": "val", "val": "test"})
+        if name == "baselines.csv":
+            seasonal = table[table["forecast"] == "drift"].assign(forecast="seasonal", rmse=0.03, relative_rmse=1.5)
+            table = pd.concat([table, seasonal])
+        table.to_csv(folder / name, index=False)
+    widths = {"level": 0.9, "half_width": 1.0, "coverage": 0.9, "periods": 10, "calibrated_on": 20, "width": 2.0}
+    forecasts = ("prediction", "persistence", "drift", "ar", "ridge", "seasonal")
+    pd.DataFrame([{"forecast": name, **widths} for name in forecasts]).to_csv(folder / "intervals.csv", index=False)
+    with open(folder / "config.yaml", "a", encoding="utf-8") as file:
+        file.write("n_folds: 4\n")

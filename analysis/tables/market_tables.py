@@ -16,6 +16,7 @@ from analysis.tables.formatting import count_range, file_name, number
 from analysis.tables.horizon_table import horizon_tables
 from analysis.tables.market_differences import differences, how
 from analysis.tables.market_verdicts_table import verdicts_table
+from analysis.tables.series_effect_table import series_effect_table
 from analysis.tables.series_table import SOURCES, series_tables
 from analysis.tables.table import Table, plain_text
 from cells.errors import UserError
@@ -46,7 +47,8 @@ def as_text(runs: Path) -> str:
 
 
 def market_tables(runs: Path) -> list[Table]:
-    """All tables of the market runs below a folder: `series_tables`, `tables_1_to_3` and `walk_forward_table`.
+    """All tables of the market runs below a folder: `series_effect_table`, `series_tables`, `tables_1_to_3` and
+    `walk_forward_table`.
 
     Raises:
         UserError: there are none but controls, one twice, or some that differ in something that no table shows, such as
@@ -57,7 +59,7 @@ def market_tables(runs: Path) -> list[Table]:
     baselines, predictions = (market_results.read_table(runs, table) for table in ("baselines", "predictions"))
     found: list[Table] = []
     if (own := metrics["source"].isin(SOURCES)).any():
-        found += series_tables(metrics[own], baselines)
+        found += [*series_effect_table(metrics[own]), *series_tables(metrics[own], baselines)]
         metrics = metrics[~own]
         baselines, predictions = (table[~table["source"].isin(SOURCES)] for table in (baselines, predictions))
         if metrics.empty:
