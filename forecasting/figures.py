@@ -1,6 +1,7 @@
 """The Bitcoin paper's Figure 7, and a chart of feature importance."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,44 +11,62 @@ COLOURS = {"truth": "#0072B2", "train": "#E69F00", "val": "#009E73", "test": "#D
 """Okabe and Ito's colours, which people with any colour vision can tell apart."""
 
 SPLIT_LABELS = {"train": "fitted (training)", "val": "forecast (validation)", "test": "forecast (test)"}
-ENLARGED_DAYS = 60  # on the scale of years, a forecast that copies yesterday looks like the truth
+ENLARGED_STEPS = 60  # on the scale of years, a forecast that copies yesterday looks like the truth
 
 
-def in_words(errors: Mapping[str, float], persistence: Mapping[str, float]) -> str:
-    """The errors on the days that are scored, and those of persistence, as a line of a title.
+class Words(NamedTuple):
+    """What a figure says of its series.
+
+    Attributes:
+        axis: what is forecast, with its unit.
+        steps: the plural of a step of time.
+        naive: the forecast of persistence.
+    """
+
+    axis: str = "Bitcoin's close, dollars"
+    steps: str = "days"
+    naive: str = "tomorrow = today"
+
+
+OF_BITCOIN = Words()
+
+
+def in_words(errors: Mapping[str, float], persistence: Mapping[str, float], steps: str = "days") -> str:
+    """The errors on the part that is scored, and those of persistence, as a line of a title.
 
     Args:
         errors, persistence: rmse and mae, in scaled units.
+        steps: see `Words`.
     """
     ours, naive = (f"RMSE {each['rmse']:.4f}, MAE {each['mae']:.4f}" for each in (errors, persistence))
-    return f"{ours} on the scored days, in scaled units (persistence: {naive})"
+    return f"{ours} on the scored {steps}, in scaled units (persistence: {naive})"
 
 
-def figure_7(predictions: pd.DataFrame, title: str, axis: str = "Bitcoin's close, dollars") -> Figure:
+def figure_7(predictions: pd.DataFrame, title: str, words: Words = OF_BITCOIN) -> Figure:
     """Plot truth, forecasts of each part, and persistence, which the paper leaves out; below, the last days enlarged.
 
     Args:
         predictions: columns day, split, truth, prediction and persistence, in one unit.
         title: title of the figure.
-        axis: what is forecast, with its unit.
+        words: about the series.
     """
     figure = Figure((11, 8), layout="constrained")
     whole, end = figure.subplots(2)
-    _lines(whole, predictions)
-    _lines(end, predictions.tail(ENLARGED_DAYS))
-    whole.set(title=title, ylabel=axis)
-    end.set(title=f"the last {min(ENLARGED_DAYS, len(predictions))} days", ylabel=axis)
+    _lines(whole, predictions, words.naive)
+    _lines(end, predictions.tail(ENLARGED_STEPS), words.naive)
+    whole.set(title=title, ylabel=words.axis)
+    end.set(title=f"the last {min(ENLARGED_STEPS, len(predictions))} {words.steps}", ylabel=words.axis)
     whole.legend()
     return figure
 
 
-def _lines(axes: Axes, predictions: pd.DataFrame) -> None:
+def _lines(axes: Axes, predictions: pd.DataFrame, naive: str) -> None:
     axes.plot(predictions["day"], predictions["truth"], color=COLOURS["truth"], label="truth")
     for split, part in predictions.groupby("split", sort=False):
         colour, label = COLOURS[str(split)], SPLIT_LABELS[str(split)]
         axes.plot(part["day"], part["prediction"], color=colour, label=label, linewidth=1)
     scored = predictions[predictions["split"] != "train"]
-    label = "persistence: tomorrow = today"
+    label = f"persistence: {naive}"
     axes.plot(scored["day"], scored["persistence"], color="black", label=label, linewidth=0.7, linestyle=":")
 
 

@@ -10,6 +10,9 @@ from datamodules.market.windows import Floats
 from datamodules.series.series_fold import SeriesFold
 from forecasting.baselines import HIGHEST_ORDER, persistence, ridge_on_windows
 
+NET_P = "net_p"
+"""The column of baselines.csv with the p that the net is as good as a baseline (Diebold and Mariano 1995)."""
+
 ROUNDING = 1e-12
 """Share of the largest value; smaller changes are rounding."""
 

@@ -18,13 +18,25 @@ from datamodules.market.panel import OwnSeries, Panel
 from datamodules.series.series_data import load_series
 from datamodules.series.series_fold import own_protocol
 from datamodules.series.series_scaler import SeriesScaler
+from forecasting.series_baselines import NET_P
 from inference.intervals import SHOWN_LEVEL, Interval, measured
 from inference.next_close import SIGNIFICANCE_LEVEL, SavedForecaster, here, read_table
 from inference.saved_run import Request
 from training.run.record import METRICS
 
 NAIVE = {"persistence": "persistence (the last value)", "seasonal": "seasonal naive (a season before)"}
-"""The forecasts that a net is compared with."""
+"""The forecasts whose next value stands below the net's."""
+
+RIVALS = {
+    "persistence": "persistence",
+    "seasonal": "seasonal naive",
+    "drift": "drift",
+    "ar": "AR",
+    "ridge": "ridge regression",
+    "ets": "AutoETS",
+    "arima": "AutoARIMA",
+}
+"""The forecasts without a net that a backtest may have, see docs/series.md."""
 
 
 class NextValue(NamedTuple):
@@ -49,7 +61,7 @@ class NextValue(NamedTuple):
 
 
 class Rival(NamedTuple):
-    """A naive forecast in the backtest.
+    """A forecast without a net in the backtest.
 
     Attributes:
         rmse: of it, in the unit of the column.
@@ -63,12 +75,12 @@ class Rival(NamedTuple):
 
 
 class SeriesBacktest(NamedTuple):
-    """The errors of the net on the part of its data that was scored, beside the naive forecasts.
+    """The errors of the net on the part of its data that was scored, beside every forecast without a net.
 
     Attributes:
         forecasts, first, last: number of forecasts, the first and the last day or time that was forecast.
         errors: rmse_original, mae_original and mase of the net.
-        naive: "persistence", and "seasonal" where there are seasons.
+        rivals: by name, see RIVALS.
         warning: the warning that goes with every number of this run, or "".
     """
 
@@ -76,14 +88,26 @@ class SeriesBacktest(NamedTuple):
     first: str
     last: str
     errors: dict[str, float | None]
-    naive: dict[str, Rival]
+    rivals: dict[str, Rival]
     warning: str
 
     @property
+    def listed(self) -> str:
+        """The error of every forecast, the least first."""
+        found = {
+            "the net": self.errors["rmse_original"],
+            **{RIVALS[name]: each.rmse for name, each in self.rivals.items()},
+        }
+        errors = sorted((rmse, name) for name, rmse in found.items() if rmse is not None)
+        return f"RMSE in the backtest: {', '.join(f'{name} {rmse:,.4g}' for rmse, name in errors)}."
+
+    @property
     def sentence(self) -> str:
-        """The verdict on the net beside the better of the naive forecasts."""
-        name, rival = min(self.naive.items(), key=lambda item: item[1].rmse)
-        called = NAIVE[name].partition(" (")[0]
+        """The verdict on the net beside the best of its rivals."""
+        name, rival = max(self.rivals.items(), key=lambda item: item[1].relative)
+        called = RIVALS[name]
+        if len(self.rivals) > 1:
+            called += f", the best of {len(self.rivals)} forecasts without a net"
         test = "" if rival.p is None else f" (Diebold-Mariano p {'< 0.001' if rival.p < 0.001 else f'= {rival.p:.3f}'})"
         when = f"over {self.forecasts:,} forecasts ({self.first} to {self.last})"
         found = f"{when} the net has {rival.relative:.2f} times its error{test}"
@@ -123,6 +147,7 @@ class SavedSeries(SavedForecaster):
         for each in found:
             yield from _table(each, config)
         yield _about_intervals(widths)
+        yield tested.listed
         yield tested.sentence
 
     def next_values(self, config: DictConfig, widths: dict[str, Interval]) -> Iterator[NextValue]:
@@ -244,15 +269,19 @@ def backtest(run: Path) -> SeriesBacktest:
     net = metrics.iloc[-1]
     days = predictions.loc[predictions["split"] == net["split"], "day"]
     scored = baselines[baselines["split"] == net["split"]].set_index("forecast")
-    columns = {"persistence": ("relative_rmse", "dm_p"), "seasonal": ("relative_seasonal", "seasonal_p")}
-    naive = {
-        name: Rival(float(scored.loc[name, "rmse_original"]), float(net[relative]), _number(net[p]))
-        for name, (relative, p) in columns.items()
-        if name in scored.index
+    rivals = {
+        name: Rival(float(row["rmse_original"]), float(net["rmse"] / row["rmse"]), _p_beside(name, row, net))
+        for name, row in scored.iterrows()
     }
     warning = "" if pd.isna(net["warning"]) else str(net["warning"])
     errors = {name: _number(net[name]) for name in ("rmse_original", "mae_original", "mase")}
-    return SeriesBacktest(len(days), str(days.min()), str(days.max()), errors, naive, warning)
+    return SeriesBacktest(len(days), str(days.min()), str(days.max()), errors, rivals, warning)
+
+
+def _p_beside(name: str, row: pd.Series, net: pd.Series) -> float | None:
+    """The p of the net beside a forecast; older runs have that of the naive ones alone."""
+    older = {"persistence": "dm_p", "seasonal": "seasonal_p"}
+    return _number(row[NET_P]) if NET_P in row else _number(net.get(older.get(name, ""), math.nan))
 
 
 def _number(value: float) -> float | None:

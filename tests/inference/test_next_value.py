@@ -1,5 +1,6 @@
 """Own series from end to end: trained, tabulated, described, and forecast by `python predict.py`."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from predicting import Predict, answers, assert_one_line_error, predict
 
 from analysis.tables.market_tables import market_tables
 from datamodules.__main__ import _described
+from inference.next_value import RIVALS, backtest
 from training.run.folder import RunFolder
 from training.run.provenance import changed_data
 
@@ -76,14 +78,39 @@ def test_the_next_value_is_what_the_backtest_said(
 def test_the_answer_stands_beside_naive_forecasts_and_says_what_it_is_worth(predict: Predict, runs: Path) -> None:
     done = predict(str(run_of(runs, "sales", "walk_forward")))
     assert (done.returncode, done.stderr) == (0, "")
-    title, net, last, seasonal, intervals, verdict = done.stdout.splitlines()
+    title, net, last, seasonal, intervals, errors, verdict = done.stdout.splitlines()
     assert title == "units in 2020-07-20, from the data up to 2020-07-18"
     assert net.startswith("lstm on sales ")
     assert last.startswith("persistence (the last value) ")
     assert seasonal.startswith("seasonal naive (a season before) ")
     assert all("  90%: " in line for line in (net, last, seasonal))
     assert "held" in intervals
-    assert "seasonal naive: over " in verdict
+    run = run_of(runs, "sales", "walk_forward")
+    scored = pd.read_csv(run / "baselines.csv").query("split == 'test'").set_index("forecast")
+    assert len(scored) == 5
+    for name, error in zip(RIVALS.values(), scored["rmse_original"], strict=False):
+        assert f"{name} {error:.4g}" in errors
+    best = scored["rmse"].idxmin()
+    assert f"beat {RIVALS[best]}, the best of 5 forecasts without a net: over " in verdict
+    assert f"p = {scored.loc[best, 'net_p']:.3f}" in verdict or scored.loc[best, "net_p"] < 0.001
+
+
+def test_the_p_beside_persistence_is_that_of_metrics(runs: Path) -> None:
+    run = run_of(runs, "shops", "walk_forward")
+    net = pd.read_csv(run / "metrics.csv").query("split == 'test'").iloc[0]
+    scored = pd.read_csv(run / "baselines.csv").query("split == 'test'").set_index("forecast")
+    assert scored.loc["persistence", "net_p"] == pytest.approx(net["dm_p"])
+    assert scored.loc["seasonal", "net_p"] == pytest.approx(net["seasonal_p"])
+
+
+def test_a_run_without_these_p_is_compared_by_those_it_has(runs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "older"
+    shutil.copytree(run_of(runs, "sales", "walk_forward"), run)
+    now = backtest(run)
+    pd.read_csv(run / "baselines.csv").drop(columns="net_p").to_csv(run / "baselines.csv", index=False)
+    before = backtest(run)
+    assert before.rivals["seasonal"] == pytest.approx(now.rivals["seasonal"])
+    assert before.rivals["ar"] == now.rivals["ar"]._replace(p=None)
 
 
 def test_mistakes_are_one_line(predict: Predict, runs: Path, tmp_path: Path) -> None:

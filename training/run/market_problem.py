@@ -56,7 +56,7 @@ class MarketProblem(Problem):
         self.scores, self.printed = (*errors, "mape", "relative_rmse", "direction"), (*errors, "relative_rmse")
         self.horizon, self.source = config.horizon, config.source
         self.title = _title(config)
-        self._label = self.axis(config)
+        self._words = self.words(config)
         self.notes = [*self.data.report, *_protocol_notes(config)]
         self.warnings = [line for line in self.notes if line.startswith(WARNING_SIGNS)]
         daily = {"sentiment": self.data.market.sentiment, "messages": self.data.market.messages}
@@ -67,9 +67,9 @@ class MarketProblem(Problem):
         """The data of a configuration."""
         return MarketDataModule.from_config(config)
 
-    def axis(self, config: DictConfig) -> str:
-        """The label of the value axis of figures."""
-        return AXES[config.target]
+    def words(self, config: DictConfig) -> figures.Words:
+        """What figures say."""
+        return figures.Words(AXES[config.target])
 
     def forecast_without_a_net(self) -> dict[str, Floats]:
         """The baselines' forecasts of all samples, `[S]`, in the target's unit."""
@@ -100,16 +100,21 @@ class MarketProblem(Problem):
         self._refuse_overflow(forecasts)
         rows = [{"split": split, **self._scores(forecasts, chosen)} for split, chosen in self.fold.parts.items()]
         compared = [
-            {"split": split, "forecast": name, **self._scores(baseline, chosen)}
+            {
+                "split": split,
+                "forecast": name,
+                **self._scores(baseline, chosen),
+                **self._beside(forecasts, baseline, chosen),
+            }
             for split, chosen in self.fold.parts.items()
             for name, baseline in self.baselines.items()
             if np.isfinite(baseline[chosen]).all()  # some forecast nothing in the training part
         ]
         predictions = self._predictions({"prediction": forecasts, **self.baselines})
-        scored = (self._scores(each, self.fold.split.test) for each in (forecasts, self.baselines["persistence"]))
+        net, naive = (self._scores(each, self.fold.split.test) for each in (forecasts, self.baselines["persistence"]))
         assert isinstance(task, Forecast)
         importance = self._importance(task.net)
-        title = f"{self.title}\n{figures.in_words(*scored)}"
+        title = f"{self.title}\n{figures.in_words(net, naive, self._words.steps)}"
         tables = {
             "predictions": predictions,
             "baselines": pd.DataFrame(compared),
@@ -120,7 +125,7 @@ class MarketProblem(Problem):
             rows,
             {name: table.assign(source=self.source) for name, table in tables.items()},
             {
-                "figure7": figures.figure_7(self.drawn(predictions), title, self._label),
+                "figure7": figures.figure_7(self.drawn(predictions), title, self._words),
                 "importance": figures.importance_figure(importance, self.title),
             },
         )
@@ -150,6 +155,10 @@ class MarketProblem(Problem):
             self.fold.clock[chosen],
         )
         return {**self._errors(forecasts[chosen], chosen), **compared._asdict()}
+
+    def _beside(self, forecasts: Floats, baseline: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:
+        """More columns of baselines.csv, from the net's scaled forecasts and a baseline's, both `[S]`."""
+        return {}
 
     def _predictions(self, forecasts: dict[str, Floats]) -> pd.DataFrame:
         """A row for each sample of each part: the day that is forecast, truth and forecasts in the target's unit."""
@@ -187,5 +196,5 @@ def _title(config: DictConfig) -> str:
 
 def _protocol_notes(config: DictConfig) -> list[str]:
     if config.protocol == "paper" and (config.test_epoch == "best" or config.patience is not None):
-        return ["WARNING: protocol=paper has no third part: the days that are scored also chose the epoch."]
+        return ["WARNING: protocol=paper has no third part: the part that is scored also chose the epoch."]
     return []

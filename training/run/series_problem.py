@@ -8,9 +8,10 @@ from omegaconf import DictConfig
 from datamodules.market.windows import Floats
 from datamodules.series.series_datamodule import SeriesDataModule
 from datamodules.series.series_fold import SeriesFold
+from forecasting import figures
 from forecasting.accuracy import diebold_mariano_by_period
 from forecasting.automatic_baselines import AUTOMATIC
-from forecasting.series_baselines import mase_scales, series_baselines
+from forecasting.series_baselines import NET_P, mase_scales, series_baselines
 from training.run.market_problem import MarketProblem
 
 
@@ -42,10 +43,12 @@ class SeriesProblem(MarketProblem):
         """See `MarketProblem`."""
         return SeriesDataModule.from_config(config)
 
-    def axis(self, config: DictConfig) -> str:
+    def words(self, config: DictConfig) -> figures.Words:
         """See `MarketProblem`."""
-        name = self._first_drawn()
-        return f"{config.target} of {name}" if name else str(config.target)
+        name, frequency = self._first_drawn(), self.fold.own.frequency
+        axis = f"{config.target} of {name}" if name else str(config.target)
+        steps = "values" if frequency.step > 1 else f"{frequency.name}s"
+        return figures.Words(axis, steps, "the last value")
 
     def forecast_without_a_net(self) -> dict[str, Floats]:
         """See `MarketProblem`."""
@@ -66,6 +69,14 @@ class SeriesProblem(MarketProblem):
         missed = np.abs(self.fold.unscaled(forecasts, rows) - self.fold.truth[rows])
         return {**errors, "mase": float(np.nanmean(missed / self._mase[self.fold.ids[rows]]))}
 
+    def _beside(self, forecasts: Floats, baseline: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:
+        return {NET_P: self._diebold_mariano_p(forecasts, baseline, chosen)}
+
+    def _diebold_mariano_p(self, forecasts: Floats, others: Floats, chosen: NDArray[np.int64]) -> float:
+        truth = self.fold.targets[chosen]
+        ours, theirs = forecasts[chosen] - truth, others[chosen] - truth
+        return diebold_mariano_by_period(ours, theirs, self.horizon, self.fold.clock[chosen])[1]
+
     def _scores(self, forecasts: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:
         scores = super()._scores(forecasts, chosen)
         if (seasonal := self.baselines.get("seasonal")) is not None:
@@ -73,7 +84,7 @@ class SeriesProblem(MarketProblem):
             ours, naive = forecasts[chosen] - truth, seasonal[chosen] - truth
             square = float(np.mean(naive**2))
             scores["relative_seasonal"] = float(np.sqrt(np.mean(ours**2) / square)) if square else np.nan
-            scores["seasonal_p"] = diebold_mariano_by_period(ours, naive, self.horizon, self.fold.clock[chosen])[1]
+            scores["seasonal_p"] = self._diebold_mariano_p(forecasts, seasonal, chosen)
         return scores
 
     def _predictions(self, forecasts: dict[str, Floats]) -> pd.DataFrame:
