@@ -162,6 +162,10 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     # docs/series.md
     "python predict.py runs/sales": Runs(),
     "python -m datamodules series series.file=sales.csv series.date=day series.target=units": Runs(),
+    "python train.py -m features=csv series.file=sales.csv series.date=day series.target=units cell=baseline,C1 "
+    "seed=0,1 fold=0,1,2,3": Runs("epochs=1 model.hidden=4", {"seed=0,1": "seed=1", "fold=0,1,2,3": "fold=2,3"}),
+    "python -m analysis tables runs/sales -o tables": Runs(),
+    "python -m analysis report runs/sales": Runs(),
     'pip install -e ".[series]"': Parses(INSTALLS),
     "python train.py features=symbols series.symbols=[ETH-USD,GC=F] series.target=ETH-USD": Runs(MARKET),
     # docs/stacks.md
@@ -193,7 +197,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python predict.py RUN --data-dir ../shared/data": Runs(
         replaced={"RUN": "runs/btc_sent/lstm/baseline/*", "../shared/data": "data"}
     ),
-    "python predict.py RUN --file newer.csv": Runs(replaced={"RUN": "runs/sales"}),
+    "python predict.py RUN --file newer.csv": Runs(replaced={"RUN": "runs/sales/lstm/baseline/*"}),
     "python -m inference.export RUN": Runs("-o model.pt", RUN),
     "python -m inference.export RUN --onnx": IsTestedBy(
         "tests/inference/test_export.py::test_an_onnx_file_says_what_it_is_too"

@@ -1,7 +1,7 @@
 """Runs on the market: the Bitcoin paper's Figure 7, as the runs have drawn it."""
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,26 +19,32 @@ MEDIAN_RUN = (
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG inside the page: `source` is a data URI."""
+    """A PNG inside the page: `source` is a data URI, `shows` what a reader sees who does not see it."""
 
     title: str
     source: str
+    shows: str
 
 
-def pictures(results: pd.DataFrame) -> Iterator[Picture]:
+OF_BITCOIN = "Two charts over days of Bitcoin's close in dollars, its forecast and persistence."
+
+
+def pictures(results: pd.DataFrame, apart: Sequence[str] = (), shows: str = OF_BITCOIN) -> Iterator[Picture]:
     """Figure 7 of the median run of each protocol, window and model.
 
     Args:
         results: of `scored`.
+        apart: more columns that the runs behind one picture share.
+        shows: see `Picture`.
     """
-    groups = list(results.groupby(PICTURE))
-    for (_, window, model), rows in groups[:MOST_PICTURES]:
+    groups = list(results.groupby([*PICTURE, *apart]))
+    for (_, window, model, *more), rows in groups[:MOST_PICTURES]:
         median = rows.sort_values("rmse").iloc[(len(rows) - 1) // 2]
         errors = f"RMSE {median['rmse']:.4f}, MAE {median['mae']:.4f} scaled"
         title = (
-            f"{model}, window {window}, {median['features']}, seed {median['seed']}, fold {median['fold']}: {errors}, "
-            f"RMSE {median['relative_rmse']:.2f} times persistence's"
+            f"{' '.join(map(str, (model, *more)))}, window {window}, {median['features']}, seed {median['seed']}, "
+            f"fold {median['fold']}: {errors}, RMSE {median['relative_rmse']:.2f} times persistence's"
         )
         png = Path(str(median["folder"])) / "figure7.png"
         if png.exists():
-            yield Picture(title, f"data:image/png;base64,{b64encode(png.read_bytes()).decode()}")
+            yield Picture(title, f"data:image/png;base64,{b64encode(png.read_bytes()).decode()}", shows)

@@ -23,7 +23,7 @@ SHOWN = {
 """How each quantity that a run logs is shown: name, measure with its unit, factor, digits."""
 
 NOTE = (
-    "At the tested epoch, over the first few documents or days of the validation part, without padding; means over "
+    "At the tested epoch, over the first few documents or windows of the validation part, without padding; means over "
     "fits and both directions. c and h as they are handed to the next step, altered. Saturated: within 0.05 of the "
     "gate's limits, which are 0 and 1, for g -1 and 1."
 )

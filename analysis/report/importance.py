@@ -1,6 +1,4 @@
-"""Runs on the market: the permutation importance of their features, with intervals over seeds, in one figure."""
-
-from pathlib import Path
+"""Forecasters: the permutation importance of their features, with intervals over seeds, in one figure."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +8,6 @@ from analysis.report.palette import BLACK
 from analysis.report.persistence import NETS
 from analysis.report.svg import Axis, Figure, horizontal_axis, label, legend, line, mark, panel
 from analysis.statistics.significance import t_test
-from analysis.study.market_results import read_table
 from analysis.tables.formatting import number
 from analysis.tables.market_differences import interval
 from analysis.tables.table import Table
@@ -22,20 +19,21 @@ NET = [*PANEL, "net", "set"]
 """The columns that the runs of one net share; `net` is the model and its cell, `set` its features."""
 
 MEASURE = (
-    "Permutation importance: rise of the RMSE, in scaled units, when the feature's values are shuffled among the days "
-    "that are scored. Marks are means over seeds, of all folds of a seed; lines are 95 % intervals over seeds, by "
+    "Permutation importance: rise of the RMSE, in scaled units, when the feature's values are shuffled in the part "
+    "that is scored. Marks are means over seeds, of all folds of a seed; lines are 95 % intervals over seeds, by "
     "Student's t. A mark without a line is a single seed."
 )
 WIDTH, LEFT, TOP, ROW, APART = 400, 150, 26, 24, 5
 
 
-def mean_importance(runs: Path) -> pd.DataFrame:
+def mean_importance(weights: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     """The importance of each feature in each net: columns NET, feature, seeds, mean, low, high.
 
-    Raises:
-        UserError: there are no runs, or one lacks its importance.csv.
+    Args:
+        weights: rows of importance.csv, from `market_results.read_table`; those of other runs are left out.
+        results: the runs, from `market_results.scored`.
     """
-    rows = read_table(runs, "importance")
+    rows = weights[weights["folder"].isin(results["folder"])]
     controls = rows["control"].map(lambda name: f" ({name})" if pd.notna(name) else "")
     cells = rows["cell"].map(lambda cell: "" if cell == "baseline" else f" {cell}")
     rows = rows.assign(set=rows["features"] + controls, net=rows["model"] + cells)

@@ -82,6 +82,17 @@ def read_market(results: pd.DataFrame) -> Iterator[Group]:
     )
 
 
+def read_series(results: pd.DataFrame) -> Iterator[Group]:
+    """The logs of each net, window, horizon and protocol on one series of the user's own.
+
+    Args:
+        results: from `market_results.scored`, about one series.
+    """
+    settings = results["protocol"] + " protocol, window " + results["window"].astype(str)
+    settings += results["horizon"].map(lambda steps: "" if steps == 1 else f", horizon {steps}")
+    yield from read(results.assign(data=results["features"], settings=settings, recipe=settings))
+
+
 def _cell(name: str, runs: pd.DataFrame) -> CellLogs:
     runs = runs.sort_values(["seed", "fold"])
     chosen = runs.iloc[np.unique(np.linspace(0, len(runs) - 1, min(MOST, len(runs))).round().astype(int))]

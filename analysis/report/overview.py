@@ -45,6 +45,20 @@ def about_the_market(results: pd.DataFrame) -> str:
     )
 
 
+def about_series(results: pd.DataFrame) -> Iterator[str]:
+    """A sentence about the runs on each series of the user's own.
+
+    Args:
+        results: from `market_results.scored`, of such runs alone.
+    """
+    for (features, target), own in results.groupby(["features", "target"], sort=False):
+        yield (
+            f"{_count(len(own), 'finished fit')} on the series {features} ({target}): models {_listed(own['model'])}, "
+            f"cells {_listed(own['cell'])}, windows of {_listed(own['window'])} steps, "
+            f"{_count(own['seed'].nunique(), 'seed')}, {_count(own['fold'].nunique(), 'fold')}; {_hours(own)}."
+        )
+
+
 def completeness(missing: Table) -> str:
     """A sentence about the missing runs.
 

@@ -1,4 +1,4 @@
-"""Forecasts of the market beside "tomorrow = today": RMSE relative to it, for each feature set and net."""
+"""Forecasts beside persistence ("tomorrow = today"): RMSE relative to it, for each feature set and net."""
 
 import pandas as pd
 from markupsafe import Markup
@@ -9,7 +9,15 @@ from analysis.report.svg import Axis, Figure, horizontal_axis, label, legend, li
 PANEL = ["protocol", "window", "horizon", "target", "source"]
 """The columns that the runs of one panel share."""
 
-BASELINES = {"ar": ("cross", BLACK), "har": ("cross", GREY), "garch": ("plus", BLACK), "ridge": ("plus", GREY)}
+BASELINES = {
+    "seasonal": ("cross", BLUE),
+    "ar": ("cross", BLACK),
+    "har": ("cross", GREY),
+    "garch": ("plus", BLACK),
+    "ridge": ("plus", GREY),
+    "ets": ("plus", BLUE),
+    "arima": ("plus", VERMILLION),
+}
 """The baselines that are drawn, beside persistence, which is the line at 1; drift hardly differs from it."""
 
 NETS = [
@@ -28,24 +36,25 @@ NOTE = (
 )
 
 
-def figure(results: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
+def figure(results: pd.DataFrame, baselines: pd.DataFrame, forecast: str = "tomorrow = today") -> Figure:
     """A panel for each protocol and window, a row for each feature set, a mark for each net: mean and range of runs.
 
     Args:
         results: from `market_results.scored`.
-        baselines: rows of baselines.csv, from `results.read_table`.
+        baselines: rows of baselines.csv, from `results.read_table`; those of other runs are left out.
+        forecast: persistence in words.
     """
     nets = results.assign(forecast=results["model"] + results["cell"].map(_altered), row=feature_sets(results))
     styles = {net: NETS[place % len(NETS)] for place, net in enumerate(sorted(nets["forecast"].unique()))}
-    drawn = styles | {name: style for name, style in BASELINES.items() if (baselines["forecast"] == name).any()}
     parts = baselines.merge(nets[["folder", "split", "row"]], on=["folder", "split"])
+    drawn = styles | {name: style for name, style in BASELINES.items() if (parts["forecast"] == name).any()}
     every = pd.concat([nets, parts[parts["forecast"].isin(BASELINES)]], ignore_index=True)
     panels = [_panel(values, rows.sort_values("features"), drawn) for values, rows in every.groupby(PANEL)]
-    entries = [(mark(shape, 12, 7, colour), forecast) for forecast, (shape, colour) in drawn.items()]
-    entries.append((line(12, 0, 12, 14, BLACK), "1: persistence, tomorrow = today"))
+    entries = [(mark(shape, 12, 7, colour), name) for name, (shape, colour) in drawn.items()]
+    entries.append((line(12, 0, 12, 14, BLACK), f"1: persistence, {forecast}"))
     sentiment = ", ".join(sorted(results["sentiment"].dropna().unique()))
     notes = [NOTE, *([f"Sentiment: {sentiment}."] if sentiment else [])]
-    return Figure("RMSE relative to persistence, on the days that are scored", panels, legend(entries), notes)
+    return Figure("RMSE relative to persistence, on the part that is scored", panels, legend(entries), notes)
 
 
 def _altered(cell: str) -> str:

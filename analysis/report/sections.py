@@ -1,46 +1,24 @@
 """The sections of the page about a folder of runs."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from analysis.report import (
-    cost,
-    critical_difference,
-    gates,
-    importance,
-    improvement,
-    learning_curves,
-    logs,
-    overview,
-    persistence,
-)
-from analysis.report.figure7 import MEDIAN_RUN, Picture, pictures
-from analysis.report.svg import Figure
+from analysis.report import cost, critical_difference, importance, improvement, logs, overview, persistence
+from analysis.report.figure7 import MEDIAN_RUN, pictures
+from analysis.report.section import Section, logged
+from analysis.report.series_sections import series_sections
 from analysis.statistics.improvements import improvements
 from analysis.statistics.ranks import ranks
 from analysis.study import market_results, text_results
 from analysis.study.results import kinds
-from analysis.tables import effect_table, market_verdicts_table
+from analysis.tables import effect_table, market_verdicts_table, series_effect_table
 from analysis.tables.all_tables import NO_MARKET, all_tables
-from analysis.tables.table import Table
+from analysis.tables.series_table import SOURCES
 
-FIRST = (effect_table.NAME, "missing", "verdicts", "design", NO_MARKET)
+FIRST = (effect_table.NAME, series_effect_table.NAME, "missing", "verdicts", "design", NO_MARKET)
 """The names of the tables at the top."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading with its contents; `name` is its address in the page."""
-
-    name: str
-    title: str
-    text: Sequence[str] = ()
-    figures: Sequence[Figure] = ()
-    tables: Sequence[Table] = ()
-    pictures: Sequence[Picture] = ()
 
 
 def sections(runs: Path) -> list[Section]:
@@ -60,9 +38,14 @@ def sections(runs: Path) -> list[Section]:
         sentences.append(overview.about_texts(results, first["design"].numbers))
         rest += _text_sections(results, text_results.without_result(runs, results))
     if "features" in found and NO_MARKET not in first:
-        market = market_results.scored(runs)
-        sentences.append(overview.about_the_market(market))
-        rest += _market_sections(runs, market)
+        forecasters = market_results.scored(runs)
+        own = forecasters["source"].isin(SOURCES)
+        if own.any():
+            sentences += overview.about_series(forecasters[own])
+            rest += series_sections(runs, forecasters[own])
+        if not own.all():
+            sentences.append(overview.about_the_market(forecasters[~own]))
+            rest += _market_sections(runs, forecasters[~own])
     sentences.append(overview.completeness(first["missing"]))
     if "verdicts" in first:
         sentences += overview.claims(first["verdicts"].numbers)
@@ -79,25 +62,7 @@ def _text_sections(results: pd.DataFrame, without_result: pd.DataFrame) -> Itera
         )
         yield _ranked(results)
     yield Section("cost", "Score against training time", figures=[cost.figure(results)])
-    yield from _logged(list(logs.read(results)), "", "")
-
-
-def _logged(groups: list[logs.Group], name: str, title: str) -> Iterator[Section]:
-    """The sections of learning curves and of states and gates, if anything was logged.
-
-    Args:
-        groups: from `logs`.
-        name, title: the beginning of the sections' names and titles.
-    """
-    if curves := list(learning_curves.figures(groups)):
-        yield Section(f"{name}learning", f"{title}Learning curves", figures=curves)
-    if observed := [(group, values) for group in groups if len(values := gates.statistics(group))]:
-        yield Section(
-            f"{name}gates",
-            f"{title}States and gates",
-            figures=[gates.figure(group, values) for group, values in observed],
-            tables=[gates.table(group, values) for group, values in observed],
-        )
+    yield from logged(list(logs.read(results)), "", "")
 
 
 def _ranked(results: pd.DataFrame) -> Section:
@@ -110,7 +75,7 @@ def _ranked(results: pd.DataFrame) -> Section:
 def _market_sections(runs: Path, results: pd.DataFrame) -> Iterator[Section]:
     relative = persistence.figure(results, market_results.read_table(runs, "baselines"))
     yield Section("persistence", "Bitcoin: beside persistence", figures=[relative])
-    means = importance.mean_importance(runs)
+    means = importance.mean_importance(market_results.read_table(runs, "importance"), results)
     yield Section(
         "weights",
         "Bitcoin: weights of the features",
@@ -118,4 +83,4 @@ def _market_sections(runs: Path, results: pd.DataFrame) -> Iterator[Section]:
         tables=[importance.table(means)],
     )
     yield Section("figure7", "Bitcoin: forecasts", [MEDIAN_RUN], pictures=list(pictures(results)))
-    yield from _logged(list(logs.read_market(results)), "market-", "Bitcoin: ")
+    yield from logged(list(logs.read_market(results)), "market-", "Bitcoin: ")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import PROJECT, train_here_in
-from report_runs import write_events, write_market_run
+from report_runs import write_events, write_market_run, write_series_run
 from study_runs import results, with_encoder, write_run, write_study
 
 from analysis.report import critical_difference, improvement, write
@@ -235,6 +235,36 @@ def test_each_cell_has_its_own_importance(tmp_path: Path) -> None:
     weights = texts_of(page(tmp_path / "runs"))["weights"]
     in_one_panel = "lstm C1, btc Close 0.0400; lstm C1, btc Volume 0.0000; lstm, btc Close 0.0300"  # no intervals
     assert in_one_panel in weights
+
+
+def test_series_of_ones_own_have_sections_of_their_own(tmp_path: Path) -> None:
+    for place, cell in enumerate(("baseline", "C1")):
+        for fold in (0, 1):
+            run = tmp_path / "runs" / f"{cell}{fold}"
+            write_series_run(run, 0.02 + place / 100, cell=cell, fold=fold, settings=cell)
+            write_events(run, [0.9, 0.5 + place / 10])
+    html = page(tmp_path / "runs")
+    texts = texts_of(html)
+    assert "4 finished fits on the series flow (volume): models lstm, cells C1, baseline" in texts["study"]
+    assert "Does it help? Each cell beside the baseline, on each series" in texts["study"]
+    assert "flow, lstm C1: 1.500" in texts["series_flow_volume-persistence"]
+    assert "flow, seasonal: 1.500" in texts["series_flow_volume-persistence"]
+    assert "Series: flow (volume): beside persistence" in html
+    assert "lstm C1, window 12, flow, seed 0, fold 0" in texts["series_flow_volume-forecasts"]
+    assert "validation loss: baseline 0.5 after 2 epochs; C1 0.6" in texts["series_flow_volume-learning"]
+    assert "States and gates: flow, lstm" in texts["series_flow_volume-gates"]
+    for word in ("Bitcoin", " days", "tomorrow"):
+        assert word not in html
+
+
+def test_a_series_beside_bitcoin_leaves_bitcoin_its_own_runs(tmp_path: Path) -> None:
+    write_series_run(tmp_path / "runs" / "a", 0.03)
+    write_market_run(tmp_path / "runs" / "b", 0.05)
+    texts = texts_of(page(tmp_path / "runs"))
+    assert "1 finished fit on the Bitcoin market: 1 feature set, models lstm, windows of 7 days" in texts["study"]
+    assert "seasonal" not in texts["persistence"]
+    assert "flow" not in texts["persistence"] + texts["weights"] + texts["figure7"]
+    assert "flow, lstm: 1.500" in texts["series_flow_volume-persistence"]
 
 
 def test_texts_have_their_sections_although_the_market_cannot_have_its_own(lacking: dict[str, str]) -> None:
