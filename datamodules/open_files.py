@@ -118,7 +118,8 @@ def _wide_lines(source: Opened, encoding: str) -> Iterator[str]:
     except UnicodeError as error:
         raise at_line(source.file, number, f"it begins as {encoding.upper()}, but goes on otherwise") from error
     finally:
-        text.detach()  # or it would close the stream, which `opened` does
+        if not source.stream.closed:  # by `opened`, if nobody wanted the other lines
+            text.detach()  # or it would close the stream
 
 
 def _nul(file: str, number: int) -> DataError:

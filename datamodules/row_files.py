@@ -5,8 +5,9 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from datamodules.csv_files import Lines, places, split_rows, whole
 from datamodules.errors import DataError, excerpt
@@ -192,19 +193,26 @@ def _parquet_rows(path: Path, source: Opened, columns: Sequence[Column], encodin
     with _seekable(source) as file:
         table = _parquet(path, file)
         places(source.file, table.schema_arrow.names, names)
-        number = 0
+        for number, values in enumerate(_parquet_values(path, table, names), 1):
+            yield FileRow(source.file, number, list(values))
+
+
+def _parquet_values(path: Path, table: Any, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The values of these columns, row by row."""
+    try:
         for batch in table.iter_batches(BATCH, columns=names):
-            for values in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
-                number += 1
-                yield FileRow(source.file, number, list(values))
+            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+    except (OSError, ValueError, NotImplementedError) as error:  # an ArrowInvalid is a ValueError
+        raise DataError(f"{path} is damaged ({excerpt(str(error))}); get it anew.") from error
 
 
-def _seekable(source: Opened) -> Any:
-    """A copy on disk of a packed file, which is read from its end; removed when it is closed."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
-    shutil.copyfileobj(source.stream, file)
-    file.seek(0)
-    return file
+@contextmanager
+def _seekable(source: Opened) -> Iterator[IO[bytes]]:
+    """A copy on disk of a packed file, which is read from its end; removed when the block ends."""
+    with tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(source.stream, file)
+        file.seek(0)
+        yield file
 
 
 def _parquet(path: Path, file: Any) -> Any:
@@ -214,8 +222,8 @@ def _parquet(path: Path, file: Any) -> Any:
     except ModuleNotFoundError as error:
         raise DataError(f'{path}: Parquet files need a package more: pip install -e ".[parquet]".') from error
     try:
-        return pyarrow.parquet.ParquetFile(file)
-    except pyarrow.ArrowException as error:
+        return pyarrow.parquet.ParquetFile(file, page_checksum_verification=True)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # ValueError: a name that is not UTF-8
         raise DataError(f"{path} is not a Parquet file ({excerpt(str(error))}); get it anew.") from error
 
 

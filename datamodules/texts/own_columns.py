@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from datamodules.errors import excerpt
+from datamodules.errors import DataError, excerpt
 from datamodules.files import here_or_below
 from datamodules.row_files import FileRow, as_text, column_names, read_rows
 from datamodules.texts.own_classes import counted
@@ -28,6 +28,8 @@ def own_columns(data: DictConfig, data_dir: Path) -> str:
         return _listed(f"{data.path} ({name})", split.column_names, split_rows(name, split, split.column_names))
     path = here_or_below(data.file, data_dir)
     names = column_names(path, data.encoding)
+    if not names:
+        raise DataError(f"{path} is empty: it has no header.")
     numbered = len(set(names)) < len(names)
     rows = read_rows(path, range(1, len(names) + 1) if numbered else names, data.encoding)
     return _listed(path.name, names, rows)
