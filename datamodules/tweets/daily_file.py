@@ -6,18 +6,14 @@ the number of processes, nor on how often the computation was interrupted.
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
-import signal
-import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
-from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from filelock import FileLock
 from tqdm import tqdm
@@ -30,10 +26,13 @@ from datamodules.tweets.daily_means import average_by_day
 from datamodules.tweets.kaggle_layouts import MBSA, Chunk, chunks, layout_of, read_chunk
 from datamodules.tweets.prepare import PREPARATIONS, RAW
 from datamodules.tweets.tweet_scores import are_saved, save_scores, score_by_tag, score_by_vader
+from datamodules.tweets.worker_pool import WorkerPool
 
 CHUNK_SIZE = 4 << 20  # bytes of the file: about 20,000 tweets, a few seconds
 MOST_PROCESSES = 12  # by default: each takes about 60 MB, and together they should stay below 1 GB
 RULES = {"vader": 3, "tag": 2}  # increased whenever the same file would give different numbers
+PRELOADED = {"vader": (__name__, "nltk.sentiment.vader"), "tag": (__name__,)}
+"""The modules that its workers need, for each way of scoring."""
 
 
 class Scoring(NamedTuple):
@@ -118,10 +117,11 @@ def _score(path: Path, how: Scoring, folder: Path, processes: int, chunk_size: i
     scored, began = 0, time.monotonic()
     with (
         tqdm(total=size, initial=size - left, unit="B", unit_scale=True, desc=path.name, disable=None) as bar,
-        _pool(min(processes, len(missing)), how.by) as pool,
+        WorkerPool(min(processes, len(missing)), PRELOADED[how.by]) as pool,
     ):
-        futures = {pool.submit(_score_chunk, path, chunk, how, to): chunk for chunk, to in missing.items()}
         try:
+            calls = [(path, chunk, how, target) for chunk, target in missing.items()]
+            futures = dict(zip(pool.start(_score_chunk, calls), missing, strict=True))
             for future in as_completed(futures):
                 scored += future.result()
                 bar.set_postfix_str(f"{scored / (time.monotonic() - began):,.0f} tweets/s", refresh=False)
@@ -135,27 +135,6 @@ def _score(path: Path, how: Scoring, folder: Path, processes: int, chunk_size: i
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _pool(processes: int, by: str) -> ProcessPoolExecutor:
-    # A fork server imports NLTK once for all workers. Forking this process could hang, because torch has threads.
-    methods = multiprocessing.get_all_start_methods()
-    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    context.set_forkserver_preload([__name__, *(["nltk.sentiment.vader"] if by == "vader" else [])])
-    return ProcessPoolExecutor(processes, context, initializer=_follow_parent)
-
-
-def _follow_parent() -> None:
-    """Make this worker exit when its parent does, even if that is killed, and leave Ctrl-C to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _score_chunk(path: Path, chunk: Chunk, how: Scoring, target: Path) -> int:
