@@ -47,6 +47,23 @@ FILES = (
 """Keys that take the name of a file, or of a column or encoder."""
 
 
+NOT_HERE = {
+    "hydra.run": "runs_dir= names the folder of all runs, and run_dir= that of a single one",
+    "hydra.sweep": "runs_dir= names the folder of all runs",
+    "hydra.output_subdir": "config.yaml in the folder of a run holds its configuration; leave it out",
+    "hydra.searchpath": "--config-dir=FOLDER adds a folder of configurations",
+    "hydra.job.chdir": "paths are those of the folder where the command is given; leave it out",
+    **dict.fromkeys(
+        (
+            "hydra.env", "hydra.overrides", "hydra.runtime", "hydra.job.config", "hydra.job.config_name",
+            "hydra.job.env_copy", "hydra.job.id", "hydra.job.num", "hydra.job.override_dirname",
+        ),
+        "nothing here reads what it sets; leave it out",
+    ),
+}  # fmt: skip
+"""Keys that Hydra takes and that would do nothing here, or something else than it says; and what to do instead."""
+
+
 def plain(override: str) -> str:
     """An override as Hydra takes it: without + and ++, and with quotes around names such as GC=F in a list.
 
@@ -70,11 +87,16 @@ def refuse_hydras_keys(overrides: Iterable[str]) -> None:
     """
     for override in overrides:
         key, _, value = override.lstrip("+~ ").partition("=")
+        sets = "=" in override or override.startswith("~")  # else it is what -p shows
+        if sets and (instead := [NOT_HERE[known] for known in NOT_HERE if f"{key}.".startswith(f"{known}.")]):
+            raise UserError(f"{override}: {instead[0]}.")
+        if sets and key in ("hydra", "hydra.job"):
+            raise UserError(f"{override}: set the keys below it, python train.py --cfg hydra lists them.")
         if f"{key}.".startswith("hydra.sweeper.") and not key.startswith("hydra.sweeper.params."):
             raise UserError(f"{override}: give what a study varies with -m KEY=A,B, or in a file of conf/experiment.")
         if key == "hydra/sweeper" and value != "study":
             raise UserError(f"{override}: this program has one sweeper, hydra/sweeper=study; leave it out.")
-        if key in ("hydra.launcher", "hydra.launcher._target_") and "=" in override:  # else it is what -p shows
+        if key in ("hydra.launcher", "hydra.launcher._target_") and sets:
             raise UserError(f"{override}: choose one with hydra/launcher=; its settings are the keys below this one.")
         if key == "hydra.verbose" and not re.fullmatch(r"(?!null$)[A-Za-z_][\w.-]*|\[.*\]", value):
             raise UserError(f"{override}: give true, false, or names of loggers, as [lstm-cs,hydra].")

@@ -32,6 +32,11 @@ REFUSED = [
     ("+data.foo=x", "'data.foo', did you mean 'data."),
     ("++data={foo: 1}", "'data.foo', did you mean 'data."),
     ("+data.corpus.membr=x", "'data.corpus.membr', did you mean 'data.corpus.member'"),
+    ("+data.corpus.foo=x", "'data.corpus.foo', did you mean 'data.corpus."),
+    ("+cell.name=X", "'cell.name', did you mean 'cell.noise'"),
+    ("+model.foo=2", "'model.foo', did you mean 'model."),
+    ("+preprocess.foo=2", "'preprocess.foo', did you mean 'preprocess."),
+    ("preprocess=foo", "preprocess=foo: set the keys below it"),
     ("+data.instead=x", "'data.instead' here, data=ag has it"),
     ("++model.heads=8", "'model.heads' here, model=transformer has it"),
     ("+model.hidden.x=3", "'model.hidden.x', did you mean 'model.hidden'"),
@@ -217,6 +222,7 @@ def test_a_key_is_refused_or_its_value_is_in_the_configuration(key: str, sign: s
     [
         (["+foo=2"], "'foo', did you mean 'fold'"),
         (["-m", "+foo=1,2"], "'foo', did you mean 'fold'"),
+        (["experiment=study_small", "+epochss=1"], "'epochss', did you mean 'epochs'"),
         (["-m", "cell=baseline,C1", "+cell.output=o"], "'cell.output', did you mean"),
         (["-m", "seed=0,1", "~lr"], "~lr: every run needs"),
         (["-m", "+hydra.sweeper.params.foo=1"], "'foo', did you mean 'fold'"),
@@ -229,9 +235,24 @@ def test_a_key_is_refused_or_its_value_is_in_the_configuration(key: str, sign: s
         (["hydra/sweeper=basic"], "this program has one sweeper"),
         (["-m", "hydra.launcher=3"], "hydra.launcher=3: choose one with hydra/launcher="),
         (["-m", "hydra.launcher._target_=foo"], "choose one with hydra/launcher="),
+        (["hydra.run.dir=mine"], "hydra.run.dir=mine: runs_dir= names the folder of all runs, and run_dir="),
+        (["hydra.run={dir: mine}"], "hydra.run={dir: mine}: runs_dir= names the folder"),
+        (["-m", "hydra.sweep.dir=mine"], "hydra.sweep.dir=mine: runs_dir= names the folder of all runs."),
+        (["-m", "~hydra.sweep.subdir"], "~hydra.sweep.subdir: runs_dir= names"),
+        (["hydra.output_subdir=.hydra"], "config.yaml in the folder of a run holds its configuration"),
+        (["hydra.job.chdir=true"], "hydra.job.chdir=true: paths are those of the folder where the command is given"),
+        (["hydra.searchpath=[file://mine]"], "--config-dir=FOLDER adds a folder of configurations"),
+        (["+hydra.env.x=1"], "+hydra.env.x=1: nothing here reads what it sets; leave it out."),
+        (["hydra.job.id=3"], "hydra.job.id=3: nothing here reads"),
+        (["hydra.runtime.output_dir=mine"], "nothing here reads"),
+        (["hydra.overrides.task=[lr=3]"], "nothing here reads"),
+        (["hydra={run: {dir: mine}}"], "hydra={run: {dir: mine}}: set the keys below it"),
+        (["hydra/launcher=joblib"], "hydra/launcher=joblib is for many runs: add -m, or leave it out."),
+        (["+hydra.launcher.n_jobs=2"], "+hydra.launcher.n_jobs=2 is for many runs: add -m, or leave it out."),
+        (["-m", "+hydra.launcher.n_jobs=2"], "n_jobs"),
         (["hydra.verbose=3"], "hydra.verbose=3: give true, false, or names of loggers"),
         (["hydra.verbose=null"], "hydra.verbose=null: give true, false, or names of loggers"),
-        (["hydra.job.chdir=foo"], "hydra.job.chdir=foo: this key takes no such value"),
+        (["hydra.mode=foo"], "hydra.mode=foo: this key takes no such value"),
         (["hydra.job.chdri=true"], "there is no key 'hydra.job.chdri'; python train.py --cfg hydra lists"),
         (["~cell.o"], "~cell.o: every run needs 'cell.o'"),
         (["stack=2", "hydra.mode=RUN"], "stack=2 stands for many runs"),
@@ -246,6 +267,12 @@ def test_the_command_line_refuses_it_before_any_run(
 ) -> None:
     assert says in refused(*arguments, *SMALL)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("shown", ["hydra.run", "hydra.job", "hydra.launcher"])
+def test_every_part_of_hydra_can_be_shown(train_here: Command, shown: str) -> None:
+    done = train_here("--cfg", "hydra", "-p", shown)
+    assert done.stdout.startswith(f"# @package {shown}\n"), done.stderr
 
 
 @pytest.mark.parametrize(

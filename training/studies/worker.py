@@ -1,6 +1,7 @@
 """The worker: does the runs of one job, except finished ones. A run that fails stops no other run of the command."""
 
 import logging
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,8 @@ def _work_alone(config: DictConfig) -> None:
         raise UserError(
             "hydra.sweeper.params and an experiment stand for many runs: add -m, or leave out hydra.mode=RUN."
         )
+    if of_launchers := [each for each in hydra.overrides.hydra if re.match(r"\+*hydra[./]launcher", each)]:
+        raise UserError(f"{of_launchers[0]} is for many runs: add -m, or leave it out.")
     (member,) = _members(config, [])
     folder = member.folder
     for last in (False, True):
