@@ -89,20 +89,21 @@ class StackedRun:
         return bool(self._error)
 
     def end_epoch(
-        self, scores: dict[str, float], diverged: float, seconds: float, weights: Callable[[], StateDict]
+        self, scores: dict[str, float], diverged: tuple[float, str], seconds: float, weights: Callable[[], StateDict]
     ) -> None:
         """Note the scores of an epoch, keep its weights if they are to be tested, and decide whether it was the last.
 
         Args:
             scores: of the epoch, by name.
-            diverged: the first loss of the epoch that was NaN or infinite, or 0.
+            diverged: the first loss of the epoch that was NaN or infinite, or 0, and the layer where that began.
             seconds: the run's share of the epoch's time.
             weights: returns the net's present weights.
         """
         epoch = self.epochs
         self._seconds += seconds
-        if not math.isfinite(diverged):
-            self._error, self.is_over = str(DivergedError(diverged, epoch, self.config.lr)), True
+        loss, layer = diverged
+        if not math.isfinite(loss):
+            self._error, self.is_over = str(DivergedError(loss, epoch, self.config.lr, layer)), True
             return
         self._curves.append(scores)
         by = MONITORED[self.config.monitor]

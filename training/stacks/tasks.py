@@ -20,6 +20,7 @@ from models.dropout import StackedSpatialDropout
 from training.run.tasks.classification import Classification
 from training.run.tasks.epoch_mean import EpochMean
 from training.run.tasks.forecast import Errors, Forecast
+from training.stacks.divergences import Divergences
 
 
 class StackedBatch(NamedTuple):
@@ -50,7 +51,7 @@ class StackedTask(pl.LightningModule):
 
     Attributes:
         scores: each net's scores in the last epoch, by name, with `train/loss` and `val/loss`.
-        diverged: `[K]` or a single 0: each net's first loss of the epoch that was NaN or infinite, else 0.
+        divergences: of the epoch.
     """
 
     def __init__(self, net: nn.Module, lr: float, clip: float | None):
@@ -59,13 +60,17 @@ class StackedTask(pl.LightningModule):
         self.lr = lr
         self.clip = clip
         self.scores: list[dict[str, float]] = []
-        self.diverged = torch.zeros(())
+        self.divergences = Divergences()
         self.train_loss = EpochMean()
         self.val_loss = EpochMean()
 
     @abstractmethod
+    def inputs(self, batch: StackedBatch) -> tuple[Tensor, ...]:
+        """The nets' inputs in a batch, each with a leading K."""
+
     def outputs(self, batch: StackedBatch) -> Tensor:
-        """The nets' outputs for a batch, `[K, B, ...]`."""
+        """The nets' outputs for a batch: logits `[K, B, C]` or forecasts `[K, B]`."""
+        return self.net(*self.inputs(batch))
 
     @abstractmethod
     def losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
@@ -87,7 +92,7 @@ class StackedTask(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Note that no net has diverged in this epoch yet."""
-        self.diverged = torch.zeros((), device=self.device)
+        self.divergences.begin(self.device)
 
     def training_step(self, batch: StackedBatch, _: int) -> Tensor:
         """Return the sum of the nets' mean losses."""
@@ -129,8 +134,7 @@ class StackedTask(pl.LightningModule):
         """Each net's mean loss over its samples, `[K]`; 0 if it has none."""
         losses = self.losses(outputs, batch).masked_fill(~batch.real, 0.0)
         means = losses.sum(1) / batch.samples.clamp(min=1)
-        found = means.detach()
-        self.diverged = torch.where(self.diverged.isfinite(), torch.where(found.isfinite(), 0.0, found), self.diverged)
+        self.divergences.note(means.detach(), self.inputs(batch))
         return means
 
 
@@ -147,9 +151,9 @@ class StackedClassification(StackedTask):
         self.loss = loss
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    def outputs(self, batch: StackedBatch) -> Tensor:
-        """Logits `[K, B, C]`."""
-        return self.net(batch.own.tokens, batch.own.lengths)
+    def inputs(self, batch: StackedBatch) -> tuple[Tensor, ...]:
+        """Tokens `[K, B, T]` and lengths `[K, B]`."""
+        return batch.own.tokens, batch.own.lengths
 
     def losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
         """The cross-entropy of each document; with `sigmoid`, the mean of the classes' binary cross-entropies."""
@@ -196,9 +200,9 @@ class StackedForecast(StackedTask):
         self.errors = list(errors)
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    def outputs(self, batch: StackedBatch) -> Tensor:
-        """Forecasts `[K, B]`."""
-        return self.net(batch.own.inputs)
+    def inputs(self, batch: StackedBatch) -> tuple[Tensor, ...]:
+        """Windows `[K, B, W, F]`."""
+        return (batch.own.inputs,)
 
     def losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
         """The squared error of each forecast."""
@@ -213,11 +217,14 @@ class StackedForecast(StackedTask):
         self.errors = [self.errors[k] for k in places]
 
     def validation_scores(self) -> list[dict[str, float]]:
-        """Each net's errors, by name."""
+        """Each net's errors, by name; none of a net that has diverged."""
         forecasts, rows, real = (torch.cat(column, 1).cpu() for column in zip(*self._seen, strict=True))
         self._seen = []
         own = zip(self.errors, forecasts.double(), rows, real, strict=True)
-        found = (errors(values[there].numpy(), days[there].numpy()) for errors, values, days, there in own)
+        found = (
+            errors(values[there].numpy(), days[there].numpy()) if values[there].isfinite().all() else {}
+            for errors, values, days, there in own
+        )
         return [{f"val/{name}": value for name, value in of_net.items()} for of_net in found]
 
 

@@ -1,5 +1,6 @@
 """Trains runs of one configuration that differ in seed and fold as one net, see `training.stacks.nets`."""
 
+import copy
 import functools
 import logging
 import time
@@ -11,11 +12,13 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
+from torch import Tensor
 
 from conf.kinds import kind_of
 from conf.mistakes import report
 from models.on_cpu import on_cpu
 from training.run import build, provenance
+from training.run.divergence import odd_layer
 from training.run.epoch_lines import quiet
 from training.run.errors import HeldError, is_disk_full
 from training.run.fit import fit as fit_alone
@@ -123,6 +126,7 @@ class Stack(Callback):
         net = stack_nets([run.net for run in runs])
         tasks = [run.problem.task(run.net, run.config.lr) for run in runs]
         self.task = stacked_task(net, tasks, first.config.clip)
+        self.task.divergences.layer_of = self._odd_layer
         self.train = StackedBatches([run.problem.data.train_dataloader() for run in runs], self.first_epoch)
         self.validation = StackedBatches([run.problem.data.val_dataloader() for run in runs])
         self.epoch_began = 0.0
@@ -166,10 +170,10 @@ class Stack(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note the epoch of every run, finish those whose last it was, and go on with the others."""
         seconds = (time.perf_counter() - self.epoch_began) / len(self.runs)
-        diverged = on_cpu(self.task.diverged).expand(len(self.runs)).tolist()
+        diverged = self.task.divergences.of_nets(len(self.runs))
         weights = functools.cache(self._weights)  # of all nets: they leave the device together
-        for k, (run, scores, loss) in enumerate(zip(self.runs, self.task.scores, diverged, strict=True)):
-            run.end_epoch(scores, loss, seconds, functools.partial(self._weights_of, k, weights))
+        for k, (run, scores, odd) in enumerate(zip(self.runs, self.task.scores, diverged, strict=True)):
+            run.end_epoch(scores, odd, seconds, functools.partial(self._weights_of, k, weights))
         going_on = [k for k, run in enumerate(self.runs) if not run.is_over]
         # A smaller stack rounds otherwise, so that after an interruption all have to go on from the same epoch.
         if len(going_on) < len(self.runs) or time.monotonic() - self.saved > SAVE_INTERVAL:
@@ -196,6 +200,13 @@ class Stack(Callback):
     def _weights_of(self, k: int, weights: Callable[[], StateDict]) -> StateDict:
         """A copy of net k's weights."""
         return {name: value.clone() for name, value in weights_of(weights(), k, self.runs[k].net).items()}
+
+    def _odd_layer(self, k: int, inputs: Sequence[Tensor]) -> str:
+        """The layer of net k with which it began to give odd numbers for these inputs of the stack."""
+        net = copy.deepcopy(self.runs[k].net).train(self.task.net.training)
+        net.load_state_dict(weights_of(self.task.net.state_dict(), k, net))
+        with torch.random.fork_rng(devices=[]):
+            return odd_layer(net, *(each[k] for each in inputs))
 
     def _keep(self, places: Sequence[int], trainer: pl.Trainer) -> None:
         """Keep the runs at these places alone, with their nets, Adam's state and batches; without any, stop."""

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from conf.compose import composed
 from datamodules.market.market_datamodule import MarketDataModule
+from training.run.errors import DivergedError
 from training.run.fit import fit as fit_alone
 from training.run.folder import Member, RunFolder
 from training.stacks import memory, trainer
@@ -153,21 +154,43 @@ def scalars(folder: Path) -> dict[str, tuple[list[int], list[float]]]:
     return {tag: ([one.step for one in of_tag], [one.value for one in of_tag]) for tag, of_tag in found.items()}
 
 
-def test_a_run_that_diverges_fails_alone(tmp_path: Path) -> None:
-    runs = members(tmp_path, tmp_path / "cache", *TEXT, "epochs=2", runs=[(0, 0), (1, 0), (2, 0)])
+@pytest.mark.parametrize(
+    ("command", "weight", "layer"),
+    [(TEXT, "dense.bias", "dense"), (TEXT, "lstm_1.weight_hh_l0", "lstm_1"), (MARKET, "lstm.bias_ih_l0", "lstm")],
+    ids=["dense", "lstm_1", "market"],
+)
+def test_a_run_that_diverges_fails_alone_and_names_the_layer(
+    command: list[str], weight: str, layer: str, tmp_path: Path
+) -> None:
+    runs = members(tmp_path, tmp_path / "cache", *command, "epochs=2", runs=[(0, 0), (1, 0), (2, 0)])
     original = trainer.build.net
 
     def spoilt(config: DictConfig, problem: object) -> object:
         net = original(config, problem)
         if config.seed == 1:
-            net.dense.bias.data.fill_(float("nan"))
+            net.get_parameter(weight).data.fill_(float("nan"))
         return net
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer.build, "net", spoilt)
         trainer.fit(runs)
     assert [member.folder.is_finished() for member in runs] == [True, False, True]
-    assert (runs[1].folder.path / "failed").read_text().startswith("the loss is nan in epoch 0; try a smaller lr")
+    reason = f"the loss is nan in epoch 0, which began in layer {layer}; try a smaller lr"
+    assert (runs[1].folder.path / "failed").read_text().startswith(reason)
+
+
+def test_a_net_that_overflows_later_fails_in_a_stack_as_alone(tmp_path: Path) -> None:
+    given = [*TEXT, "epochs=3", "lr=5", "cell.hidden='exp(exp(h * 30 - 10))'"]
+    alone = members(tmp_path / "alone", tmp_path / "cache", *given, runs=[(0, 0), (1, 0)])
+    stacked = members(tmp_path / "stacked", tmp_path / "cache", *given, runs=[(0, 0), (1, 0)])
+    reasons = []
+    for member in alone:
+        with pytest.raises(DivergedError) as told:
+            fit_alone(*member)
+        reasons.append(str(told.value))
+    trainer.fit(stacked)
+    assert [(run.folder.path / "failed").read_text().rstrip() for run in stacked] == reasons
+    assert all("began in layer" in reason for reason in reasons)
 
 
 def test_too_little_memory_makes_several_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
