@@ -75,7 +75,7 @@ def _compiled(equations: CellEquations, function: Any, capability: int, hidden: 
     from triton.backends.compiler import GPUTarget
     from triton.backends.nvidia.compiler import get_ptxas, sm_arch_from_capability
 
-    from cells.triton.loops import options
+    from cells.triton.resident import options
 
     constants = options(equations, hidden, 2, operands.precision, capability // 10)
     own = {name: constants.pop(name) for name in ("num_warps", "num_stages", "enable_fp_fusion")}

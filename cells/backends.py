@@ -22,7 +22,7 @@ from cells.obstacle import Obstacle, ObstacleKind
 from cells.packed import Packed
 from cells.recurrence import Recurrence, StackedUnroll, States, Step, Unroll, Weights, step_of
 from cells.torchscript.backend import TorchScript
-from cells.triton.backend import Triton
+from cells.triton.backend import Triton, TritonSteps
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Backend(Protocol):
         """
 
 
-BACKENDS: Sequence[Backend] = (LLVM(), Triton(), TorchScript(), Eager())
+BACKENDS: Sequence[Backend] = (LLVM(), Triton(), TritonSteps(), TorchScript(), Eager())
 """Asked in this order; the first without an obstacle runs. The last one, the definition itself, never has one."""
 
 _forced: ContextVar[Backend | None] = ContextVar("forced", default=None)

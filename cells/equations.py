@@ -124,6 +124,11 @@ class CellEquations:
         """The formula that W_hh is multiplied by, over h_prev and declared names."""
         return dict(self.formulas)["recurrent"]
 
+    @property
+    def multiplies_h_prev(self) -> bool:
+        """Whether W_hh is multiplied by h_prev itself."""
+        return self.recurrent == Variable("h_prev")
+
     def forward(self, *wanted: str) -> Program:
         """The program whose results are `wanted`, names of EQUATIONS other than "recurrent" or of NAMES."""
         outputs = {"current": self.current, "hidden": self.hidden}

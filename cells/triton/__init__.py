@@ -1,1 +1,1 @@
-"""The backend for CUDA devices: a layer's loop over time as one Triton kernel, printed from the cell's equations."""
+"""The backends for CUDA devices: a layer's loop over time in Triton kernels, printed from the cell's equations."""

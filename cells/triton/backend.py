@@ -1,6 +1,6 @@
-"""The backend `triton`: a layer's loop over time as one kernel, on CUDA devices.
+"""The backends `triton`, a layer's loop over time as one kernel, and `triton-steps`, a kernel a step, on CUDA devices.
 
-It computes what `cells.recurrence` defines. Triton is imported when somebody asks for it, as it may be missing.
+They compute what `cells.recurrence` defines. Triton is imported when somebody asks for it, as it may be missing.
 """
 
 import functools
@@ -16,6 +16,7 @@ from cells.obstacle import Obstacle, ObstacleKind
 from cells.packed import Packed
 from cells.recurrence import KnownCell, Recurrence, StackedUnroll, States, Step, Unroll, Weights, known_cell
 from cells.surroundings import follower
+from cells.triton.loops import Loops
 from cells.triton.operands import operands, shared_memory
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -58,7 +59,7 @@ class Triton:
             _in_tensors(step.alteration, known, given, weights)
             or _in_surroundings(given[0])
             or _in_library()
-            or _in_card(given[0], weights[0].hh.size(-1))
+            or self.in_card(given[0], weights[0].hh.size(-1))
         )
 
     def loop(self, recurrence: Recurrence) -> str:
@@ -82,13 +83,40 @@ class Triton:
         """See `cells.triton.layer`."""
         from cells.triton.layer import run_layer
 
-        return run_layer(unroll, rows, sizes, c, h, weights, seen)
+        return run_layer(self.loops(), unroll, rows, sizes, c, h, weights, seen)
 
     def stacked_layer(self, unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
         """See `cells.triton.layer`."""
         from cells.triton.layer import run_stacked_layer
 
-        return run_stacked_layer(known_cell(unroll.step, weights).equations, rows, packed.sizes, weights)
+        equations = known_cell(unroll.step, weights).equations
+        return run_stacked_layer(self.loops(), equations, rows, packed.sizes, weights)
+
+    def in_card(self, tensor: Tensor, hidden: int) -> Obstacle | None:
+        """An obstacle in the card, or in the precision that is asked of it."""
+        return _in_card(tensor) or _in_block(tensor, hidden)
+
+    def loops(self) -> type[Loops]:
+        """What runs a layer."""
+        from cells.triton.resident import ResidentLoops
+
+        return ResidentLoops
+
+
+class TritonSteps(Triton):
+    """As `Triton`, for what does not fit into a block."""
+
+    name = "triton-steps"
+
+    def in_card(self, tensor: Tensor, hidden: int) -> Obstacle | None:
+        """An obstacle in the card."""
+        return _in_card(tensor)
+
+    def loops(self) -> type[Loops]:
+        """What runs a layer."""
+        from cells.triton.stepped import SteppedLoops
+
+        return SteppedLoops
 
 
 def _on_a_card(tensor: Tensor) -> bool:
@@ -138,22 +166,27 @@ def _in_library() -> Obstacle | None:
     return None
 
 
-def _in_card(tensor: Tensor, hidden: int) -> Obstacle | None:
-    """An obstacle in the card, or in the precision that is asked of it."""
-    own = operands(tensor.dtype, hidden)
+def _in_card(tensor: Tensor) -> Obstacle | None:
+    """An obstacle in the card, or in the interpreter that stands in for it."""
     if tensor.is_cpu:
-        if own.dtype == torch.bfloat16:
+        if tensor.dtype == torch.bfloat16:
             return Obstacle(ObstacleKind.CALL, "Triton's interpreter has no bfloat16")
         return None
     card = _card(tensor.device)
-    if card.major < 8:
-        return Obstacle(ObstacleKind.MACHINE, f"{card.name} has no TF32")
-    needed, there = shared_memory(hidden, own), card.shared_memory_per_block_optin
-    if needed > there:
-        hint = "" if own.precision != "tf32x3" else "; with torch.backends.cuda.matmul.allow_tf32 it needs less"
-        reason = f"W_hh of {hidden} units needs {needed >> 10} KB of a block's memory, which has {there >> 10}{hint}"
-        return Obstacle(ObstacleKind.CALL, reason)
-    return None
+    return Obstacle(ObstacleKind.MACHINE, f"{card.name} has no TF32") if card.major < 8 else None
+
+
+def _in_block(tensor: Tensor, hidden: int) -> Obstacle | None:
+    """An obstacle in the size of W_hh."""
+    if tensor.is_cpu:
+        return None
+    own = operands(tensor.dtype, hidden)
+    needed, there = shared_memory(hidden, own), _card(tensor.device).shared_memory_per_block_optin
+    if needed <= there:
+        return None
+    hint = "" if own.precision != "tf32x3" else "; with torch.backends.cuda.matmul.allow_tf32 it needs less"
+    reason = f"W_hh of {hidden} units needs {needed >> 10} KB of a block's memory, which has {there >> 10}{hint}"
+    return Obstacle(ObstacleKind.CALL, reason)
 
 
 @functools.cache

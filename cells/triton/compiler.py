@@ -13,6 +13,7 @@ from torch import Tensor
 from cells.equations import CellEquations
 from cells.triton import functions
 from cells.triton.kernels import SIZES, Purpose, Text, backward_text, forward_text
+from cells.triton.step_kernels import backward_step_text, forward_step_text
 
 
 class Kernel(NamedTuple):
@@ -41,6 +42,18 @@ def backward_kernel(cell: CellEquations, scaled: bool) -> Kernel:
     return _kernel("backward", backward_text(cell, scaled))
 
 
+@functools.cache
+def forward_step_kernel(cell: CellEquations, purpose: Purpose) -> Kernel:
+    """See `forward_step_text`."""
+    return _kernel("forward_step", forward_step_text(cell, purpose))
+
+
+@functools.cache
+def backward_step_kernel(cell: CellEquations) -> Kernel:
+    """See `backward_step_text`."""
+    return _kernel("backward_step", backward_step_text(cell))
+
+
 def _kernel(name: str, text: Text) -> Kernel:
     """The kernel of a text.
 
@@ -50,7 +63,7 @@ def _kernel(name: str, text: Text) -> Kernel:
     linecache.cache[file] = (len(text.code), None, text.code.splitlines(keepends=True), file)  # Triton reads the source
     made: dict[str, Any] = {"__name__": __name__, "tl": tl, **_FUNCTIONS}
     exec(compile(text.code, file, "exec"), made)
-    return Kernel(triton.jit(made[name], do_not_specialize=SIZES), text.tensors)
+    return Kernel(triton.jit(made[name], do_not_specialize=("s", *SIZES)), text.tensors)
 
 
 _FUNCTIONS = {name: value for name, value in vars(functions).items() if name not in ("triton", "tl") and name[0] != "_"}

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from cells.equations import GATES, PRE_ACTIVATIONS, CellEquations
 from cells.language.program import program
-from cells.language.tree import Number, Variable
+from cells.language.tree import Number
 from cells.triton.printer import code, local, program_lines, tensor_code
 
 
@@ -48,6 +48,18 @@ CONSTANTS = ("H", "HP", "D", "BB", "PRECISION")
 
 SIZES = ("rows", "batch", "steps")
 """N, B and T."""
+
+
+def shown_gates(cell: CellEquations, purpose: Purpose) -> tuple[str, ...]:
+    """The names of the four values that a forward pass stores as `kept`; none for RESULTS."""
+    gates = {Purpose.RESULTS: (), Purpose.GRADIENTS: tuple(cell.backward.kept.values()), Purpose.STATES: GATES}
+    return gates[purpose]
+
+
+def declared_groups(cell: CellEquations) -> list[str]:
+    """The tensors of declared names that there are."""
+    return [group for group in ("learned", "noise", "masks") if getattr(cell, group)]
+
 
 _BEGIN = """
 d = tl.program_id(1)
@@ -102,12 +114,11 @@ def forward_text(cell: CellEquations, purpose: Purpose, scaled: bool) -> Text:
         purpose: what it stores.
         scaled: whether what W_hh is multiplied by may be too large for W_hh's dtype, so that it is scaled first.
     """
-    kept = tuple(cell.backward.kept.values()) if purpose is Purpose.GRADIENTS else GATES
-    shown = kept if purpose is not Purpose.RESULTS else ()
+    shown = shown_gates(cell, purpose)
     step = cell.forward(*shown, "current", "hidden")
     used = [k for k, name in enumerate(PRE_ACTIVATIONS) if name in step.inputs]
     loads: dict[str, str] = {f"x_{GATES[k]}": f"xw + {{place4}} + {k} * H" for k in used} | _noise(cell)
-    tensors = ["xw", "w", "lengths", "starts", *_declared(cell), "c_first", "h_first", "out", "c_last", "h_last"]
+    tensors = ["xw", "w", "lengths", "starts", *declared_groups(cell), "c_first", "h_first", "out", "c_last", "h_last"]
     tensors += {
         Purpose.RESULTS: [],
         Purpose.GRADIENTS: ["kept", "c_kept", "h_kept"],
@@ -161,18 +172,28 @@ def backward_text(cell: CellEquations, scaled: bool) -> Text:
     Where W_hh is not multiplied by h_prev itself, it writes what it is multiplied by as `multiplied [K, N, D, H]`.
     """
     step, through = cell.backward.program, cell.recurrent_backward
-    altered = cell.recurrent != Variable("h_prev")
     used = [k for k, name in enumerate(PRE_ACTIVATIONS) if step.results[f"d_{name}"] != Number(0.0)]
     kept = list(cell.backward.kept.values())
     loads = {local(name): f"kept + {{place4}} + {k} * H" for k, name in enumerate(kept) if name in step.inputs}
-    read = step.inputs | ({"h_prev"} if altered else set())
+    read = step.inputs | (set() if cell.multiplies_h_prev else {"h_prev"})
     loads |= {local(name): f"{name[0]}_kept + {{place}}" for name in ("c_prev", "h_prev") if name in read}
     loads |= _noise(cell) | {"d_out_now": "d_out + {place}"}
     learns = [
         name for name in cell.learned if any(made.results[f"d_{name}"] != Number(0.0) for made in (step, through))
     ]
-    tensors = ["d_out", "wt", "lengths", "starts", *_declared(cell), "kept", "c_kept", "h_kept", "d_c_last", "d_h_last"]
-    tensors += ["d_gates", "d_c_first", "d_h_first", *(["multiplied"] if altered else [])]
+    tensors = [
+        "d_out",
+        "wt",
+        "lengths",
+        "starts",
+        *declared_groups(cell),
+        "kept",
+        "c_kept",
+        "h_kept",
+        "d_c_last",
+        "d_h_last",
+    ]
+    tensors += ["d_gates", "d_c_first", "d_h_first", *([] if cell.multiplies_h_prev else ["multiplied"])]
     tensors += ["d_learned"] if cell.learned else []
     return _kernel(
         "backward",
@@ -215,7 +236,7 @@ def _step_backward(cell: CellEquations, used: list[int], learns: list[str], scal
         yield f"found_{name} = {tensor_code(step.results[f'd_{name}'])}"
     yield from _product_backward(used, scaled)
     yield f"{local('d_recurrent')} = d_multiplied"
-    if cell.recurrent != Variable("h_prev"):
+    if not cell.multiplies_h_prev:
         made = program((), {"r": cell.recurrent})
         yield from program_lines(made)
         yield f"tl.store(multiplied + place, {tensor_code(made.results['r'])}, mask=live)"
@@ -278,11 +299,6 @@ def _noise(cell: CellEquations) -> dict[str, str]:
         local(name): f"noise + ((({{row}} * D + d) * {names} + {k}) * H)[None, :] + k[:, None]"
         for k, name in enumerate(cell.noise)
     }
-
-
-def _declared(cell: CellEquations) -> list[str]:
-    """The tensors of declared names that there are."""
-    return [group for group in ("learned", "noise", "masks") if getattr(cell, group)]
 
 
 def _loads(addresses: Mapping[str, str], prefix: str = "") -> Iterator[str]:

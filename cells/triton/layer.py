@@ -13,7 +13,6 @@ from cells.torchscript.gradients import gradients_by_definition
 from cells.triton.kernels import Purpose
 from cells.triton.layout import layout
 from cells.triton.loops import Gradient, Loops, Passed, Problem
-from cells.triton.operands import operands
 
 
 class _LayerCall(NamedTuple):
@@ -26,6 +25,7 @@ class _LayerCall(NamedTuple):
 
 
 def run_layer(
+    loops: type[Loops],
     unroll: Unroll,
     rows: Tensor,
     sizes: list[int],
@@ -34,7 +34,7 @@ def run_layer(
     weights: list[Weights],
     seen: list[States] | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `cells.backends.Backend.layer`, for weights without a projection and N > 0."""
+    """As `cells.backends.Backend.layer`, by these loops, for weights without a projection and N > 0."""
     known = known_cell(unroll.step, weights)
     if known.tensors:
         learned = torch.stack([tensor.expand(1, c.size(2)).squeeze(0) for tensor in known.tensors])
@@ -43,11 +43,10 @@ def run_layer(
     wanted = _wanted(rows, c, h, *flat)
     if seen is not None and wanted:
         with torch.no_grad():  # a pass of its own, which stores something else
-            run_layer(unroll, rows, sizes, c, h, weights, seen)
+            run_layer(loops, unroll, rows, sizes, c, h, weights, seen)
         seen = None
-    problem = Problem(
-        known.equations, layout((tuple(sizes),), rows.size(0), rows.device), operands(rows.dtype, c.size(2))
-    )
+    own = layout((tuple(sizes),), rows.size(0), rows.device)
+    problem = Problem(loops, known.equations, own, loops.operands(rows.dtype, c.size(2)))
     purpose = Purpose.GRADIENTS if wanted else Purpose.RESULTS if seen is None else Purpose.STATES
     batch = problem.layout.batch
     output, last_c, last_h = _LayerFunction.apply(
@@ -101,7 +100,7 @@ def _loops(call: _LayerCall, inputs: Sequence[Any]) -> Loops:
     assert rows is not None
     assert c is not None
     assert h is not None
-    return Loops(call.problem, rows, c, h, _of_directions(flat))
+    return call.problem.loops(call.problem, rows, c, h, _of_directions(flat))
 
 
 def _show(seen: list[States], passed: Passed, dtype: torch.dtype) -> None:
@@ -114,16 +113,17 @@ def _show(seen: list[States], passed: Passed, dtype: torch.dtype) -> None:
 
 
 def run_stacked_layer(
-    cell: CellEquations, rows: Tensor, sizes: Sequence[Sequence[int]], weights: Sequence[Weights]
+    loops: type[Loops], cell: CellEquations, rows: Tensor, sizes: Sequence[Sequence[int]], weights: Sequence[Weights]
 ) -> Tensor:
-    """As `cells.backends.Backend.stacked_layer`: the states begin at zero."""
+    """As `cells.backends.Backend.stacked_layer`, by these loops: the states begin at zero."""
     flat = [weight for own in weights for weight in own]
     hidden = weights[0].hh.size(2)
     own = layout(tuple(map(tuple, sizes)), rows.size(1), rows.device)
     if not own.batch:  # no model has a step
         return rows.new_zeros(*rows.shape[:2], len(weights) * hidden)
     purpose = Purpose.GRADIENTS if _wanted(rows, *flat) else Purpose.RESULTS
-    output: Tensor = _StackedFunction.apply(Problem(cell, own, operands(rows.dtype, hidden)), purpose, rows, *flat)
+    problem = Problem(loops, cell, own, loops.operands(rows.dtype, hidden))
+    output: Tensor = _StackedFunction.apply(problem, purpose, rows, *flat)
     return output
 
 
@@ -154,7 +154,7 @@ def _stacked_loops(problem: Problem, rows: Tensor, flat: Sequence[Tensor | None]
     weights = _of_directions(flat)
     shape = len(rows), len(weights), problem.layout.batch, weights[0].hh.size(2)
     zeros = rows.new_zeros(shape)
-    return Loops(problem, rows, zeros, zeros, weights)
+    return problem.loops(problem, rows, zeros, zeros, weights)
 
 
 def _wanted(*inputs: Tensor | None) -> bool:

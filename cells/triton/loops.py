@@ -1,5 +1,6 @@
-"""Launches the kernels for K models, and does what is left to large products."""
+"""A layer of K models: what its loops over time read and write, and the large products before and after them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,14 +8,10 @@ import torch
 from torch import Tensor
 
 from cells.equations import CellEquations
-from cells.language.tree import Variable
 from cells.recurrence import Weights
-from cells.triton.compiler import backward_kernel, forward_kernel
 from cells.triton.kernels import Purpose
 from cells.triton.layout import Layout
-from cells.triton.operands import LEAST_UNITS, Operands, tile_of
-
-BLOCK_ROWS = 8  # with 8 rows and 4 warps a step takes least, which counts: there are always blocks enough
+from cells.triton.operands import Operands
 
 Gradient = Tensor | None
 
@@ -22,6 +19,7 @@ Gradient = Tensor | None
 class Problem(NamedTuple):
     """A layer of K models without its tensors."""
 
+    loops: type["Loops"]
     cell: CellEquations
     layout: Layout
     operands: Operands
@@ -47,11 +45,11 @@ class Gradients(NamedTuple):
     weights: list[Gradient]
 
 
-class Loops:
-    """The loops of a layer over packed rows.
+class Loops(ABC):
+    """The loops of a layer over packed rows; a subclass runs them.
 
     Args:
-        problem: the cell and the layout.
+        problem: the layer; its `loops` are this class.
         rows: [K, N, I].
         c: initial states [K, D, B, H].
         h: likewise.
@@ -74,8 +72,7 @@ class Loops:
 
     def forward(self, purpose: Purpose) -> Passed:
         """All steps forward."""
-        fresh, cell, operands = self._fresh, self.problem.cell, self.problem.operands
-        directions, hidden = self.directions, self.hidden
+        fresh, directions, hidden = self._fresh, self.directions, self.hidden
         passed = Passed(
             output=fresh(directions * hidden),
             c=torch.empty_like(self.given["c_first"]),
@@ -89,9 +86,8 @@ class Loops:
             **{"out": passed.output, "c_last": passed.c, "h_last": passed.h},
             **{name: getattr(passed, name) for name in ("kept", "c_kept", "h_kept")},
             "xw": self._input_product().float(),
-            "w": self.w_hh.to(operands.dtype).contiguous(),
         }
-        forward_kernel(cell, purpose, operands.scaled(cell)).launch(self._grid, tensors, self._sizes, **self._options)
+        self._run_forward(purpose, tensors)
         return passed
 
     def backward(
@@ -99,23 +95,36 @@ class Loops:
     ) -> Gradients:
         """All steps backward, for what a pass for gradients kept and the gradients of its results."""
         kept, c_kept, h_kept = passed
-        cell, operands, like = self.problem.cell, self.problem.operands, self.given["c_first"]
+        cell, like = self.problem.cell, self.given["c_first"]
         d_gates = self._fresh(self.directions, 4, self.hidden)
-        altered = cell.recurrent != Variable("h_prev")
         tensors = {
             **self.given,
             **{"kept": kept, "c_kept": c_kept, "h_kept": h_kept, "d_gates": d_gates},
             **{"d_out": d_output.float().contiguous(), "d_c_last": d_c.contiguous(), "d_h_last": d_h.contiguous()},
             **{"d_c_first": torch.empty_like(like), "d_h_first": torch.empty_like(like)},
-            "multiplied": self._fresh(self.directions, self.hidden) if altered else h_kept,
-            "d_learned": like.new_zeros(self.models, self.directions, len(cell.learned), self._grid[0], self.hidden),
-            "wt": self.w_hh.to(operands.dtype).mT.contiguous(),
+            "multiplied": h_kept if cell.multiplies_h_prev else self._fresh(self.directions, self.hidden),
         }
-        kernel = backward_kernel(cell, operands.scaled_backward)
-        kernel.launch(self._grid, tensors, self._sizes, **self._options)
-        by_weights = self._of_weights(d_gates, tensors["multiplied"], tensors["d_learned"].sum(3))
+        d_learned = self._run_backward(tensors)
+        by_weights = self._of_weights(d_gates, tensors["multiplied"], d_learned)
         d_rows = torch.bmm(d_gates.flatten(2).to(self.rows.dtype), self.w_ih) if rows_wanted else None
         return Gradients(d_rows, tensors["d_c_first"], tensors["d_h_first"], by_weights)
+
+    @staticmethod
+    @abstractmethod
+    def operands(dtype: torch.dtype, hidden: int) -> Operands:
+        """The operands of the product with W_hh, for tensors of this dtype and H units."""
+
+    @abstractmethod
+    def _run_forward(self, purpose: Purpose, tensors: dict[str, Tensor]) -> None:
+        """Fill the results of `forward` among the tensors, which have the names of `cells.triton.kernels`."""
+
+    @abstractmethod
+    def _run_backward(self, tensors: dict[str, Tensor]) -> Tensor:
+        """Fill the results of `backward` among the tensors; -> the gradients of learned names [K, D, names, H]."""
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return {"rows": self.places, "batch": self.problem.layout.batch, "steps": self.problem.layout.steps}
 
     def _of_weights(self, d_gates: Tensor, multiplied: Tensor, d_learned: Tensor) -> list[Gradient]:
         """The gradients of the fields of `Weights`, of each direction."""
@@ -151,32 +160,6 @@ class Loops:
         """A float32 tensor [K, N, ..] for the kernels to fill: zero where a model has fewer rows."""
         make = torch.empty if self.problem.layout.full else torch.zeros
         return make(self.models, self.places, *shape, dtype=torch.float32, device=self.rows.device)
-
-    @property
-    def _grid(self) -> tuple[int, int, int]:
-        return -(-self.problem.layout.batch // BLOCK_ROWS), self.directions, self.models
-
-    @property
-    def _sizes(self) -> dict[str, int]:
-        return {"rows": self.places, "batch": self.problem.layout.batch, "steps": self.problem.layout.steps}
-
-    @property
-    def _options(self) -> dict[str, object]:
-        device = self.rows.device
-        capability = torch.cuda.get_device_capability(device)[0] if device.type == "cuda" else 0
-        return options(self.problem.cell, self.hidden, self.directions, self.problem.operands.precision, capability)
-
-
-def options(cell: CellEquations, hidden: int, directions: int, precision: str, capability: int) -> dict[str, object]:
-    """The kernels' constants and Triton's own options for H units on a card of this (major) capability."""
-    tile = tile_of(hidden)
-    constants = {"H": hidden, "HP": tile, "D": directions, "BB": BLOCK_ROWS, "PRECISION": precision}
-    # Fused multiply-adds: Triton 3.9 warns where nobody says whether they are wanted.
-    warps = min(4, tile // LEAST_UNITS)
-    in_registers = precision == "tf32x3" and capability >= 10  # W_hh, in its two parts
-    if (in_registers and tile >= 64) or (cell.learned and tile >= 128):
-        warps = 8  # four would spill
-    return constants | {"num_warps": warps, "num_stages": 1, "enable_fp_fusion": True}
 
 
 def _together(tensors: Sequence[Tensor | None]) -> Tensor:

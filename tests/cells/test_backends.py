@@ -20,7 +20,7 @@ def stack() -> StackedLSTM:
 
 
 def test_the_first_backend_that_can_runs() -> None:
-    assert [candidate.name for candidate in BACKENDS] == ["llvm", "triton", "torchscript", "eager"]
+    assert [candidate.name for candidate in BACKENDS] == ["llvm", "triton", "triton-steps", "torchscript", "eager"]
     for module in (LSTM(3, 4), stack()):
         assert (module.path, module.obstacles) == ("llvm", {})
     lstm = LSTM(3, 4)
@@ -86,7 +86,7 @@ def test_a_backend_asked_for_that_cannot_run_is_an_error_of_one_sentence(
 
 def test_an_unknown_name_is_an_error() -> None:
     with (
-        pytest.raises(ValueError, match=r"^there is no backend 'cudnn', choose llvm or triton or torchscript or .*$"),
+        pytest.raises(ValueError, match=r"^there is no backend 'cudnn', choose llvm or triton or triton-steps or torchscript or .*$"),
         backend("cudnn"),
     ):
         pass

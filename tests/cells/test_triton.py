@@ -34,7 +34,7 @@ def test_kernels_compute_what_the_definition_says(tmp_path: Path) -> None:
     program = [sys.executable, str(Path(__file__).with_name("triton_cases.py")), "quick"]
     done = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 21
+    assert len(done.stdout.splitlines()) == 42
 
 
 @needs_triton
@@ -137,8 +137,10 @@ def test_what_fits_into_a_card(
 ) -> None:
     monkeypatch.setattr(triton_backend, "_card", lambda _: card)
     tf32(allowed)
-    found = triton_backend._in_card(Elsewhere(), hidden)
+    found = triton_backend.Triton().in_card(Elsewhere(), hidden)
     assert (found and found.reason) == obstacle
+    of_steps = triton_backend.TritonSteps().in_card(Elsewhere(), hidden)
+    assert (of_steps and of_steps.reason) == (obstacle if card.major < 8 else None)
 
 
 def test_operands(tf32: Callable[[bool], None]) -> None:

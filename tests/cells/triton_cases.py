@@ -25,6 +25,7 @@ from cells.packed import packed
 from cells.recurrence import StackedUnroll, Step, Unroll, Weights
 from cells.triton.operands import LARGEST_TF32
 
+BACKENDS = ("triton", "triton-steps")
 STEPS, BATCH, INPUT = 4, 9, 3
 LIMITS = {"float16": 1e-2, "float16 operands": 1e-3, "small gradients": 1e-3, "large states": 3e-3}  # elsewhere 1e-5
 TINY = 1e-30  # for what is 0 everywhere
@@ -128,9 +129,9 @@ def run(case: Case, name: str, dtype: torch.dtype, device: str) -> list[Tensor]:
     return [*results, *torch.autograd.grad(loss, by, materialize_grads=True)]
 
 
-def error(case: Case, device: str) -> float:
-    """The largest error of a result or gradient."""
-    return largest(run(case, "triton", torch.float32, device), run(case, "eager", torch.float64, device))
+def error(case: Case, name: str, device: str) -> float:
+    """The largest error of a result or gradient by a backend."""
+    return largest(run(case, name, torch.float32, device), run(case, "eager", torch.float64, device))
 
 
 def largest(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
@@ -155,12 +156,14 @@ class Damped(nn.Module):
         return c * torch.tanh(self.weight * o), h
 
 
-def both(alteration: Any, hidden: int, call: Callable[[LSTM, Tensor], Sequence[Tensor]], device: str) -> float:
-    """The error of what a call returns for an LSTM of two layers and an input [6, 9, 3]."""
+def both(
+    name: str, alteration: Any, hidden: int, call: Callable[[LSTM, Tensor], Sequence[Tensor]], device: str
+) -> float:
+    """The error by a backend of what a call returns for an LSTM of two layers and an input [6, 9, 3]."""
     torch.manual_seed(2)
     lstm = LSTM(INPUT, hidden, 2, bidirectional=True, alteration=alteration).to(device)
     wide, x = copy.deepcopy(lstm).double(), torch.randn(6, 9, INPUT, device=device)
-    with backend("triton"):
+    with backend(name):
         found = call(lstm, x.requires_grad_())
     with backend("eager"):
         wanted = call(wide, x.detach().double().requires_grad_())
@@ -213,19 +216,19 @@ def of_large_states(lstm: LSTM, x: Tensor) -> list[Tensor]:
     return [output]
 
 
-def modules(device: str) -> Iterator[tuple[str, float]]:
+def modules(name: str, device: str) -> Iterator[tuple[str, float]]:
     """The LSTM as a user has it, each use with its error."""
-    yield "module", both("PEEPHOLES+C4", 20, of_a_module, device)
-    yield "module without gates", both("NIG+NOG+C1", 5, of_a_module, device)
-    yield "user's module", both(Damped(), 20, of_a_module, device)
-    yield "few results", both("C1", 20, of_few_results, device)
-    yield "second order", both("C4", 4, of_second_order, device)
-    yield "states", both("C1+H2", 20, of_states, device)
-    yield "float16", both("PEEPHOLES+C4", 20, of_half, device)
+    yield "module", both(name, "PEEPHOLES+C4", 20, of_a_module, device)
+    yield "module without gates", both(name, "NIG+NOG+C1", 5, of_a_module, device)
+    yield "user's module", both(name, Damped(), 20, of_a_module, device)
+    yield "few results", both(name, "C1", 20, of_few_results, device)
+    yield "second order", both(name, "C4", 4, of_second_order, device)
+    yield "states", both(name, "C1+H2", 20, of_states, device)
+    yield "float16", both(name, "PEEPHOLES+C4", 20, of_half, device)
     torch.backends.cuda.matmul.allow_tf32 = True
-    yield "float16 operands", both("C1", 72, of_a_module, device)
-    yield "small gradients", both("C1", 72, of_small_gradients, device)
-    yield "large states", both("i = 1; f = 0.5; g = a_g; h = c", 72, of_large_states, device)
+    yield "float16 operands", both(name, "C1", 72, of_a_module, device)
+    yield "small gradients", both(name, "C1", 72, of_small_gradients, device)
+    yield "large states", both(name, "i = 1; f = 0.5; g = a_g; h = c", 72, of_large_states, device)
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
@@ -235,14 +238,16 @@ def main(which: str) -> None:
     if device == "cpu":
         os.environ["TRITON_INTERPRET"] = "1"  # before anybody imports Triton
     warnings.filterwarnings("ignore", "invalid value|divide by zero|overflow", RuntimeWarning)  # NumPy's
-    for case in {"quick": quick, "all": every}[which]():
-        exact = device == "cpu" or case.hidden <= LARGEST_TF32  # W_hh of more units does not fit into a card
+    for case, name in itertools.product({"quick": quick, "all": every}[which](), BACKENDS):
+        # W_hh of more units does not fit into a card
+        exact = device == "cpu" or name == "triton-steps" or case.hidden <= LARGEST_TF32
         torch.backends.cuda.matmul.allow_tf32 = not exact
         limit = 1e-4 if case.cell == "a pole" else 1e-5  # there the definition in float32 has an error of 1.1e-5 itself
-        report(case._asdict(), error(case, device), limit if exact else 2e-3)
+        report({"backend": name, **case._asdict()}, error(case, name, device), limit if exact else 2e-3)
     torch.backends.cuda.matmul.allow_tf32 = False
-    for name, found in modules(device):
-        report({"module": name}, found, LIMITS.get(name, 1e-5))
+    for name in BACKENDS:
+        for use, found in modules(name, device):
+            report({"backend": name, "module": use}, found, LIMITS.get(use, 1e-5))
 
 
 def report(case: dict[str, Any], error: float, limit: float) -> None:

@@ -1,0 +1,54 @@
+"""The loop over time as one kernel, in which W_hh stays: for as many units as fit into a block."""
+
+import torch
+from torch import Tensor
+
+from cells.equations import CellEquations
+from cells.triton.compiler import backward_kernel, forward_kernel
+from cells.triton.kernels import Purpose
+from cells.triton.loops import Loops
+from cells.triton.operands import LEAST_UNITS, operands, tile_of
+
+BLOCK_ROWS = 8  # with 8 rows and 4 warps a step takes least, which counts: there are always blocks enough
+
+
+class ResidentLoops(Loops):
+    """See `Loops`: one launch for all steps, directions and models."""
+
+    operands = staticmethod(operands)
+
+    def _run_forward(self, purpose: Purpose, tensors: dict[str, Tensor]) -> None:
+        cell, own = self.problem.cell, self.problem.operands
+        tensors["w"] = self.w_hh.to(own.dtype).contiguous()
+        forward_kernel(cell, purpose, own.scaled(cell)).launch(self._grid, tensors, self._sizes, **self._options)
+
+    def _run_backward(self, tensors: dict[str, Tensor]) -> Tensor:
+        cell, own = self.problem.cell, self.problem.operands
+        tensors["wt"] = self.w_hh.to(own.dtype).mT.contiguous()
+        shape = self.models, self.directions, len(cell.learned), self._grid[0], self.hidden
+        tensors["d_learned"] = tensors["c_kept"].new_zeros(shape)
+        kernel = backward_kernel(cell, own.scaled_backward)
+        kernel.launch(self._grid, tensors, self._sizes, **self._options)
+        return tensors["d_learned"].sum(3)
+
+    @property
+    def _grid(self) -> tuple[int, int, int]:
+        return -(-self.problem.layout.batch // BLOCK_ROWS), self.directions, self.models
+
+    @property
+    def _options(self) -> dict[str, object]:
+        device = self.rows.device
+        capability = torch.cuda.get_device_capability(device)[0] if device.type == "cuda" else 0
+        return options(self.problem.cell, self.hidden, self.directions, self.problem.operands.precision, capability)
+
+
+def options(cell: CellEquations, hidden: int, directions: int, precision: str, capability: int) -> dict[str, object]:
+    """The kernels' constants and Triton's own options for H units on a card of this (major) capability."""
+    tile = tile_of(hidden)
+    constants = {"H": hidden, "HP": tile, "D": directions, "BB": BLOCK_ROWS, "PRECISION": precision}
+    # Fused multiply-adds: Triton 3.9 warns where nobody says whether they are wanted.
+    warps = min(4, tile // LEAST_UNITS)
+    in_registers = precision == "tf32x3" and capability >= 10  # W_hh, in its two parts
+    if (in_registers and tile >= 64) or (cell.learned and tile >= 128):
+        warps = 8  # four would spill
+    return constants | {"num_warps": warps, "num_stages": 1, "enable_fp_fusion": True}
