@@ -23,3 +23,8 @@ def here_or_below(name: str, data_dir: Path) -> Path:
     """The path of a user's file or folder: as it is given if it is there, else below `data_dir`."""
     path = Path(name)
     return path if path.exists() else data_dir / path
+
+
+def looked_for(name: str, data_dir: Path) -> str:
+    """Where `here_or_below` has looked, for an error: "looked for /home/me/a.csv and /home/me/data/a.csv"."""
+    return f"looked for {' and '.join(dict.fromkeys(os.path.abspath(folder / name) for folder in (Path(), data_dir)))}"

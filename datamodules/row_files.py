@@ -1,7 +1,7 @@
 """The rows of a file with a table, read one after the other: CSV, TSV, JSON lines or Parquet, also in .gz or .zip."""
 
 import csv
-import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 
 from datamodules.csv_files import Lines, places, split_rows, whole
 from datamodules.errors import DataError, excerpt
+from datamodules.json_objects import objects
 from datamodules.open_files import PACKED, Opened, lines, opened
 from datamodules.text_files import at_line
 
@@ -24,6 +25,8 @@ JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 SUFFIXES = (*DELIMITERS, *JSON_SUFFIXES, *PARQUET_SUFFIXES)
 """The suffixes of all files that can be read, also with one of PACKED behind it."""
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 BATCH = 1000
 """Rows of a Parquet file in memory at a time."""
@@ -62,14 +65,14 @@ def column_names(path: Path, encoding: str = "utf-8") -> list[str]:
     """
     with opened(path) as source:
         if source.suffix in JSON_SUFFIXES:
-            return list(next(_objects(source, encoding), (0, {}))[1])
+            return list(next(objects(source.file, source.suffix, lines(source, encoding)), (0, {}))[1])
         if source.suffix in PARQUET_SUFFIXES:
             with _seekable(source) as file:
                 return list(_parquet(path, file).schema_arrow.names)
         if source.suffix not in DELIMITERS:
             _rows_of(source)
         first = next(lines(source, encoding), "")
-        return max((_fields(first, delimiter) for delimiter in DELIMITERS[source.suffix]), key=len)
+        return _names(max((_fields(first, delimiter) for delimiter in DELIMITERS[source.suffix]), key=len))
 
 
 def as_text(value: object) -> str:
@@ -77,12 +80,19 @@ def as_text(value: object) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, str):
-        return value if value.isprintable() else value.encode("utf-8", "replace").decode()  # half of a surrogate pair
+        return value.encode("utf-8", "replace").decode() if has_half_character(value) else value
     if isinstance(value, list | tuple):
         return " ".join(map(as_text, value))
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def has_half_character(value: object) -> bool:
+    """Whether a text, or one in a list, has half of a surrogate pair, such as JSON's "\\ud83d": it becomes "?"."""
+    if isinstance(value, list | tuple):
+        return any(map(has_half_character, value))
+    return isinstance(value, str) and not value.isprintable() and _HALF.search(value) is not None
 
 
 RowReader = Callable[[Path, Opened, Sequence[Column], str], Iterator[FileRow]]
@@ -110,6 +120,7 @@ def _delimited_rows(path: Path, source: Opened, columns: Sequence[Column], encod
     quoted = delimiter != "\t" or not _lines_are_rows(path, columns, encoding)
     rows = split_rows(source.file, Lines(_all_lines(first, text)), delimiter, quoted)
     line, header = next(rows, (1, []))
+    header = header if numbered else _names(header)
     if not header:
         raise DataError(f"{source.file} is empty: it has no header.")
     if numbered:
@@ -118,7 +129,7 @@ def _delimited_rows(path: Path, source: Opened, columns: Sequence[Column], encod
             raise DataError(f"{source.file} has {len(header)} columns: there is no column {max(wanted) + 1}.")
         yield FileRow(source.file, line, [header[place] for place in wanted])
     else:
-        wanted = places(f"{source.file}, line {line}", header, [str(column) for column in columns])
+        wanted = places(f"{source.file}, line {line}", header, _names(columns))
     for line, fields in rows:
         whole(source.file, line, fields, header, delimiter)
         yield FileRow(source.file, line, [fields[place] for place in wanted])
@@ -131,11 +142,16 @@ def _all_lines(first: str, rest: Lines) -> Iterator[str]:
 
 def _delimiter(first: str, delimiters: str, columns: Sequence[Column]) -> str:
     """The first delimiter with which a file's first line has all columns, else the one with which it has most."""
-    fields = {delimiter: _fields(first, delimiter) for delimiter in delimiters}
+    fields = {delimiter: _names(_fields(first, delimiter)) for delimiter in delimiters}
     for delimiter, names in fields.items():
-        if all(column in names if isinstance(column, str) else column <= len(names) for column in columns):
+        if all(column.strip() in names if isinstance(column, str) else column <= len(names) for column in columns):
             return delimiter
     return max(fields, key=lambda delimiter: len(fields[delimiter]))
+
+
+def _names(header: Sequence[Column]) -> list[str]:
+    """The columns of a header; the spaces around them are no part of their names."""
+    return [str(name).strip() for name in header]
 
 
 def _fields(line: str, delimiter: str) -> list[str]:
@@ -150,8 +166,8 @@ def _lines_are_rows(path: Path, columns: Sequence[Column], encoding: str) -> boo
     """
     with opened(path) as source:
         text = lines(source, encoding)
-        names = next(text, "").rstrip("\r\n").split("\t")
-        named = all(column in names for column in columns if isinstance(column, str))
+        names = _names(next(text, "").rstrip("\r\n").split("\t"))
+        named = all(column.strip() in names for column in columns if isinstance(column, str))
         return named and all(line.count("\t") == len(names) - 1 for line in text if line.strip())
 
 
@@ -159,33 +175,11 @@ def _json_rows(path: Path, source: Opened, columns: Sequence[Column], encoding: 
     names = _named(source.file, columns)
     seen: set[str] = set()
     others: dict[str, None] = {}
-    for line, found in _objects(source, encoding):
+    for line, found in objects(source.file, source.suffix, lines(source, encoding)):
         seen.update(found.keys() & names)
         others.update(dict.fromkeys(found) if len(others) < BATCH else {})
         yield FileRow(source.file, line, [found.get(name) for name in names])
     places(source.file, [*dict.fromkeys([*others, *seen])], names)
-
-
-def _objects(source: Opened, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The line, or the number, of each object of a file with one object a line, or one list of objects."""
-    if source.suffix == ".json" and source.stream.peek(1)[:1] == b"[":
-        found: Iterable[tuple[int, Any]] = enumerate(_parsed(source.file, 1, "".join(lines(source, encoding))), 1)
-    else:
-        text = enumerate(lines(source, encoding), 1)
-        found = ((line, _parsed(source.file, line, each)) for line, each in text if each.strip())
-    for line, each in found:
-        if not isinstance(each, dict):
-            raise at_line(source.file, line, f"{excerpt(json.dumps(each))} is no JSON object, such as {{...}}")
-        yield line, each
-
-
-def _parsed(file: str, line: int, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise at_line(file, line, f"not valid JSON ({error}); write one object a line") from error
-    except RecursionError as error:
-        raise at_line(file, line, "the JSON is nested too deeply") from error
 
 
 def _parquet_rows(path: Path, source: Opened, columns: Sequence[Column], encoding: str) -> Iterator[FileRow]:

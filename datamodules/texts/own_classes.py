@@ -1,7 +1,8 @@
 """The classes of a user's own texts, found in the data: from one column, from its parts, or from columns of 0 and 1."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from datamodules.errors import DataError, excerpt
@@ -12,6 +13,8 @@ FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false"
 
 MOST_CELLS = 250_000_000
 """Documents times classes: their targets have four bytes each, so this is 1 GB."""
+
+_WHOLE = re.compile(r"^([+-]?\d+)\.0*$")
 
 SHOWN = 20
 """Classes whose numbers of documents are printed."""
@@ -47,11 +50,10 @@ class LabelReader:
             found = self._flagged(row, [as_text(value).strip() for value in values])
         elif isinstance(values[0], list):
             self.multilabel = True
-            found = tuple(as_text(value).strip() for value in values[0])
+            found = _named(map(as_text, values[0]))
         else:
-            text = as_text(values[0]).strip()
-            parts = [part.strip() for part in text.split(self.separator)] if self.separator else [text]
-            found = tuple(part for part in parts if part) or None
+            text = as_text(values[0])
+            found = _named(text.split(self.separator) if self.separator else [text])
         return None if found is None else self._same.setdefault(found, found)
 
     def _flagged(self, row: FileRow, flags: Sequence[str]) -> tuple[str, ...] | None:
@@ -88,6 +90,12 @@ def counted(labels: Sequence[tuple[str, ...]], classes: Sequence[str]) -> str:
     shown = ", ".join(f"{name} {counts[name]:,}" for name in classes[:SHOWN])
     more = f", and {len(classes) - SHOWN:,} more" if len(classes) > SHOWN else ""
     return shown + more
+
+
+def _named(parts: Iterable[str]) -> tuple[str, ...] | None:
+    """The classes with these names; None if all are blank. 1.0 is 1: so whole numbers are often written."""
+    names = (_WHOLE.sub(r"\1", part.strip()) for part in parts)
+    return tuple(name for name in names if name) or None
 
 
 def _order(names: set[str]) -> Any:

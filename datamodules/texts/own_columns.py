@@ -7,7 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from datamodules.errors import DataError, excerpt
-from datamodules.files import here_or_below
+from datamodules.files import here_or_below, looked_for
 from datamodules.row_files import FileRow, as_text, column_names, read_rows
 from datamodules.texts.own_classes import counted
 
@@ -27,6 +27,8 @@ def own_columns(data: DictConfig, data_dir: Path) -> str:
         name, split = next(iter(load_splits(data.path, data.subset, data_dir).items()))
         return _listed(f"{data.path} ({name})", split.column_names, split_rows(name, split, split.column_names))
     path = here_or_below(data.file, data_dir)
+    if not path.is_file():
+        raise DataError(f"data.file={data.file}: there is no such file, {looked_for(data.file, data_dir)}.")
     names = column_names(path, data.encoding)
     if not names:
         raise DataError(f"{path} is empty: it has no header.")

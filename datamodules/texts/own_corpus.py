@@ -8,11 +8,13 @@ from pathlib import Path
 import psutil
 from omegaconf import DictConfig, OmegaConf
 
+from datamodules.counts import count
 from datamodules.errors import DataError, excerpt
-from datamodules.files import here_or_below
-from datamodules.row_files import Column, FileRow, as_text, read_rows
+from datamodules.files import here_or_below, looked_for
+from datamodules.row_files import Column, FileRow, as_text, has_half_character, read_rows
 from datamodules.texts.corpora import Corpus, Origin
 from datamodules.texts.own_classes import LabelReader, counted
+from datamodules.texts.own_groups import about_groups, group_numbers
 
 TRAIN, VAL, TEST = "train", "val", "test"
 
@@ -43,7 +45,7 @@ def from_files(data: DictConfig, data_dir: Path) -> Corpus:
         if data[key] is not None:
             path = here_or_below(data[key], data_dir)
             if not path.is_file():
-                raise DataError(f"data.{key}={data[key]}: there is no such file here or in {data_dir}.")
+                raise DataError(f"data.{key}={data[key]}: there is no such file, {looked_for(data[key], data_dir)}.")
             own = part if data.test_file is not None or data.val_file is not None else None
             collected.add(str(data[key]), read_rows(path, columns.all, data.encoding), own)
     return collected.corpus()
@@ -101,7 +103,7 @@ class Collected:
             DataError: a row is broken, or the texts do not fit into the memory.
         """
         texts, labels = len(self.columns.text), len(self.columns.label)
-        left_out = Counter[str]()
+        left_out, halves = Counter[str](), 0
         before = len(self.texts)
         for row in rows:
             text = " ".join(filter(str.strip, map(as_text, row.values[:texts])))
@@ -109,10 +111,14 @@ class Collected:
             if not text or classes is None:
                 left_out["without text" if not text else "without label"] += 1
                 continue
+            halves += any(map(has_half_character, row.values))
             self._keep(row, text, classes, [as_text(value).strip() for value in row.values[texts + labels :]], part)
             self.origins.append(Origin(name, row.line))
-        lost = ", ".join(f"{number:,} rows {why}" for why, number in left_out.items())
-        self.notes.append(f"{name}: {len(self.texts) - before:,} documents" + (f"; left out: {lost}." if lost else "."))
+        lost = ", ".join(f"{count(number, 'row')} {why}" for why, number in left_out.items())
+        found = count(len(self.texts) - before, "document")
+        self.notes.append(f"{name}: {found}" + (f"; left out: {lost}." if lost else "."))
+        if halves:
+            self.notes.append(f'{name}: half a character, such as \\ud83d, became "?" in {count(halves, "document")}.')
 
     def _keep(self, row: FileRow, text: str, classes: tuple[str, ...], rest: list[str], part: str | None) -> None:
         if self.columns.part:
@@ -145,45 +151,26 @@ class Collected:
         classes = self.reader.ordered(self.labels)
         number_of = {name: number for number, name in enumerate(classes)}
         numbers = {names: tuple(sorted({number_of[name] for name in names})) for names in set(self.labels)}
-        notes = [*self.notes, f"Classes: {counted(self.labels, classes)}.", *self._about_parts(), *self._about_groups()]
+        notes = [*self.notes, f"Classes: {counted(self.labels, classes)}.", *self._about_parts()]
+        groups = None
+        if self.columns.group:
+            notes += about_groups(self.columns.group[0], self.groups, self.parts)
+            groups = group_numbers(self.groups)
         return Corpus(
             self.texts,
             [numbers[names] for names in self.labels],
             classes,
             self.reader.multilabel,
-            self._group_numbers() if self.columns.group else None,
+            groups,
             self.parts if set(self.parts) - {TRAIN} else None,
             tuple(notes),
             self.origins,
         )
 
-    def _group_numbers(self) -> list[int]:
-        """The number of each document's group; one without a group is a group of its own."""
-        number_of: dict[str, int] = {}
-        return [number_of.setdefault(group or f"\0{row}", len(number_of)) for row, group in enumerate(self.groups)]
-
     def _about_parts(self) -> list[str]:
         given = [f"{self.parts.count(part):,} to {verb}" for part, verb in ((VAL, "validate"), (TEST, "test"))
                  if part in self.parts]  # fmt: skip
         return [f"Given, and the same for every fold and seed: {' and '.join(given)}."] if given else []
-
-    def _about_groups(self) -> list[str]:
-        if not self.columns.group:
-            return []
-        column, sizes = self.columns.group[0], Counter(filter(None, self.groups))
-        if not sizes:
-            raise DataError(f"data.group={column}: the column is empty; leave it out.")
-        lines = [
-            f"{column}: {len(sizes):,} groups of up to {max(sizes.values()):,} documents, none of which is torn apart."
-        ]
-        if alone := self.groups.count(""):
-            lines.append(f"{alone:,} documents without {column} are groups of their own.")
-        own = [set() for _ in range(2)]  # type: list[set[str]]
-        for group, part in zip(self.groups, self.parts, strict=False):
-            own[part == TEST].add(group)
-        if both := (own[0] & own[1]) - {""}:
-            lines.append(f"{len(both):,} groups are in the given test part and in others as well.")
-        return lines
 
 
 def _listed(value: object) -> list[Column]:

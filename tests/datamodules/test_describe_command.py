@@ -137,6 +137,7 @@ def test_robo_needs_no_data(describe: Describe, tmp_path: Path) -> None:
             ["robo", "preproces.stem=true"],
             "there is no key 'preproces.stem', did you mean 'preprocess.stem'?",
         ),
+        (["csv", "data.file=nix.csv"], "data.file=nix.csv: there is no such file, looked for "),
         (["robo", "preprocess.stem=perhaps"], "preprocess.stem=perhaps: give true or false."),
         (["robo", "fold=10"], "fold=10: with n_folds=10 the folds are 0 to 9."),
         (["robo", "n_folds=200"], "n_folds=200 is more than the 110 documents of the largest class"),

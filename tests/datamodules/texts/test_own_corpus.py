@@ -90,7 +90,7 @@ def test_every_format_gives_the_same_corpus(name: str, read: Callable[..., Corpu
     assert names(corpus) == [("good",), ("bad",), ("good",), ("fair",)]
     assert corpus.classes == ("bad", "fair", "good")
     assert corpus.notes == (
-        f"{name}: 4 documents; left out: 1 rows without text, 1 rows without label.",
+        f"{name}: 4 documents; left out: 1 row without text, 1 row without label.",
         "Classes: bad 1, fair 1, good 2.",
     )
 
@@ -154,6 +154,50 @@ def test_numbers_are_ordered_as_numbers(read: Callable[..., Corpus]) -> None:
     assert read(content, text="t", label="stars").classes == ("-1", "2", "9", "10")
 
 
+def test_whole_numbers_are_the_same_class_however_they_are_written(read: Callable[..., Corpus]) -> None:
+    corpus = read(b"t,l\na,1\nb,1.0\nc, 2.00\nd,1.5\ne,-1.\n", text="t", label="l")
+    assert names(corpus) == [("1",), ("1",), ("2",), ("1.5",), ("-1",)]
+    assert read(b"t,l\na,v1.0\nb,v1\nc,1.0.0\n", text="t", label="l").classes == ("1.0.0", "v1", "v1.0")
+
+
+def test_spaces_around_the_names_of_columns_do_not_count(read: Callable[..., Corpus]) -> None:
+    for delimiter in (", ", " ;", " \t"):
+        rows = (("id", "text ", "label"), ("1", "a b", "x"), ("2", "c", "y"))
+        content = "\n".join(map(delimiter.join, rows)).encode()
+        assert read(content, "x.txt", text="text", label=" label").classes == ("x", "y")
+        with pytest.raises(DataError, match="line 1: the column label stands twice in the header"):
+            read(content.replace(b"id", b"label"), "x.txt", text="text", label="label")
+
+
+WRITTEN: Mapping[str, Callable[[str], bytes]] = {
+    "in one line": str.encode,
+    "marked": lambda text: text.encode("utf-8-sig"),
+    "wide": lambda text: text.encode("utf-16"),
+    "behind blank lines": lambda text: f"\n \n {text}\n".encode(),
+    "over many lines": lambda text: json.dumps(json.loads(text), indent=1).encode(),
+    "a sign a line": lambda text: text.replace(",", "\n,\n").replace(":", "\n:\n").encode(),
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_a_list_of_json_is_read_however_it_is_written(how: str, read: Callable[..., Corpus]) -> None:
+    rows = [{"t": f"text {row}", "l": [["a"], {"b": row}][row % 2]} for row in range(50)]
+    corpus = read(WRITTEN[how](json.dumps(rows)), "x.json", text="t", label="l")
+    assert corpus.texts == [row["t"] for row in rows]
+    assert corpus.origins == [Origin("x.json", number) for number in range(1, 51)]
+
+
+def test_half_a_character_is_counted_and_said(read: Callable[..., Corpus]) -> None:
+    content = b"""{"t": "\\ud83d\\ude00 whole", "l": "a"}
+{"t": "half \\ud83d", "l": "b"}
+{"t": ["\\ude00", "x"], "l": "b"}
+{"t": "\\ud83d", "l": null}"""
+    corpus = read(content, "x.jsonl", text="t", label="l")
+    assert corpus.texts == ["\U0001f600 whole", "half ?", "? x"]
+    assert corpus.notes[1] == 'x.jsonl: half a character, such as \\ud83d, became "?" in 2 documents.'
+    assert not any("character" in note for note in read(LINES, "y.jsonl", text="review", label="grade").notes)
+
+
 def test_several_labels_by_a_separator(read: Callable[..., Corpus]) -> None:
     corpus = read(b"t,l\none,a|c\ntwo, b | a |\nthree,\n", text="t", label="l", separator="|")
     assert corpus.multilabel
@@ -168,10 +212,13 @@ def test_several_labels_by_columns(read: Callable[..., Corpus]) -> None:
 
 
 def test_several_labels_by_lists(read: Callable[..., Corpus]) -> None:
-    content = b'{"t": ["two", "words"], "l": ["a", "b"]}\n{"t": "x", "l": []}\n{"t": "y", "l": null}\n{"t": "z"}\n'
+    labels = ('"l": ["a", "b"]', '"l": []', '"l": [" ", null]', '"l": null', '"l": ""', '"m": 0', '"l": ["b"]')
+    texts = ('["two", "words"]', *(f'"{letter}"' for letter in "xyzvwu"))
+    content = "\n".join(f'{{"t": {text}, {label}}}' for text, label in zip(texts, labels, strict=True)).encode()
     corpus = read(content, "x.jsonl", text="t", label="l")
     assert corpus.multilabel
-    assert (corpus.texts, names(corpus)) == (["two words", "x"], [("a", "b"), ()])
+    assert (corpus.texts, names(corpus)) == (["two words", "u"], [("a", "b"), ("b",)])
+    assert corpus.notes[0] == "x.jsonl: 2 documents; left out: 5 rows without label."
 
 
 def test_another_encoding_has_to_be_named(read: Callable[..., Corpus]) -> None:
@@ -198,7 +245,7 @@ WRONG = [
     (
         b"a,b\n1,2\n",
         {"text": "a", "label": "b", "test_file": "nix.csv"},
-        "data.test_file=nix.csv: there is no such file",
+        "data.test_file=nix.csv: there is no such file, looked for",
     ),
     (b"a,b\n1,\x002\n", {"text": "a", "label": "b"}, "line 2: a NUL character"),
     (b"a,b\n1,2\n", {"text": "a", "label": "b", "encoding": "utf-9"}, "data.encoding=utf-9: there is no such encoding"),
@@ -221,6 +268,19 @@ def test_what_is_wrong_is_one_line(
         ("x.xlsx", b"PK", "has the suffix '.xlsx': name a file in one of .csv"),
         ("x.jsonl", b'{"t": 1, "l": 2}\n[1]\n', "line 2: [1] is no JSON object"),
         ("x.jsonl", b'{"t": 1,\n', "line 1: not valid JSON"),
+        (
+            "x.jsonl",
+            b'{"t": 1, "l": 2}\n\n{"t": 1, "l": 2, "t": 3}\n',
+            "line 3: the key 't' stands twice",
+        ),
+        ("x.json", b'[{"t": 1, "l": 2},\n\n{"t": 1, "l": {"a": 1, "a": 2}}]', "line 2: the key 'a' stands twice"),
+        ("x.json", b'[{"t": 1, "l": 2},', "line 2: not valid JSON"),
+        ("x.json", b'[{"t": 1, "l": 2}\n{"t": 1, "l": 2}]', "line 1: not valid JSON ('{' instead of , or ] behind it)"),
+        ("x.json", b'[{"t": 1, "l": 2}', "line 1: not valid JSON ('the end of the file' instead of"),
+        ("x.json", b'[{"t": 1, "l": 2}, 3]', "line 2: 3 is no JSON object"),
+        ("x.json", b'[{"t": ' + b"[" * 99999 + b"]" * 99999 + b"}]", "line 1: the JSON is nested too deeply"),
+        ("x.json", b'[{"t": 1, "l": 2}] {"t": 1}', "behind the end of the list"),
+        ("x.json", b"[\n]", "no column t, l in the header"),
         ("x.jsonl", b'{"t": 1, "m": 2}\n', "no column l in the header"),
         ("x.csv.gz", gzip.compress(b"t,l\n1,2\n" * 99)[:30], "is damaged"),
         ("x.zip", zipped("b.csv", b""), "is empty: it has no header"),
@@ -293,7 +353,9 @@ def test_files_give_the_parts(read: Callable[..., Corpus], tmp_path: Path) -> No
     tested = corpus_of(read, group="g", test_file="b.csv")
     assert tested.parts == ["train"] * 120 + ["test"] * 2
     assert tested.classes == ("a", "b", "c", "new")
-    assert tested.notes[-1] == "1 groups are in the given test part and in others as well."
+    assert tested.notes[-1] == (
+        "g: 18 groups of 122 documents, up to 9 in one; the given parts tear 1 of them apart (g0), the folds none."
+    )
     both = corpus_of(read, test_file="b.csv", val_file="c.csv")
     assert len({str(split) for split in make_folds(both.labels, 3, 0, None, both.parts)}) == 1
     assert [part.tolist() for part in make_folds(both.labels, 3, 0, None, both.parts)[1][1:]] == [[120], [121, 122]]
@@ -307,7 +369,7 @@ def test_files_give_the_parts(read: Callable[..., Corpus], tmp_path: Path) -> No
 
 def test_no_group_is_torn_apart(read: Callable[..., Corpus]) -> None:
     corpus = corpus_of(read, group="g")
-    assert corpus.notes[-1] == "g: 17 groups of up to 8 documents, none of which is torn apart."
+    assert corpus.notes[-1] == "g: 17 groups of 120 documents, up to 8 in one; none of which is torn apart."
     assert corpus.groups is not None
     groups = np.array(corpus.groups)
     splits = make_folds(corpus.labels, 4, 0, corpus.groups)
@@ -334,7 +396,7 @@ def test_groups_too_few_or_too_large_for_the_folds(read: Callable[..., Corpus]) 
 def test_documents_without_a_group_are_groups_of_their_own(read: Callable[..., Corpus]) -> None:
     corpus = read(b"t,l,g\n1,a,x\n2,b,\n3,a,\n4,a,x\n", text="t", label="l", group="g")
     assert corpus.groups == [0, 1, 2, 0]
-    assert corpus.notes[-1] == "2 documents without g are groups of their own."
+    assert corpus.notes[-1] == "2 documents without g: each is a group of its own."
 
 
 def test_an_own_set_is_named_after_its_file_but_not_like_a_known_one() -> None:
@@ -363,7 +425,7 @@ def test_the_library_datasets_gives_parts_and_names_of_classes(tmp_path: Path) -
     assert corpus.parts == ["train"] * 9 + ["val"] * 9
     assert corpus.origins is not None
     assert corpus.origins[4] == Origin("mine (train)", 6)
-    assert corpus.notes[0] == "mine (train): 9 documents; left out: 1 rows without label."
+    assert corpus.notes[0] == "mine (train): 9 documents; left out: 1 row without label."
     assert corpus.notes[2].startswith("mine (unsupervised): left out")
     several = load_corpus(OmegaConf.merge(config, {"path": "mine", "text": "t", "label": "m"}), tmp_path)
     assert several.multilabel

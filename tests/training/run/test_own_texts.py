@@ -43,12 +43,17 @@ def test_a_run_on_an_own_file_and_a_ready_made_test_part(
     assert "late.csv than there is now" in again.stdout + again.stderr
 
 
+def test_a_missing_file_names_where_it_was_looked_for(refused: Callable[..., str], tmp_path: Path) -> None:
+    error = refused("data=csv", "data.file=data/nix.csv", "data.text=a", "data.label=b")
+    assert error.endswith(f"looked for {tmp_path}/data/nix.csv and {tmp_path}/data/data/nix.csv.\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (("data=csv",), "give data.file= and data.text= and data.label= as well"),
         (("data=hf", "data.path=x", "data.text=t"), "give data.label= as well"),
-        ((*OWN, "data.file=nix.csv"), "data.file=nix.csv: there is no such file here or in data"),
+        ((*OWN, "data.file=nix.csv"), "data.file=nix.csv: there is no such file, looked for /"),
         ((*OWN, "data.file=x.csv", "data.text=0"), "data.text=0: name a column, or several"),
         ((*OWN, "data.file=x.csv", "data.group=[a,b]"), "data.group=['a', 'b']: name a column"),
         ((*OWN, "data.file=x.csv", "data.name=a/b"), "data.name=a/b: give a name of letters"),
