@@ -10,6 +10,7 @@ from analysis.statistics.averages import averages
 from analysis.statistics.improvements import improvements
 from analysis.statistics.selection import times_chosen, with_best_three
 from analysis.statistics.significance import ALPHA
+from analysis.study.reasons import reasons
 from analysis.study.text_results import GROUP, in_cell_order
 from analysis.tables.formatting import estimate, file_name, number, with_recipe
 from analysis.tables.table import Table
@@ -98,7 +99,7 @@ def _placebo(group: pd.DataFrame) -> Iterator[str]:
 def _why_none(without_result: pd.DataFrame) -> Iterator[str]:
     """One sentence for each cell with runs that have no result."""
     for cell, runs in without_result.groupby("cell", sort=False):
-        yield f"{cell}: {len(runs)} runs without a result ({'; '.join(dict.fromkeys(runs['error']))})."
+        yield f"{cell}: {len(runs)} runs without a result ({'; '.join(dict.fromkeys(reasons(runs['error'])))})."
 
 
 def average_tables(improved: pd.DataFrame, results: pd.DataFrame, top: pd.DataFrame) -> Iterator[Table]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.study import market_results, results
 from analysis.study.design import Design, absent
+from analysis.study.reasons import reasons
 from analysis.study.recipes import recipes
 from analysis.study.results import configuration
 from analysis.tables.table import Table
@@ -27,7 +28,8 @@ FEATURES."""
 
 
 def missing_runs(runs: Path, kinds: Collection[str], design: Design | None, without_result: pd.DataFrame) -> Table:
-    """The table of all runs without a result; rows that differ in nothing but seed and fold are shown as one.
+    """The table of all runs without a result; rows that differ in nothing but seed and fold are shown as one, and so
+    are runs that diverged in other epochs.
 
     Args:
         runs: a folder.
@@ -44,7 +46,8 @@ def missing_runs(runs: Path, kinds: Collection[str], design: Design | None, with
         how = "Each cell was run with each seed on each fold of each data set."
         return Table("missing", "Missing runs: none", rows, rows, [how, *dict.fromkeys(notes)])
     how = "Runs whose partner is one of these are left out of comparisons."
-    shown = _joined(_joined(rows.astype({"seed": str, "fold": str}), "fold"), "seed")
+    grouped = rows.assign(error=rows.groupby(["data", "model", "settings", "cell"])["error"].transform(reasons))
+    shown = _joined(_joined(grouped.astype({"seed": str, "fold": str}), "fold"), "seed")
     return Table("missing", f"Missing runs: {len(rows)}", rows, shown, [how, *dict.fromkeys(notes)])
 
 

@@ -61,6 +61,15 @@ def test_rows_that_differ_in_seed_and_fold_are_shown_as_one(runs: Path) -> None:
     assert listed(runs).shown.to_numpy().tolist() == [["hate", "bilstm", "-", "C2", "0, 1", "0, 1", "not run"]]
 
 
+def test_runs_that_diverged_in_other_epochs_are_shown_as_one(runs: Path) -> None:
+    for number, folder in enumerate(sorted((runs / "hate" / "bilstm" / "C2").iterdir())):
+        failed(folder, f"the loss is nan in epoch {number}; try a smaller lr.")
+    table = listed(runs)
+    (row,) = table.shown.to_numpy().tolist()
+    assert row[-3:] == ["0, 1", "0, 1", "the loss is nan in epochs 0 to 3; try a smaller lr."]
+    assert table.numbers["error"].nunique() == 4
+
+
 def test_cells_of_table_1_that_were_run_nowhere_are_named(runs: Path) -> None:
     note = listed(runs).notes[-1]
     assert note.startswith("Of Table 1, bilstm was not run with C3, C4, ")

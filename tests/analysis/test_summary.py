@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from report_runs import write_series_run
 from study_runs import write_run
 
 from analysis.summary import summary
@@ -67,7 +68,7 @@ def test_a_run_with_a_fault_counts_in_no_mean_and_is_named(tmp_path: Path, fault
     assert metrics.read_text() != text
     header, row, last = (line.split(maxsplit=15) for line in summary(tmp_path).splitlines())
     assert (row[header.index("fits")], row[header.index("micro_f1")]) == ("2", "35.0")
-    assert " ".join(last).startswith("No result of 1 fits of hate bilstm ")
+    assert " ".join(last).startswith("No result of 1 fit of hate bilstm ")
     assert says in " ".join(last)
     assert " ".join(last).endswith("remove that run's folder and repeat its command")
 
@@ -82,3 +83,23 @@ def test_cells_without_a_result_are_named(tmp_path: Path, beside: bool) -> None:
     last = summary(tmp_path).splitlines()[-1]
     assert last.startswith("No result of 2 fits of hate bilstm ")
     assert last.endswith(" C4: the loss is nan")
+
+
+def test_runs_that_diverged_in_other_epochs_are_one_line(tmp_path: Path) -> None:
+    for seed in range(3):
+        failed = run(tmp_path / f"c{seed}", "C4", seed, 0.5, finished=False)
+        (failed / "failed").write_text(f"the loss is nan in epoch {2 + seed}; try a smaller lr.\nTraceback\n")
+    assert summary(tmp_path).splitlines()[0].endswith(" C4: the loss is nan in epochs 2 to 4; try a smaller lr.")
+
+
+def test_forecasters_are_summarised_too(tmp_path: Path) -> None:
+    for fold, rmse in enumerate((0.02, 0.04)):
+        write_series_run(tmp_path / str(fold), rmse, fold=fold)
+    header, row = (line.split() for line in summary(tmp_path).splitlines())
+    shown = dict(zip(header, row, strict=True))
+    assert (shown["features"], shown["fits"], shown["rmse"], shown["relative_rmse"]) == (
+        "flow",
+        "2",
+        "0.0300",
+        "1.5000",
+    )
