@@ -1,6 +1,5 @@
 """Daily prices in Yahoo's layout: read, checked, cut to a range of days, and joined over the markets."""
 
-import datetime
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +12,16 @@ import pandas as pd
 from datamodules.csv_files import LARGEST, Table, read_table
 from datamodules.days import utc_days
 from datamodules.errors import DataError, excerpt
-from datamodules.market.yahoo_layout import COLUMNS, MARKETS, ONE_DAY, PRICE_COLUMNS, DateRange, Instrument
+from datamodules.market.yahoo_layout import (
+    COLUMNS,
+    MARKETS,
+    ONE_DAY,
+    PRICE_COLUMNS,
+    DateRange,
+    Instrument,
+    by_hand,
+    downloaded,
+)
 
 SHOWN = 3  # faults or gaps listed in one message
 
@@ -46,14 +54,13 @@ def load_prices(market: str, span: DateRange, data_dir: Path) -> DailyPrices:
 def load_symbol(instrument: Instrument, span: DateRange, data_dir: Path) -> DailyPrices:
     """Read the prices of a symbol of Yahoo's, or download them, see `load_prices`."""
     symbol, longest_pause = instrument
-    name = symbol.removeprefix("^")
-    path = data_dir / "market" / f"{name}.csv"
+    path = data_dir / "market" / by_hand(symbol)
     if not path.exists():
-        over = _days_that_are_over(span)
-        kept = path.with_name(f"{name}_{over.start}_{over.end}.csv")
+        kept = path.with_name(downloaded(symbol, span))
         if not kept.exists():
             from datamodules.market import yahoo  # takes a second to import
 
+            over = span.over
             yahoo.fetch_prices(symbol, over, kept, path, lambda answer: _checked(answer, over, longest_pause))
         path = kept
     return _checked(path, span, longest_pause)
@@ -62,14 +69,6 @@ def load_symbol(instrument: Instrument, span: DateRange, data_dir: Path) -> Dail
 def _checked(path: Path, span: DateRange, longest_pause: int) -> DailyPrices:
     frame, notes = read_prices(path)
     return check_prices(frame, span, path, longest_pause, notes)
-
-
-def _days_that_are_over(span: DateRange) -> DateRange:
-    """The part of a range before today in UTC: Bitcoin's days end at midnight UTC, New York's before."""
-    yesterday = datetime.datetime.now(datetime.timezone.utc).date() - ONE_DAY
-    if yesterday < span.start:
-        raise DataError(f"start={span.start}: no day since then is over, choose an earlier one.")
-    return span._replace(end=min(span.end, yesterday))
 
 
 class PriceFile(NamedTuple):

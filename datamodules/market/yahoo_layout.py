@@ -56,3 +56,33 @@ class DateRange(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.start} to {self.end}"
+
+    @property
+    def over(self) -> "DateRange":
+        """The days of the range that are over.
+
+        Raises:
+            DataError: there is none.
+        """
+        if yesterday() < self.start:
+            raise DataError(f"start={self.start}: no day since then is over, choose an earlier one.")
+        return self._replace(end=min(self.end, yesterday()))
+
+
+def yesterday() -> datetime.date:
+    """The last day that is over, in UTC: Bitcoin's days end at midnight UTC, New York's before."""
+    return datetime.datetime.now(datetime.timezone.utc).date() - ONE_DAY
+
+
+def by_hand(symbol: str) -> str:
+    """The name of a symbol's file that a user put into data_dir/market."""
+    return f"{symbol.removeprefix('^')}.csv"
+
+
+def downloaded(symbol: str, span: DateRange) -> str:
+    """The name of a symbol's file in data_dir/market that was downloaded for a range of days.
+
+    Raises:
+        DataError: no day of the range is over.
+    """
+    return f"{symbol.removeprefix('^')}_{span.start}_{span.over.end}.csv"

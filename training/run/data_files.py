@@ -11,7 +11,7 @@ from conf.compose import CONF
 from conf.kinds import DAILY, SERIES, TEXTS, encoder_of, is_own, kind_of
 from datamodules.files import here_or_below
 from datamodules.hashes import content_hash
-from datamodules.market.yahoo_layout import MARKETS
+from datamodules.market.yahoo_layout import MARKETS, DateRange, by_hand, downloaded
 
 BUNDLED = Path("datamodules", "texts", "robo", "commands.csv")
 """The corpus of a data set without a file, below the project's own folder."""
@@ -102,9 +102,9 @@ def _market_names(config: DictConfig) -> dict[str, list[str]]:
     symbols = {market: symbol for market, (symbol, _) in MARKETS.items()}
     if is_own(config):
         symbols = {symbol: symbol for symbol in config[SERIES].symbols}
+    span = DateRange.parse(config.start, config.end)
     for market, symbol in symbols.items():
-        name = symbol.removeprefix("^")
-        names[market] = [f"market/{name}.csv", f"market/{name}_{config.start}_{config.end}.csv"]
+        names[market] = [f"market/{by_hand(symbol)}", f"market/{downloaded(symbol, span)}"]
     given: dict[str, Any] = {group: OmegaConf.to_container(config[group]) for group in DAILY if group in config}
     return names | {
         group: [given[group]["file"]] for group in given if group in config.features.series and given[group].get("file")

@@ -60,7 +60,7 @@ def write(folder: RunFolder, config: DictConfig, task: "pl.LightningModule") -> 
     attempt = {
         "commit": _commit(),
         "versions": {"python": platform.python_version(), **_versions()},
-        "threads": config.threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+        "threads": config.threads or _threads(),
         "device": _device(task),
         "machine": f"{platform.system()} {platform.machine()}",
         "backends": {name: layer.path for name, layer in layers.items()},
@@ -84,8 +84,8 @@ def refuse_changed_data(folder: RunFolder, config: DictConfig) -> None:
     """
     if _is_begun(folder) and (files := changed_data(folder.path, config)):
         raise UserError(
-            f"{files[0]} has changed since the run in {folder.path} began; put the old file back, or remove that "
-            "folder to train anew."
+            f"{files[0]} is not what the run in {folder.path} began with; put the old file back, or remove that folder "
+            "to train anew."
         )
 
 
@@ -118,6 +118,12 @@ def _read(folder: Path) -> dict[str, Any]:
     if not isinstance(files, dict) or not all(isinstance(file, dict) and "hash" in file for file in files.values()):
         raise UserError(f"{path} is damaged; remove that file.")
     return about
+
+
+def _threads() -> int:
+    """The most threads that OpenMP may start; "2,1" is two, of which each may start one."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else os.cpu_count() or 1
 
 
 def _device(task: "pl.LightningModule") -> str:

@@ -16,7 +16,7 @@ import yfinance.data
 from curl_cffi import requests
 
 from datamodules.errors import DataError
-from datamodules.market import prices
+from datamodules.market import yahoo_layout
 from datamodules.market.prices import load_prices
 from datamodules.market.yahoo_layout import DateRange
 
@@ -131,7 +131,7 @@ class NoonOf2020(datetime.datetime):
 
 def test_only_days_that_are_over_are_kept(yahoo: type[Yahoo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(datetime=NoonOf2020, timezone=datetime.timezone)
-    monkeypatch.setattr(prices, "datetime", clock)
+    monkeypatch.setattr(yahoo_layout, "datetime", clock)
     today = pd.Timestamp("2020-06-15", tz="UTC")
     yahoo.zone = "UTC"
     yahoo.days = pd.date_range(today - pd.Timedelta(days=9), today)

@@ -3,8 +3,10 @@
 import getpass
 import hashlib
 import json
+import os
 import socket
 from collections.abc import Callable
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +21,7 @@ from torch import nn
 from cells import LSTM
 from cells.errors import UserError
 from conf.compose import composed
+from datamodules.market import yahoo_layout
 from datamodules.texts.sources import find_file
 from training.run import data_files, provenance
 from training.run.folder import RunFolder
@@ -102,7 +105,7 @@ def test_replaced_data_of_an_interrupted_run_are_refused(
     mark.rename(mark.with_name("checkpoints") / "last.ckpt")  # any file: data are looked at first
     replace(dataset)
     line = refused(HATE, *SMALL)
-    assert "data/text/hate/dataset.csv has changed since the run in runs/hate/" in line
+    assert "data/text/hate/dataset.csv is not what the run in runs/hate/" in line
     assert "remove that folder to train anew" in line
 
 
@@ -181,3 +184,41 @@ def test_the_files_of_the_market_are_its_prices_and_the_series_that_are_features
         "sentiment": "market/mood.csv",
     }
     assert "sentiment" not in data_files.content(composed("features=btc", f"data_dir={tmp_path}"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "use", "symbol"),
+    [
+        (("features=btc",), "btc", "BTC-USD"),
+        (("features=symbols", "series.symbols=['^GSPC']", "series.target='^GSPC'"), "^GSPC", "GSPC"),
+    ],
+)
+def test_prices_up_to_today_are_known_by_the_file_of_their_last_day(
+    chosen: tuple[str, ...], use: str, symbol: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of a range that is not over ends yesterday; tomorrow the same command has another one."""
+    config = composed(*chosen, "start='2020-01-01'", "end='2090-01-01'", f"data_dir={tmp_path}")
+    (tmp_path / "market").mkdir()
+    files = [tmp_path / "market" / f"{symbol}_2020-01-01_2021-02-0{day}.csv" for day in (1, 2)]
+    files[0].write_text("one")
+    monkeypatch.setattr(yahoo_layout, "yesterday", lambda: date(2021, 2, 1))
+    trained_on = data_files.content(config)
+    assert trained_on[use]["file"] == f"market/{files[0].name}"
+    assert data_files.changed(config, trained_on) == []
+    monkeypatch.setattr(yahoo_layout, "yesterday", lambda: date(2021, 2, 2))
+    assert data_files.changed(config, trained_on) == []  # not downloaded yet
+    files[1].write_text("two")
+    assert data_files.changed(config, trained_on) == [str(files[1])]
+
+
+@pytest.mark.parametrize(
+    ("variable", "threads"), [("3", 3), ("2,1", 2), (" 4 , 2", 4), ("", None), ("many", None), ("0", None)]
+)
+def test_threads_are_those_of_the_variable(
+    variable: str, threads: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    config = composed(f"run_dir={tmp_path}", "data_dir=nowhere")
+    task = SimpleNamespace(named_modules=nn.Module().named_modules, device=torch.device("cpu"))
+    provenance.write(RunFolder.of(config), config, task)  # type: ignore[arg-type]
+    assert written(tmp_path)[0]["attempts"][0]["threads"] == (threads or os.cpu_count())
