@@ -1,10 +1,14 @@
 """Writing files so that they appear whole or not at all."""
 
+import hashlib
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+ELSEWHERE = "elsewhere"
+"""Stands for the folder of a file that is neither below the current folder nor below data_dir."""
 
 
 @contextmanager
@@ -17,6 +21,21 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def known_as(name: str, data_dir: Path) -> str:
+    """The name by which results know a user's file or folder, without the folders above it.
+
+    Relative to the current folder or to `data_dir` if it is below one of them, so that `here_or_below` finds it; else
+    its last name, behind a hash that tells it from others of that name. A relative path stays as it is.
+    """
+    path = Path(name)
+    if not path.is_absolute():
+        return name
+    for above in (Path.cwd(), data_dir.absolute()):
+        if path.is_relative_to(above):
+            return path.relative_to(above).as_posix()
+    return f"{ELSEWHERE}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}/{path.name}"
 
 
 def here_or_below(name: str, data_dir: Path) -> Path:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from cells.errors import UserError
 from conf.kinds import chosen_source
+from datamodules.files import ELSEWHERE
 from datamodules.market.panel import OwnSeries, Panel
 from datamodules.series.series_data import load_series
 from datamodules.series.series_fold import own_protocol
@@ -135,6 +136,8 @@ class SavedSeries(SavedForecaster):
             if chosen_source(config) == "symbols":
                 raise UserError(f"--file={request.file}: {self.folder.path} reads prices of Yahoo's; leave it out.")
             config.series.file = str(request.file)
+        elif str(config.series.get("file", "")).startswith(f"{ELSEWHERE}_"):
+            raise UserError(f"{self.folder.path} does not say where {config.series.file} is; name it with --file=.")
         tested = backtest(self.folder.path)
         widths = measured(self.folder.path)
         found = list(self.next_values(config, widths))

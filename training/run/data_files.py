@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from conf.compose import CONF
 from conf.kinds import DAILY, SERIES, TEXTS, encoder_of, is_own, kind_of
-from datamodules.files import here_or_below
+from datamodules.files import here_or_below, known_as
 from datamodules.hashes import content_hash
 from datamodules.market.yahoo_layout import MARKETS, DateRange, by_hand, downloaded
 
@@ -71,7 +71,8 @@ def _own_series(config: DictConfig) -> tuple[str, Path] | None:
     if not is_own(config) or "file" not in config[SERIES]:
         return None
     name = config[SERIES].file
-    return name, here_or_below(name, Path(config.data_dir))
+    data_dir = Path(config.data_dir)
+    return known_as(name, data_dir), here_or_below(name, data_dir)
 
 
 def _own_texts(data: DictConfig, data_dir: Path) -> Iterator[tuple[str, tuple[str, Path]]]:
@@ -80,12 +81,12 @@ def _own_texts(data: DictConfig, data_dir: Path) -> Iterator[tuple[str, tuple[st
         name = data.get(key)
         path = None if name is None else here_or_below(name, data_dir)
         if path is not None and path.is_file():
-            yield use, (name, path)
+            yield use, (known_as(name, data_dir), path)
         elif path is not None and path.is_dir():
             for file in sorted(path.rglob("*")):
                 if file.is_file() and not file.name.startswith("cache-"):
                     below = file.relative_to(path).as_posix()
-                    yield f"{use}/{below}", (f"{name}/{below}", file)
+                    yield f"{use}/{below}", (f"{known_as(name, data_dir)}/{below}", file)
 
 
 def _text_names(data: DictConfig) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from cells.alterations import Alteration
 from conf.compose import PLACEBO, alteration_of, is_placebo
 from conf.kinds import FIXED, TEXTS, Kind, encoder_of, kind_of
+from datamodules.files import known_as
 
 METRICS = "metrics.csv"
 """One row for each split that was scored, the last one of which is the run's result. Its columns are those of
@@ -80,6 +81,9 @@ AS_BEFORE = {
 }
 """Values that a record leaves out, so that runs of older versions, which had no such key, are the same runs."""
 
+FILES = (*(("data", key) for key in ("file", "val_file", "test_file", "path")), ("series", "file"))
+"""Groups and keys of a user's own files and folders, which a record knows by `files.known_as`."""
+
 RECORDED_AS = {
     "datamodules.texts.corpora": "datamodules.corpora",
     "models.bilstm.BiLSTMClassifier": "models.text.StackedBiLSTM",
@@ -115,6 +119,9 @@ class Record:
         for part in (resolved["model"], resolved.get("data", {}).get("corpus", {})):
             if "_target_" in part:
                 part["_target_"] = _renamed(part["_target_"], RECORDED_AS)
+        for group, key in FILES:
+            if isinstance(name := (resolved.get(group) or {}).get(key), str):
+                resolved[group] = {**resolved[group], key: known_as(name, Path(config.data_dir))}
         left_out = {*PLACES, *kind_of(config).unused(config)}
         for key, value in AS_BEFORE.items():
             _leave_out(resolved, key.split("."), value)

@@ -63,15 +63,32 @@ MONITORED = {"loss": Monitored("val/loss", "min"), "accuracy": Monitored("val/ac
 """The score that each value of `monitor=` stands for."""
 
 
-class KeptEpoch(ModelCheckpoint):
-    """Keeps an epoch, and its own state even if the folder has another name than when the run was interrupted.
+PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+"""The entries of a ModelCheckpoint's state that are paths, beside its folder."""
 
-    Lightning would forget the best score so far, and take the next epoch for the best one.
+
+class KeptEpoch(ModelCheckpoint):
+    """Keeps an epoch, and a state that knows files by their names alone.
+
+    The folder may have another name than when the run was interrupted, where Lightning would forget the best score so
+    far and take the next epoch for the best one; and a whole path tells a user's name.
     """
 
+    def state_dict(self) -> dict[str, Any]:
+        """The state."""
+        state = super().state_dict()
+        names = {key: Path(state[key]).name for key in PATHS}
+        best = {Path(path).name: score for path, score in state["best_k_models"].items()}
+        return {**state, **names, "best_k_models": best, "dirpath": ""}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state."""
-        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+        """Restore the state; older versions saved whole paths."""
+        paths = {key: self._here(state_dict[key]) for key in PATHS}
+        best = {self._here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
+
+    def _here(self, path: str) -> str:
+        return str(Path(self.dirpath or "", Path(path).name)) if path else ""
 
 
 class TestedEpoch(KeptEpoch):

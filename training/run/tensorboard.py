@@ -2,18 +2,28 @@
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
+from tensorboard.summary.writer import event_file_writer
 from torch.utils.tensorboard import SummaryWriter
 
 from training.run.checkpoints import Resumption
 from training.run.folder import RunFolder
 
+EVERY_HOST = "run"
+"""Stands for the name of the machine in the names of event files: results do not tell it."""
+
+EVERY_HOST = "run"
+"""Stands for the name of the machine in the names of event files: results do not tell it."""
+
 
 def logger(folder: RunFolder, begun: Resumption | None = None) -> TensorBoardLogger:
     """A logger to the run's folder, which drops what was logged there after the epoch that the run goes on from."""
+    # It names files after the machine, also those that it begins after it was closed, and takes no other name.
+    event_file_writer.socket = SimpleNamespace(gethostname=lambda: EVERY_HOST)
     purge: dict[str, Any] = {}
     if begun is not None:
         purge = {"purge_step": begun.step + 1}

@@ -53,14 +53,32 @@ def weights(folder: Path) -> Weights:
     return found
 
 
+def bits(value: object) -> object:
+    """A value with every tensor in it as its type and bytes."""
+    if isinstance(value, torch.Tensor):
+        return str(value.dtype), tuple(value.shape), value.numpy().tobytes()
+    if isinstance(value, dict):
+        return {key: bits(each) for key, each in value.items()}
+    return [bits(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def checkpoint(folder: Path) -> object:
+    """Everything in a run's checkpoint, weights and the optimiser's state among it, but the seconds."""
+    (path,) = folder.rglob("model.ckpt")
+    found = torch.load(path, weights_only=True)
+    assert found["optimizer_states"][0]["state"]
+    del found["callbacks"]["Timer"]
+    return bits(found)
+
+
 def results(folder: Path) -> dict[str, object]:
-    """Everything in a run's tables but the seconds."""
+    """Everything in a run's tables and its checkpoint but the seconds."""
     tables = {
         path.name: list(csv.DictReader(path.read_text().splitlines(keepends=True))) for path in folder.rglob("*.csv")
     }
     for row in tables["metrics.csv"]:
         row["seconds"] = ""
-    return {**tables, "weights": {name: value.numpy().tobytes() for name, value in weights(folder).items()}}
+    return {**tables, "checkpoint": checkpoint(folder)}
 
 
 def difference(one: Weights, other: Weights) -> float:
