@@ -31,6 +31,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (PROJECT / module).exists(), f"{page.name} names {module}, which does not exist"
 
 
+def test_the_tests_of_mended_faults_exist() -> None:
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", page("docs/reliability.md"))
+    assert len(named) > 100
+    missing = [f"{path}::{test}" for path, test in named if f"def {test}(" not in page(f"tests/{path}")]
+    assert missing == []
+
+
 def test_every_page_is_linked_from_readme() -> None:
     linked = {(PROJECT / link.partition("#")[0]).resolve() for link in links(PROJECT / "README.md")}
     pages = {*filter(Path.is_file, (PROJECT / "docs").iterdir()), PROJECT / "CONTRIBUTING.md", PROJECT / "CHANGELOG.md"}
