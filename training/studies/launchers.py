@@ -58,10 +58,15 @@ def workers(launcher: DictConfig) -> Workers:
     return Workers(None, None, separate=False, share_terminal=True)
 
 
-def tie_idle_workers(launcher: Launcher) -> None:
-    """Let joblib's workers end with this process from their start on: they may wait for a first job."""
+def tie_workers(launcher: Launcher) -> None:
+    """Let joblib's workers end with this process from their start on, since they may wait for a first job.
+
+    Submitit's local ones get no Ctrl-C: they would print tracebacks, and end with this process too.
+    """
     if isinstance(joblib := getattr(launcher, "joblib", None), dict):
         joblib |= {"initializer": end_with_launcher, "initargs": (os.getpid(),)}
+    if type(launcher).__name__ == "LocalLauncher" and isinstance(submitit := getattr(launcher, "params", None), dict):
+        submitit["setup"] = ["trap '' INT"]
 
 
 def worker_overrides(config: DictConfig, threads: int | None) -> tuple[str, ...]:

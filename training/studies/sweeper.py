@@ -48,7 +48,7 @@ class StudySweeper(Sweeper):
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
-        launchers.tie_idle_workers(launcher)
+        launchers.tie_workers(launcher)
         self.launch = launcher.launch
         self.workers = launchers.workers(config.hydra.launcher)
 

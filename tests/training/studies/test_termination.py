@@ -83,22 +83,30 @@ LAUNCHERS = {  # and a part of its workers' command lines
 @pytest.mark.processes
 @pytest.mark.parametrize(
     ("launcher", "how"),
-    [("joblib", signal.SIGKILL), ("joblib", signal.SIGTERM), ("submitit_local", signal.SIGTERM)],
+    [
+        ("joblib", signal.SIGKILL),
+        ("joblib", signal.SIGTERM),
+        ("submitit_local", signal.SIGTERM),
+        ("submitit_local", signal.SIGINT),  # to all of its processes, as a terminal does
+    ],
 )
 def test_a_launcher_leaves_no_process(tmp_path: Path, launcher: str, how: signal.Signals) -> None:
     chosen, named = LAUNCHERS[launcher]
     command = ("-m", *TINY, "epochs=4000", "seed=0,1", *chosen)
     with open(tmp_path / "output", "w") as output:  # a pipe would be open as long as a worker lives
         study = subprocess.Popen(
-            [sys.executable, str(PROJECT / "train.py"), *command], cwd=tmp_path, stdout=output, stderr=output
-        )
+            [sys.executable, str(PROJECT / "train.py"), *command],
+            cwd=tmp_path, stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
     while not list(tmp_path.rglob("last.ckpt")):
         assert study.poll() is None, (tmp_path / "output").read_text()
         time.sleep(0.05)
     processes = psutil.Process(study.pid).children(recursive=True)
     assert len([each for each in processes if named in " ".join(each.cmdline())]) >= 2
-    study.send_signal(how)
-    assert study.wait() == {signal.SIGKILL: -how, signal.SIGTERM: 143}[how], (tmp_path / "output").read_text()
+    (os.killpg if how == signal.SIGINT else os.kill)(study.pid, how)
+    assert study.wait() == {signal.SIGKILL: -how, signal.SIGTERM: 143, signal.SIGINT: 130}[how], (
+        tmp_path / "output"
+    ).read_text()
     psutil.wait_procs(processes, timeout=200)  # joblib itself would end an idle worker after 300
     left = [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     for each in left:
