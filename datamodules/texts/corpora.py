@@ -46,6 +46,11 @@ class Corpus:
     notes: tuple[str, ...] = ()
     origins: list[Origin] | None = None
 
+    @property
+    def has_one_partition(self) -> bool:
+        """Whether all three parts are given, so that folds have nothing to cut."""
+        return {"val", "test"} <= {*(self.parts or ())}
+
     def only(self, rows: Sequence[int]) -> "Corpus":
         """The corpus of the texts with these numbers."""
         chosen: dict[str, Any] = {

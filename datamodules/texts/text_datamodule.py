@@ -84,7 +84,7 @@ class TextDataModule(pl.LightningDataModule):
             raise DataError(f"padding={padding}: choose mask or paper.")
         self.corpus = corpus
         cut = make_folds if cache_dir is None else functools.partial(cached_folds, cache_dir=cache_dir)
-        if fold and {"val", "test"} <= {*(corpus.parts or ())}:
+        if fold and corpus.has_one_partition:
             raise DataError(f"fold={fold}: all three parts are given, so every fold is the same; leave fold=0.")
         self.split = cut(corpus.labels, n_folds, split_seed, groups=corpus.groups, given=corpus.parts)[fold]
         self.seed = seed

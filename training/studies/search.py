@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from omegaconf import DictConfig
 
 from cells.errors import UserError
 from conf.kinds import BY_SEED
+from training.run import data_files, provenance
 from training.run.folder import FAILED, RunFolder
 from training.run.record import TUNED, Record, tuned_by, validation_score
 from training.studies.grid import REPLICATE_KEYS, RunOverrides
@@ -16,6 +18,8 @@ from training.studies.launchers import quoted
 from training.studies.search_space import AT_RANDOM, Settings, fixed_settings, suggest
 from training.studies.trial_table import SCORE, TUNING, Trial, TrialTable
 from training.studies.tune_key import Tune, tuning_folds
+
+log = logging.getLogger("lstm-cs")
 
 Compose = Callable[[tuple[str, ...]], DictConfig]
 """Makes a configuration from overrides, and gives the same object for the same ones: composing is slow."""
@@ -37,18 +41,19 @@ class Search:
 
     Args:
         shared: the overrides of the runs but for seed and fold.
-        reported: the folds whose test scores will be reported.
+        reported: the folds whose test scores will be reported; None: all three parts are given.
         tune: what was asked for.
         compose: makes configurations.
 
     Raises:
-        UserError: there is nothing to search, no fold is left for it, or each seed has its own folds.
+        UserError: there is nothing to search, no fold is left for it, each seed has its own folds, or trials of an
+            unfinished search were trained on other data than there is now.
     """
 
     def __init__(
         self,
         shared: RunOverrides,
-        reported: Sequence[int],
+        reported: Sequence[int] | None,
         tune: Tune,
         compose: Compose,
     ):
@@ -65,8 +70,12 @@ class Search:
         search = (record.learnt_from, record.model, record.cell, record.settings, self._where)
         common = {key: value for key, value in record.values.items() if key not in REPLICATE_KEYS}
         name = "_".join([*record.folder.parts[:3], _digest([common, self._where])])
+        content = data_files.content(config)
+        self._data = _digest({use: file["hash"] for use, file in content.items()})
         self._table = TrialTable(self._runs_dir / TUNING / f"{name}.csv", search, self._fixed)
         self.trials = self._table.read()[: tune.trials]
+        if any(trial.data not in ("", self._data) for trial in self.trials):
+            self._answer_to_other_data([file["file"] for file in content.values()])
 
     @property
     def following(self) -> range:
@@ -76,13 +85,16 @@ class Search:
 
     def runs(self, number: int) -> list[RunOverrides]:
         """The runs of one of the `following` trials."""
-        settings = suggest(self._fixed, number, self.trials)
+        settings = self._suggest(number)
         given = {**_overrides(settings), "runs_dir": f"runs_dir={quoted(str(self._runs_dir / TRIALS))}"}
         return [
             {**self._shared, **given, "seed": f"seed={seed}", "fold": f"fold={fold}"}
             for seed in range(self.tune.seeds)
             for fold in self._folds
         ]
+
+    def _suggest(self, number: int) -> Settings:
+        return suggest(self._fixed, number, [(trial.settings, trial.score) for trial in self.trials])
 
     def tell(self, numbers: Sequence[int]) -> None:
         """Look at the results of trials, and write the table.
@@ -91,10 +103,11 @@ class Search:
             UserError: a run has neither a result nor an error, or the table cannot be written.
         """
         for number in numbers:
-            settings = suggest(self._fixed, number, self.trials)
+            settings = self._suggest(number)
             scores = [self._score(run) for run in self.runs(number)]
             found = [score for score in scores if score is not None]
-            self.trials.append(Trial(settings, sum(found) / len(found) if len(found) == len(scores) else 0.0))
+            mean = sum(found) / len(found) if len(found) == len(scores) else 0.0
+            self.trials.append(Trial(settings, mean, self._data))
         self._table.write(self.trials)
 
     @property
@@ -116,6 +129,16 @@ class Search:
             f"{SCORE} of {best.score:.3f}; number 0, the given settings, has {given.score:.3f}."
         )
 
+    def _answer_to_other_data(self, files: Sequence[str]) -> None:
+        """Say of a finished search that its trials were trained on other data, and refuse to go on with others."""
+        where = (
+            f"{self._table.path} has trials that were trained on another {' or another '.join(files)} than there is now"
+        )
+        anew = f"remove that table and {self._runs_dir / TRIALS} to search anew"
+        if len(self.trials) < self.tune.trials:
+            raise UserError(f"{where}; put the old file back, or {anew}.")
+        log.warning("WARNING: %s; %s.", where, anew)
+
     def _described(self) -> str:
         """Where trials are validated, and four digits that differ where the given settings differ."""
         seeds = f"{self.tune.seeds} seeds of " if self.tune.seeds > 1 else ""
@@ -129,6 +152,11 @@ class Search:
             config[key] = int(run[key].partition("=")[2])
         folder = RunFolder.of(config)
         if folder.is_finished():
+            if files := provenance.changed_data(folder.path, config):
+                raise UserError(
+                    f"{folder.path} was trained on another {files[0]} than there is now; put the old file back, or "
+                    "remove that folder to train anew."
+                )
             return validation_score(folder.path, SCORE)
         if (folder.path / FAILED).exists():
             return None

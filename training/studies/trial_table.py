@@ -22,16 +22,26 @@ OF_SEARCH = ("data", "model", "cell", "settings", "search")
 
 TRIAL = "trial"
 
+DATA_HASH = "data_hash"
+"""The column of `Trial.data`, which tables of older versions lack."""
+
 
 class Trial(NamedTuple):
-    """A trial that is over: its settings, and its mean score, 0 if one of its runs failed."""
+    """A trial that is over.
+
+    Attributes:
+        settings: that were tried.
+        score: the mean of its runs, 0 if one of them failed.
+        data: digest of the content of the files that it was trained on; empty in tables of older versions.
+    """
 
     settings: Settings
     score: float
+    data: str = ""
 
 
 class TrialTable:
-    """The file: columns OF_SEARCH, TRIAL, one for each setting, and SCORE.
+    """The file: columns OF_SEARCH, TRIAL, one for each setting, SCORE and DATA_HASH.
 
     Args:
         path: of the file, which need not exist.
@@ -51,7 +61,7 @@ class TrialTable:
         try:
             with open(self.path, newline="", encoding="utf-8") as file:
                 rows = csv.DictReader(file)
-                if list(rows.fieldnames or ()) != self._columns:
+                if list(rows.fieldnames or ()) not in (self._columns, self._columns[:-1]):
                     raise ValueError
                 return [self._trial(row) for row in rows]
         except FileNotFoundError:
@@ -68,8 +78,8 @@ class TrialTable:
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(self._columns)
-        for number, (settings, score) in enumerate(trials):
-            rows.writerow([*self._search, number, *settings.values(), score])
+        for number, trial in enumerate(trials):
+            rows.writerow([*self._search, number, *trial.settings.values(), trial.score, trial.data])
         try:
             write_atomically(self.path, text.getvalue())
         except OSError as error:
@@ -77,7 +87,8 @@ class TrialTable:
 
     @property
     def _columns(self) -> list[str]:
-        return [*OF_SEARCH, TRIAL, *self._fixed, SCORE]
+        return [*OF_SEARCH, TRIAL, *self._fixed, SCORE, DATA_HASH]
 
     def _trial(self, row: Mapping[str, str]) -> Trial:
-        return Trial({key: type(value)(row[key]) for key, value in self._fixed.items()}, float(row[SCORE]))
+        settings = {key: type(value)(row[key]) for key, value in self._fixed.items()}
+        return Trial(settings, float(row[SCORE]), row.get(DATA_HASH, ""))

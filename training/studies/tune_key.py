@@ -67,17 +67,26 @@ def with_one_partition(given: Values) -> Values:
     return {} if "split" in given else {"split": [f"split={FIXED}"]}
 
 
-def tuning_folds(reported: Collection[int], n_folds: int, count: int) -> Sequence[int]:
+def tuning_folds(reported: Collection[int] | None, n_folds: int, count: int) -> Sequence[int]:
     """The folds on which settings are chosen: the last that are not reported nor validate on a reported test part.
 
+    If all three parts are given there is fold 0 alone, and settings are chosen on its validation part.
+
     Args:
-        reported: the folds whose test scores are reported.
+        reported: the folds whose test scores are reported; None: all three parts are given.
         n_folds: of the partition.
         count: how many are wanted.
 
     Raises:
         UserError: there are fewer.
     """
+    if reported is None:
+        if count > 1:
+            raise UserError(
+                f"tune.folds={count}: all three parts are given, so there is one fold; leave tune.folds out, or train "
+                f"each trial with several seeds, tune.seeds={count}."
+            )
+        return [0]
     free = [k for k in range(n_folds) if not {k, validation_part(k, n_folds)} & {*reported}]
     if len(free) < count:
         raise UserError(

@@ -1,9 +1,12 @@
 """Searches of settings, one for each cell of a command, in rounds that train a trial of every search side by side."""
 
+import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from omegaconf import DictConfig
 
+from datamodules.texts.sources import load_corpus
 from training.studies.grid import REPLICATE_KEYS, RunOverrides
 from training.studies.search import Compose, Search
 from training.studies.tune_key import Tune
@@ -29,9 +32,12 @@ def with_tuned(runs: Sequence[RunOverrides], tune: Tune, compose: Compose, train
     alike: dict[tuple[str, ...], list[RunOverrides]] = {}
     for run in runs:
         alike.setdefault(tuple(_shared(run).values()), []).append(run)
-    searches = {
-        key: Search(_shared(group[0]), _folds(group, compose(key)), tune, compose) for key, group in alike.items()
-    }
+    one_partition = functools.cache(_has_one_partition)  # all cells learn from the same data
+    searches = {}
+    for key, group in alike.items():
+        config = compose(key)
+        reported = None if one_partition(config.data, config.data_dir) else _folds(group, config)
+        searches[key] = Search(_shared(group[0]), reported, tune, compose)
     while open_searches := [search for search in searches.values() if search.following]:
         _round(open_searches, train)
     for search in searches.values():
@@ -53,6 +59,11 @@ def _round(searches: Sequence[Search], train: Train) -> None:
 
 def _shared(run: RunOverrides) -> RunOverrides:
     return {key: override for key, override in run.items() if key not in REPLICATE_KEYS}
+
+
+def _has_one_partition(data: DictConfig, data_dir: str) -> bool:
+    """Whether all three parts are given; they can be with a user's own texts alone, and only reading these tells."""
+    return "reader" in data and load_corpus(data, Path(data_dir)).has_one_partition
 
 
 def _folds(runs: Sequence[RunOverrides], config: DictConfig) -> list[int]:

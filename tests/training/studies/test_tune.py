@@ -15,7 +15,7 @@ from training.run.folder import RunFolder
 from training.run.record import SEARCHED, Record
 from training.studies.search import Search
 from training.studies.search_space import AT_RANDOM, RANGES, fixed_settings, suggest
-from training.studies.trial_table import OF_SEARCH, TrialTable
+from training.studies.trial_table import OF_SEARCH, Trial, TrialTable
 from training.studies.tune_key import Tune, read_tune, spelled_out, tuning_folds
 
 FIXED = {"lr": 0.001, "batch_size": 64, "model.embedding": 96, "model.hidden": 64, "model.dropout": 0.2}
@@ -150,6 +150,53 @@ def test_a_search_goes_on_where_it_stopped(train_here: Command, tmp_path: Path) 
     assert "Trial 12 of 13" in more.stdout
     assert "Trials 0" not in more.stdout
     assert [path.read_bytes().splitlines()[:13] for path in tables] == [each.splitlines() for each in before]
+
+
+@pytest.mark.slow
+def test_given_parts_are_searched_on_their_validation_part_until_a_file_is_replaced(
+    train_here: Command, tmp_path: Path
+) -> None:
+    pytest.importorskip("optuna", reason="it comes with the extra `tune`")
+    for name, count in (("a", 30), ("val", 9), ("test", 9)):
+        (tmp_path / f"{name}.csv").write_text(
+            "t,l\n" + "".join(f"word{k % 3} and word{k},{k % 3}\n" for k in range(count))
+        )
+    files = [
+        "data=csv",
+        "data.file=a.csv",
+        "data.val_file=val.csv",
+        "data.test_file=test.csv",
+        "data.text=t",
+        "data.label=l",
+    ]
+    command = [*files, "cell=C1", "epochs=1", "model.hidden=4", "model.embedding=4", "threads=1"]
+    refused = train_here("tune=2", "tune.folds=2", *command)
+    assert refused.stderr.startswith("Error: tune.folds=2: all three parts are given, so there is one fold")
+    done = train_here("tune=2", *command)
+    assert done.returncode == 0, done.stderr
+    (table,) = (tmp_path / "runs" / "tuning").glob("*.csv")
+    assert set(pd.read_csv(table)["search"].str.partition(" (")[0]) == {"fold 0"}
+    assert {path.parent.name[:11] for path in (tmp_path / "runs" / ".trials").rglob("finished")} == {"seed0_fold0"}
+
+    with (tmp_path / "a.csv").open("a") as file:
+        file.write("another word0,0\n")
+    again = train_here("tune=2", *command)
+    warned = f"WARNING: {table.relative_to(tmp_path)} has trials that were trained on another a.csv"
+    assert (again.returncode, warned in again.stdout + again.stderr) == (0, True)
+    more = train_here("tune=3", *command)
+    assert (more.returncode, "put the old file back, or remove that table and" in more.stderr) == (1, True)
+
+    table.unlink()
+    untrusted = train_here("tune=2", *command)
+    assert (untrusted.returncode, "was trained on another a.csv than there is now" in untrusted.stderr) == (1, True)
+
+
+def test_a_table_of_an_older_version_can_be_read(tmp_path: Path) -> None:
+    table = TrialTable(tmp_path / "table.csv", ["hate", "bilstm", "C1", "1", "fold 8"], FIXED)
+    table.write([Trial(FIXED, 0.5, "abc")])
+    assert table.read() == [Trial(FIXED, 0.5, "abc")]
+    table.path.write_text(table.path.read_text().replace(",data_hash", "").replace(",abc", ""))
+    assert table.read() == [Trial(FIXED, 0.5)]
 
 
 def test_a_trial_whose_run_fails_scores_nothing(tmp_path: Path) -> None:
