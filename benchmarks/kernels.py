@@ -4,13 +4,12 @@ import argparse
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
 
 from cells.cell_module import cell_module
-from cells.equations import CellEquations
 from cells.errors import UserError
 from cells.triton.kernels import SIZES, Purpose
 from cells.triton.operands import Operands, shared_memory
@@ -21,9 +20,16 @@ CARDS = {80: ("A100", 163), 90: ("H100, H200", 227), 100: ("B200", 227)}
 PRODUCTS = (
     (64, Operands(torch.float32, "tf32")),
     (64, Operands(torch.float32, "tf32x3")),
+    (64, Operands(torch.float16, "")),
     (96, Operands(torch.float16, "")),
     (128, Operands(torch.float16, "")),
 )
+STEPPED = 256
+"""Units of a layer that fits into no block, which runs on `triton-steps`."""
+
+OPTIONS = ("num_warps", "num_stages", "enable_fp_fusion")
+"""Triton's own options among a kernel's constants."""
+
 POINTERS = {torch.float32: "*fp32", torch.float16: "*fp16", torch.bfloat16: "*bf16"}
 
 
@@ -46,46 +52,64 @@ def run(arguments: argparse.Namespace) -> None:
     print("| cell | card | H | product | shared, KB | registers | spilled, bytes |\n|---|---|---|---|---|---|---|")
     for cell in arguments.cells:
         for capability, (card, limit) in CARDS.items():
-            for hidden, operands in PRODUCTS:
-                both = list(needs(cell, capability, hidden, operands))
-                shown = [" / ".join(map(str, values)) for values in zip(*both, strict=True)]
-                shown[0] = f"{' / '.join(str(-(-one.shared >> 10)) for one in both)} of {limit}"
-                product = operands.precision or str(operands.dtype).removeprefix("torch.")
-                print(f"| {cell} | sm_{capability} ({card}) | {hidden} | {product} | {' | '.join(shown)} |", flush=True)
+            begin = f"| {cell} | sm_{capability} ({card})"
+            for hidden, own in PRODUCTS:
+                product = own.precision or str(own.dtype).removeprefix("torch.")
+                print(
+                    f"{begin} | {hidden} | {product} | {_row(needs(cell, capability, hidden, own), limit)}", flush=True
+                )
+            print(f"{begin} | {STEPPED} | torch's | {_row(needs_of_steps(cell, capability), limit)}", flush=True)
+
+
+def _row(both: Iterable[Needs], limit: int) -> str:
+    """The cells of a row for two kernels."""
+    shared, registers, spilled = zip(*both, strict=True)
+    kilobytes = " / ".join(str(-(-one >> 10)) for one in shared)
+    return f"{kilobytes} of {limit} | {' / '.join(map(str, registers))} | {' / '.join(map(str, spilled))} |"
 
 
 def needs(cell: str, capability: int, hidden: int, operands: Operands) -> Iterator[Needs]:
     """The needs of the forward and the backward kernel, for two directions."""
     from cells.triton.compiler import backward_kernel, forward_kernel
+    from cells.triton.resident import options
 
     equations = cell_module(cell).known().equations
     kernels = (
         forward_kernel(equations, Purpose.GRADIENTS, operands.scaled(equations)),
         backward_kernel(equations, operands.scaled_backward),
     )
+    of_hidden = options(equations, hidden, 2, operands.precision, capability // 10)
     for kernel in kernels:
-        found = _compiled(equations, kernel.function, capability, hidden, operands)
+        found = _compiled(kernel.function, capability, of_hidden, operands.dtype)
         assert found.shared <= shared_memory(hidden, operands), "cells.triton.operands says that less is enough"
         yield found
 
 
-def _compiled(equations: CellEquations, function: Any, capability: int, hidden: int, operands: Operands) -> Needs:
-    """The needs of one kernel."""
+def needs_of_steps(cell: str, capability: int) -> Iterator[Needs]:
+    """The needs of the kernels of a single step, forward and backward, for two directions."""
+    from cells.triton.compiler import backward_step_kernel, forward_step_kernel
+    from cells.triton.stepped import options
+
+    equations = cell_module(cell).known().equations
+    for kernel in (forward_step_kernel(equations, Purpose.GRADIENTS), backward_step_kernel(equations)):
+        yield _compiled(kernel.function, capability, options(STEPPED, 2), torch.float32)
+
+
+def _compiled(function: Any, capability: int, constants: Mapping[str, Any], dtype: torch.dtype) -> Needs:
+    """The needs of one kernel, with W_hh in this dtype."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.backends.nvidia.compiler import get_ptxas, sm_arch_from_capability
 
-    from cells.triton.resident import options
-
-    constants = options(equations, hidden, 2, operands.precision, capability // 10)
-    own = {name: constants.pop(name) for name in ("num_warps", "num_stages", "enable_fp_fusion")}
-    pointers = {"starts": "*i32", "lengths": "*i32", **dict.fromkeys(("w", "wt"), POINTERS[operands.dtype])}
+    own = {name: value for name, value in constants.items() if name in OPTIONS}
+    constants = {name: value for name, value in constants.items() if name not in OPTIONS}
+    pointers = {"starts": "*i32", "lengths": "*i32", **dict.fromkeys(("w", "wt"), POINTERS[dtype])}
     types = {name: pointers.get(name, "*fp32") for name in function.arg_names}
-    types |= dict.fromkeys(SIZES, "i32") | dict.fromkeys(constants, "constexpr")
+    types |= dict.fromkeys(types.keys() & {*SIZES, "s"}, "i32") | dict.fromkeys(constants, "constexpr")
     aligned = {
         (place,): [["tt.divisibility", 16]] for place, name in enumerate(function.arg_names) if types[name][0] == "*"
     }
-    source = triton.compiler.ASTSource(fn=function, signature=types, constexprs=constants, attrs=aligned)
+    source = triton.compiler.ASTSource(fn=function, signature=types, constexprs=dict(constants), attrs=aligned)
     kernel = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=own)
     with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
         file.write(kernel.asm["ptx"])

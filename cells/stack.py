@@ -1,5 +1,6 @@
 """K LSTMs of equal sizes, each with its own weights, run as one."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,12 +85,11 @@ class StackedLSTM(nn.Module):
         if steps == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         if lengths is None:
-            lengths = torch.full((models, batch), steps, device="cpu")
-        elif not isinstance(lengths, Tensor):
-            lengths = as_lengths(lengths)
-        lengths = lengths.cpu()
-        check_lengths(lengths, steps, [models, batch])
-        rows = packed(lengths, steps, input.device)
+            rows = _full(models, batch, steps, input.device)
+        else:
+            lengths = (lengths if isinstance(lengths, Tensor) else as_lengths(lengths)).cpu()
+            check_lengths(lengths, steps, [models, batch])
+            rows = packed(lengths, steps, input.device)
         return rows.pad(self._rows(rows.pick(input), rows)), None
 
     def __prepare_scriptable__(self) -> nn.Module:
@@ -153,3 +153,9 @@ class StackedLSTM(nn.Module):
             for values, (_, probability) in zip(masks[k], cell.masks, strict=True):
                 values[: sum(sizes[:1])].bernoulli_(probability, generator=generator)
         return own._replace(noise=noise if cell.noise else None, masks=masks if cell.masks else None)
+
+
+@functools.lru_cache(maxsize=8)
+def _full(models: int, batch: int, steps: int, device: torch.device) -> Packed:
+    """The layout of full batches, kept: a CUDA graph cannot hold a copy from the CPU."""
+    return packed(torch.full((models, batch), steps, device="cpu"), steps, device)

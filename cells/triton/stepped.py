@@ -59,4 +59,9 @@ class SteppedLoops(Loops):
 
     @property
     def _options(self) -> dict[str, object]:
-        return {"H": self.hidden, "D": self.directions, "BLOCK": BLOCK, "num_warps": 4, "enable_fp_fusion": True}
+        return options(self.hidden, self.directions)
+
+
+def options(hidden: int, directions: int) -> dict[str, object]:
+    """The kernels' constants and Triton's own options."""
+    return {"H": hidden, "D": directions, "BLOCK": BLOCK, "num_warps": 4, "enable_fp_fusion": True}

@@ -32,7 +32,7 @@ def state_of_stack(states: Sequence[AdamState], weight: Tensor) -> AdamState:
         states: the states of that weight in each of the K nets, which have done equally many steps.
         weight: the stack's.
     """
-    found = {"step": states[0]["step"]}
+    found = {"step": states[0]["step"].to(weight.device)}
     for key in states[0].keys() - found.keys():
         rows = weight.size(1)  # a net with a smaller vocabulary has fewer
         padded = [F.pad(own[key], (0, 0) * (own[key].dim() - 1) + (0, rows - len(own[key]))) for own in states]

@@ -27,16 +27,19 @@ class Divergences:
         self._losses = torch.zeros((), device=device)
         self._layers: dict[int, str] = {}
 
-    def note(self, losses: Tensor, inputs: tuple[Tensor, ...]) -> None:
-        """Note the losses `[K]` of a batch and, on the CPU, the layers of the nets whose first odd loss is among them.
+    def locate(self, losses: Tensor, inputs: tuple[Tensor, ...]) -> None:
+        """On the CPU, find the layers of the nets whose first odd loss is among these: before their step, and `note`.
 
         Args:
-            losses: without gradients.
+            losses: `[K]`, of a batch, without gradients.
             inputs: of the stack, each with a leading K.
         """
         if self.layer_of is not None and losses.device.type == "cpu":
             for k in (self._losses.isfinite() & ~losses.isfinite()).nonzero().flatten().tolist():
                 self._layers[k] = self.layer_of(k, inputs)
+
+    def note(self, losses: Tensor) -> None:
+        """Note the losses `[K]` of a batch, without gradients."""
         odd = torch.where(losses.isfinite(), 0.0, losses)
         self._losses = torch.where(self._losses.isfinite(), odd, self._losses)
 

@@ -1,4 +1,4 @@
-"""How many nets fit into the memory at once."""
+"""How many nets fit into the memory at once: measured on a card, estimated on a CPU."""
 
 import logging
 from collections.abc import Sequence
@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from cells import LSTM
+from training.stacks.measured import Allocator, CudaAllocator, nets_that_fit
 from training.stacks.stacked_run import StackedRun
 
 log = logging.getLogger("lstm-cs")
 
 SHARE = 0.5
-"""The part of the free memory to use: the estimate leaves out what libraries keep for themselves."""
+"""The part of the free memory that an estimate uses: it leaves out what libraries and recorded steps keep."""
 
 COPIES = 5
 """Copies of a net's weights in memory: the weights, their gradient, Adam's two averages, and the best epoch's."""
@@ -21,12 +22,28 @@ COPIES = 5
 
 def split_by_memory(runs: Sequence[StackedRun]) -> list[Sequence[StackedRun]]:
     """Split runs into as few stacks as fit into the memory, of about equal size."""
-    each = max(_bytes(run) for run in runs)
-    most = max(1, int(SHARE * _free_bytes() / each))
+    largest = max(runs, key=_bytes)
+    most = (len(runs) > 1 and _measured(largest)) or max(1, int(SHARE * _free_bytes() / _bytes(largest)))
     stacks = -(-len(runs) // most)
     size = -(-len(runs) // stacks)
-    log.info("%d nets of about %.0f MB each in %d stack%s.", len(runs), each / 1e6, stacks, "s" if stacks > 1 else "")
+    log.info("%d nets in %d stack%s.", len(runs), stacks, "s" if stacks > 1 else "")
     return [runs[k : k + size] for k in range(0, len(runs), size)]
+
+
+def _measured(run: StackedRun) -> int:
+    """How many nets like a run's fit into the card; 0 where there is none, or where that cannot be measured."""
+    if not (card := _card()):
+        return 0
+    try:
+        return nets_that_fit(run, *card)
+    except torch.OutOfMemoryError:
+        log.info("How many nets fit into the card could not be measured, as two did not: it is estimated.")
+        return 0
+
+
+def _card() -> tuple[torch.device, Allocator] | None:
+    """The device that the nets will be on, if its allocator counts."""
+    return (torch.device("cuda"), CudaAllocator()) if torch.cuda.is_available() else None
 
 
 def _bytes(run: StackedRun) -> int:

@@ -4,8 +4,9 @@ A stack's loss is the sum of its nets' losses, so each net gets the gradient of 
 number by itself. So every net learns what it would learn alone.
 """
 
+import functools
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import lightning.pytorch as pl
@@ -21,6 +22,7 @@ from training.run.tasks.classification import Classification
 from training.run.tasks.epoch_mean import EpochMean
 from training.run.tasks.forecast import Errors, Forecast
 from training.stacks.divergences import Divergences
+from training.stacks.recorded import RecordedStep, recorder_for
 
 
 class StackedBatch(NamedTuple):
@@ -50,12 +52,16 @@ class StackedTask(pl.LightningModule):
         clip: the largest norm of each net's gradient; None: no clipping.
 
     Attributes:
+        has_fixed_shapes: whether a step launches the same for all batches of a shape, so that it can be recorded.
         scores: each net's scores in the last epoch, by name, with `train/loss` and `val/loss`.
         divergences: of the epoch.
     """
 
+    has_fixed_shapes = False
+
     def __init__(self, net: nn.Module, lr: float, clip: float | None):
         super().__init__()
+        self.automatic_optimization = False  # the whole step is one function, which can be recorded
         self.net = net
         self.lr = lr
         self.clip = clip
@@ -63,6 +69,8 @@ class StackedTask(pl.LightningModule):
         self.divergences = Divergences()
         self.train_loss = EpochMean()
         self.val_loss = EpochMean()
+        self.generators: list[torch.Generator] = []
+        self._step: Callable[[StackedBatch], Tensor]
 
     @abstractmethod
     def inputs(self, batch: StackedBatch) -> tuple[Tensor, ...]:
@@ -82,28 +90,53 @@ class StackedTask(pl.LightningModule):
 
     def keep_nets(self, places: Sequence[int]) -> None:
         """Go on with the nets at these places of the stack alone."""
+        if isinstance(self._step, RecordedStep):
+            self._step.forget()
 
     def seed(self, seeds: Sequence[int]) -> None:
         """Seed each net's random numbers for an epoch; all its parts draw from one generator, as the net's alone."""
-        generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
+        if len(self.generators) != len(seeds):
+            self.generators = [torch.Generator(self.device) for _ in seeds]
+        for generator, seed in zip(self.generators, seeds, strict=True):
+            generator.manual_seed(seed)
         for part in self.net.modules():
             if isinstance(part, StackedSpatialDropout | StackedLSTM):
-                part.generators = generators
+                part.generators = self.generators
+
+    def on_train_start(self) -> None:
+        """Have the steps recorded where that can be."""
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        learn = functools.partial(self.learn, optimizer)
+        recorder = recorder_for(self.net, self.device) if self.has_fixed_shapes else None
+        self._step = RecordedStep(learn, recorder, lambda: self.generators) if recorder else learn
 
     def on_train_epoch_start(self) -> None:
         """Note that no net has diverged in this epoch yet."""
         self.divergences.begin(self.device)
 
-    def training_step(self, batch: StackedBatch, _: int) -> Tensor:
-        """Return the sum of the nets' mean losses."""
-        losses = self._means(self.outputs(batch), batch)
-        self.train_loss.update(losses.detach(), batch.samples)
-        return losses.sum()
+    def training_step(self, batch: StackedBatch, _: int) -> None:
+        """Take a step, and note each net's mean loss."""
+        means = self._step(batch)
+        self.divergences.note(means)
+        self.train_loss.update(means, batch.samples)
+
+    def learn(self, optimizer: torch.optim.Optimizer, batch: StackedBatch) -> Tensor:
+        """Take a step of the optimizer with a batch; -> each net's mean loss, `[K]`."""
+        means = self._means(self.outputs(batch), batch)
+        self.divergences.locate(means.detach(), self.inputs(batch))
+        optimizer.zero_grad()
+        means.sum().backward()
+        self._clip()
+        optimizer.step()
+        return means.detach()
 
     def validation_step(self, batch: StackedBatch, _: int) -> None:
         """Note each net's loss and outputs."""
         outputs = self.outputs(batch)
-        self.val_loss.update(self._means(outputs, batch), batch.samples)
+        means = self._means(outputs, batch).detach()
+        self.divergences.locate(means, self.inputs(batch))
+        self.divergences.note(means)
+        self.val_loss.update(means, batch.samples)
         self.collect(outputs, batch)
 
     @abstractmethod
@@ -117,10 +150,11 @@ class StackedTask(pl.LightningModule):
         self.scores = [loss | of_net for loss, of_net in zip(found, self.validation_scores(), strict=True)]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam over all weights that are trained."""
-        return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr)
+        """Adam over all weights that are trained; on a device its count of steps is there too, and rounds alike."""
+        on_device = self.device.type not in ("cpu", "mps")  # torch's Adam knows no other way on these
+        return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr, capturable=on_device)
 
-    def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:
+    def _clip(self) -> None:
         """Scale each net's gradient down to the largest norm allowed."""
         if self.clip is None:
             return
@@ -133,9 +167,7 @@ class StackedTask(pl.LightningModule):
     def _means(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
         """Each net's mean loss over its samples, `[K]`; 0 if it has none."""
         losses = self.losses(outputs, batch).masked_fill(~batch.real, 0.0)
-        means = losses.sum(1) / batch.samples.clamp(min=1)
-        self.divergences.note(means.detach(), self.inputs(batch))
-        return means
+        return losses.sum(1) / batch.samples.clamp(min=1)
 
 
 class StackedClassification(StackedTask):
@@ -195,6 +227,8 @@ class StackedForecast(StackedTask):
         errors: computes each net's errors.
     """
 
+    has_fixed_shapes = True  # all windows of a run are equally long
+
     def __init__(self, net: nn.Module, lr: float, clip: float | None, errors: Sequence[Errors]):
         super().__init__(net, lr, clip)
         self.errors = list(errors)
@@ -214,6 +248,7 @@ class StackedForecast(StackedTask):
 
     def keep_nets(self, places: Sequence[int]) -> None:
         """Keep the `errors` of these nets alone."""
+        super().keep_nets(places)
         self.errors = [self.errors[k] for k in places]
 
     def validation_scores(self) -> list[dict[str, float]]:

@@ -1,5 +1,6 @@
 """Every kind of run on a device that is not the CPU, and what is done with it afterwards, there and elsewhere."""
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import torch
 from conftest import train_here_in
 from interrupting import interrupted_here
+from own_files import sales
 from pretend_device import only_the_cpu
 from pretrained import make_encoder
 
@@ -23,6 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_drawn")]
 TEXT = ("data=robo", "model.embedding=4", "model.hidden=4", "model.dropout=0", "batch_size=210", "epochs=1")
 BLOCK = ("model=transformer", "model.heads=2", "model.feedforward=4")
 MARKET = ("source=synthetic", "start=2015-01-01", "end=2015-09-30", "model.hidden=4", "epochs=1")
+SERIES = ("features=csv", "series.file=sales.csv", "series.date=day", "series.target=units", "window=5")
 FOLDS = ("protocol=walk_forward", "n_folds=3")
 
 KINDS = {
@@ -32,6 +35,7 @@ KINDS = {
     "tfidf": ("data=robo", "model=tfidf"),
     "market": (*MARKET, "features=btc_sent", "cell=C1"),
     "folds": (*MARKET, *FOLDS, "features=btc", "model=cnn_lstm", "fold=1"),
+    "series": (*SERIES, "model.hidden=4", "epochs=1", "cell=C1"),
     "stack of texts": (*TEXT, "cell=C1", "clip=0.5", "stack=2"),
     "stack of markets": (*MARKET, *FOLDS, "features=btc", "model=cnn_lstm", "stack.seeds=2", "stack.folds=1"),
 }
@@ -41,6 +45,7 @@ KINDS = {
 def trained(folder: Path, *overrides: str) -> list[Path]:
     """The runs of a command that finished all of them."""
     folder.mkdir(exist_ok=True)
+    sales().to_csv(folder / "sales.csv", index=False)
     done = train_here_in(folder, *overrides)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [path.read_text() for path in folder.rglob("failed")] == []
@@ -97,7 +102,7 @@ def test_a_run_that_diverges_says_so(device: torch.device, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("kind", "begins_there"),
-    [("text", True), ("text", False), ("stack of texts", True), ("stack of texts", False), ("market", True)],
+    itertools.product(["text", "market", "stack of texts", "stack of markets"], [True, False]),
 )
 def test_a_run_begun_on_one_goes_on_on_the_other(
     kind: str, begins_there: bool, device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

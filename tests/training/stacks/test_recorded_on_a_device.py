@@ -1,0 +1,93 @@
+"""Training steps that are recorded and taken again, as CUDA graphs are, by a recorder that stands in for them."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from conftest import train_here_in
+from recording import StandIn
+from torch import Tensor, nn
+
+from cells import backend
+from training.stacks import tasks
+from training.stacks.recorded import RecordedStep, recorder_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_drawn")]
+
+DAYS = ("source=synthetic", "start=2015-01-01", "end=2015-12-31", "protocol=walk_forward", "n_folds=3", "batch_size=32")
+MARKET = (*DAYS, "features=btc", "model=cnn_lstm", "model.hidden=4", "cell=C1", "cell.zoneout=0.2", "clip=0.5")
+STACK = ("stack.seeds=3", "stack.folds=1", "epochs=4", "patience=1")
+
+
+def curves(folder: Path, *overrides: str) -> list[pd.DataFrame]:
+    """The predictions and metrics of all runs of a command."""
+    folder.mkdir()
+    with backend("eager"):
+        done = train_here_in(folder, *MARKET, *STACK, *overrides)
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables = sorted([*folder.rglob("metrics.csv"), *folder.rglob("predictions.csv")])
+    assert len(list(folder.rglob("finished"))) == 3
+    return [pd.read_csv(table).drop(columns="seconds", errors="ignore") for table in tables]
+
+
+def test_recorded_steps_give_the_same_numbers(
+    device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = curves(tmp_path / "plain")
+    recorder = StandIn()
+    monkeypatch.setattr(tasks, "recorder_for", lambda net, device: recorder)
+    recorded = curves(tmp_path / "recorded")
+    assert recorder.recorded >= 2, "a full batch and the last one"
+    assert recorder.taken > recorder.recorded
+    for one, other in zip(plain, recorded, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def means(device: torch.device, recorder: StandIn | None, spoil: str = "") -> list[Tensor]:
+    """A net's mean losses in ten steps, taken as they are or recorded; two shapes take turns."""
+    torch.manual_seed(0)
+    net = nn.Linear(3, 1).to(device)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.1, capturable=spoil != "steps on the CPU")
+    generator, count = torch.Generator(device).manual_seed(1), torch.zeros((), device=device)
+
+    def learn(batch: tuple[Tensor, ...]) -> Tensor:
+        nonlocal count
+        kept = torch.empty(len(batch[0]), 3, device=device).bernoulli_(0.5, generator=generator)
+        loss = net(batch[0] * kept).square().mean() + count
+        if spoil == "a state of Python's":
+            count = count + 1
+        if spoil == "a wait" and float(loss.detach()) < 0:
+            return loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    step = RecordedStep(learn, recorder, lambda: [generator]) if recorder else learn
+    data = torch.randn(10, 4, 3).to(device)
+    return [step((rows[: 4 - k % 2],)).cpu() for k, rows in enumerate(data)]
+
+
+def test_a_step_and_what_a_recorder_would_spoil(device: torch.device) -> None:
+    assert means(device, None) == means(device, StandIn())
+    state = "a state of Python's"
+    assert means(device, None, state) != means(device, StandIn(), state)
+    for mistake in ("a wait", "steps on the CPU"):
+        with pytest.raises(RuntimeError, match="not permitted when stream is capturing"):
+            means(device, StandIn(), mistake)
+
+
+def test_what_is_forgotten_is_recorded_again(device: torch.device) -> None:
+    recorder = StandIn()
+    step = RecordedStep(lambda batch: batch[0] + 1, recorder, list)
+    for _ in range(2):
+        for value in (1, 2, 3):
+            assert step((torch.full((2,), value, device=device),)).tolist() == [value + 1] * 2
+        step.forget()
+    assert (recorder.recorded, recorder.taken) == (2, 4)
+
+
+def test_on_a_device_without_graphs_nothing_is_recorded(device: torch.device) -> None:
+    if device.type != "cuda":
+        assert recorder_for(nn.Linear(3, 1), device) is None
