@@ -13,6 +13,7 @@ from conf.compose import PLACEBO
 
 NAME = "effects"
 BETTER, WORSE, OPEN, UNTESTED = "better", "worse", "no difference shown", "no test: one split"
+NO_PERCENT = "no test: the baseline scores 0"
 """The words for a cell beside the baseline."""
 
 SCORES = {"macro_f1": "macro-F1, %", "accuracy": "accuracy, %"}
@@ -47,6 +48,8 @@ def effect_table(improved: pd.DataFrame) -> Iterator[Table]:
 
 
 def _verdict(row: pd.Series) -> str:
+    if row["baseline"] == 0:
+        return NO_PERCENT
     if pd.isna(row["p_holm"]):
         return UNTESTED
     if row["p_holm"] >= ALPHA:

@@ -1,5 +1,6 @@
 """Texts that the library `datasets` knows: `data=hf`, from a folder or from the Hugging Face hub."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from datamodules.files import here_or_below
 from datamodules.row_files import Column, FileRow
 from datamodules.texts.corpora import Corpus
 from datamodules.texts.own_corpus import PARTS, Collected, Columns
+
+RETRIES = "huggingface_hub.utils._http"
+"""The logger that tells of each retry where the hub cannot be reached."""
 
 SAVED = ("dataset_dict.json", "state.json")
 """A folder with one of these files was written by `save_to_disk`."""
@@ -53,6 +57,7 @@ def load_splits(path: str, subset: str | None, data_dir: Path) -> Mapping[str, A
         raise DataError('data=hf needs a package more: pip install -e ".[hf]".') from error
     folder = here_or_below(path, data_dir)
     datasets.disable_progress_bars()
+    logging.getLogger(RETRIES).setLevel(logging.ERROR)  # two lines for each of ten, and then the error below
     try:
         if folder.is_dir() and any((folder / name).exists() for name in SAVED):
             found = datasets.load_from_disk(str(folder))

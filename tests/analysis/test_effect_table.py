@@ -8,7 +8,7 @@ from study_runs import write_study
 from analysis.statistics.improvements import improvements
 from analysis.study import text_results
 from analysis.tables.all_tables import all_tables
-from analysis.tables.effect_table import BETTER, NAME, OPEN, UNTESTED, WORSE, effect_table
+from analysis.tables.effect_table import BETTER, NAME, NO_PERCENT, OPEN, UNTESTED, WORSE, effect_table
 
 GAINS = {"C1": 0.2, "C2": -0.2, "C3": 0.0}
 
@@ -34,6 +34,17 @@ def test_with_one_split_there_is_no_test(tmp_path: Path) -> None:
         **{"data": "reviews", "model": "bilstm", "cell": "C1", "verdict": UNTESTED},
         **{"macro-F1, %": "", "accuracy, %": "", "n": "1", "would have told, %": "-"},
     }
+
+
+def test_there_is_no_percent_of_a_baseline_that_scores_0(tmp_path: Path) -> None:
+    write_study(tmp_path, ["reviews"], ["baseline", "C1"], 3, 3, {"C1": 0.2})
+    results = text_results.read(tmp_path)
+    results.loc[results["cell"] == "baseline", "macro_f1"] = 0.0
+    (table,) = effect_table(improvements(results))
+    shown = table.shown.set_index("cell").loc["C1"]
+    assert shown["verdict"] == NO_PERCENT
+    assert (shown["macro-F1, %"], shown["would have told, %"]) == ("-", "-")
+    assert shown["accuracy, %"].startswith("+")
 
 
 def test_sets_of_ones_own_have_no_tables_of_the_paper(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import csv
 import gzip
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PROJECT
 from omegaconf import OmegaConf
 
 from conf.compose import CONF, composed
@@ -433,3 +436,24 @@ def test_the_library_datasets_gives_parts_and_names_of_classes(tmp_path: Path) -
     with pytest.raises(DataError) as error:
         load_corpus(OmegaConf.merge(config, {"path": str(tmp_path / "nix"), "text": "t", "label": "l"}), tmp_path)
     assert message(error.value).startswith(f"data.path={tmp_path}/nix: the library datasets cannot load it")
+
+
+ASKS_A_HUB_THAT_IS_NOT_THERE = """
+import time
+from pathlib import Path
+time.sleep = lambda seconds: None
+from conf.mistakes import one_line_errors
+from datamodules.texts.hub_datasets import load_splits
+with one_line_errors():
+    load_splits("glue", "sst2", Path("data"))
+"""
+
+
+@pytest.mark.processes
+def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="it comes with the extra hf")
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", ASKS_A_HUB_THAT_IS_NOT_THERE]
+    done = subprocess.run(command, cwd=tmp_path, env=nowhere, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+    assert done.stderr.startswith("Error: data.path=glue: the library datasets cannot load it (")
