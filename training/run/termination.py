@@ -57,6 +57,24 @@ def terminable(worker: bool = False, always: bool = False) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def kept() -> Iterator[None]:
+    """Keep the handler of SIGTERM in a block in which a library puts its own in its place.
+
+    A library's own, such as Ray's, may exit with the signal's number; that ends the outer block as our handler does.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SystemExit as error:
+        if before is not _interrupt or error.code != signal.SIGTERM:
+            raise
+        _interrupt(signal.SIGTERM, None)
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
 def check() -> None:
     """Raise KeyboardInterrupt if a SIGTERM has arrived."""
     if _arrived.is_set():

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cells.errors import UserError
 from conf.mistakes import not_installed
+from training.run.termination import kept
 from training.studies.launchers import CODE_FOLDERS, PROJECT
 
 SHIPPED = ("train.py", *CODE_FOLDERS)
@@ -149,7 +150,8 @@ def _connected(arguments: Mapping[str, Any]) -> ModuleType:
         others = [f"/{path.name}" for path in PROJECT.iterdir() if path.name not in SHIPPED]
         code = {"working_dir": str(PROJECT), "excludes": others}
         try:
-            ray.init(**{**arguments, "runtime_env": {**code, **arguments.get("runtime_env", {})}})
+            with kept():
+                ray.init(**{**arguments, "runtime_env": {**code, **arguments.get("runtime_env", {})}})
         except (OSError, RuntimeError, ValueError) as error:
             raise UserError(f"Ray cannot be used: {error}") from error
     return ray

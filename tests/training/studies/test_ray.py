@@ -138,6 +138,19 @@ def test_the_results_are_those_of_one_process(ended: Ended, tmp_path: Path) -> N
         pd.testing.assert_frame_equal(there, here)
 
 
+def test_sigterm_ends_a_study_with_its_workers(nodes: Sequence[Node], tmp_path: Path) -> None:
+    with study(tmp_path, *SMALL, "epochs=4000", "seed=0,1") as process:
+        until(lambda: list(tmp_path.rglob("running")), process)
+        workers = [worker for node in nodes for worker in node.workers()]
+        process.terminate()
+        output, errors = process.communicate()
+    assert process.returncode == 143, output + errors
+    assert errors.endswith("\nTerminated; the same command goes on after the last epoch that was written.\n")
+    assert "Traceback" not in output + errors
+    assert workers
+    psutil.wait_procs(workers)  # pytest's timeout ends a vain wait
+
+
 def test_the_same_command_again_has_nothing_to_do(ended: Ended) -> None:
     again = train_in(ended.folder, *ON_RAY, *SIX)
     assert (again.stdout, again.stderr) == ("All 6 runs are finished; nothing to do.\n", "")
