@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import psutil
 from conftest import train_here_in
+from own_files import sales
 from ray_cluster import Cluster
 
 NET = ("model.hidden=8", "lr=0.01", "patience=null", "threads=1", "cell=C1")
@@ -54,6 +55,7 @@ class Scenario(NamedTuple):
         victims: the processes that are killed; none: it is too early.
         survives: whether the command outlives them, and ends as if nothing had happened.
         cluster: whether it needs the Ray cluster.
+        warm: whether it is given once before, so that what it needs lies beside its folder.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Scenario(NamedTuple):
     victims: Victims = command_or_child_too
     survives: bool = False
     cluster: bool = False
+    warm: bool = False
 
 
 def trained(*arguments: str) -> Callable[[Path], int]:
@@ -107,6 +110,30 @@ def downloaded(folder: Path) -> int:
     if not (folder / "data.bin").exists():
         digest = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
         fetch(f"http://127.0.0.1:{Slow.port}/data.bin", folder / "data.bin", digest, "none")
+    return 0
+
+
+def series_trained(folder: Path) -> int:
+    table = folder.with_name("sales.csv")
+    if not table.exists():
+        new = table.with_suffix(f".{os.getpid()}")
+        sales().to_csv(new, index=False)
+        new.rename(table)
+    return trained("features=csv", f"series.file={table}", "series.date=day", "series.target=units", *NET, "epochs=6")(
+        folder
+    )
+
+
+def exported(folder: Path) -> int:
+    from inference.export import export
+    from inference.load import load
+
+    run = folder.with_name("trained")
+    if not (run / "finished").exists():
+        trained(*TEXT[:-1], "epochs=1", f"run_dir={run}")(folder)
+    for name in ("model.pt", "model.onnx"):
+        if not (folder / name).exists():
+            export(load(run), folder / name, name.endswith("onnx"))
     return 0
 
 
@@ -174,6 +201,9 @@ SCENARIOS = [
     Scenario("caches", trained(*TEXT[:-1], "epochs=1"), caches),
     Scenario("vader", scored, lambda folder: (folder / ".cache").rglob("*.csv")),
     Scenario("download", downloaded, lambda folder: [folder / "data.bin"]),
+    Scenario("search", trained(*TEXT[:-1], "epochs=2", "tune=3"), results),
+    Scenario("series", series_trained, results),
+    Scenario("export", exported, lambda folder: folder.glob("model.*"), warm=True),
     Scenario("study", JOBLIB, results),
     Scenario("study's worker", JOBLIB, results, joblib_worker, survives=True),
     Scenario("submitit", trained(*STUDY, "hydra/launcher=submitit_local"), results),
