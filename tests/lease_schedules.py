@@ -5,6 +5,8 @@ prints its events.
 """
 
 import argparse
+import importlib
+import importlib.util
 import logging
 import os
 import sys
@@ -15,13 +17,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import filelock._core._fork as filelock_fork
-import filelock._soft._lease as filelock_lease
 import pytest
+from filelock import SoftFileLease
 from omegaconf import OmegaConf
 from simulated_machines import Machine, Process, SimulatedEvent, SimulatedPsutil, SimulatedThread, Simulation, simulated
 
@@ -40,6 +42,22 @@ FAULTS_END = 500.0
 """Seconds after which nothing goes wrong any more."""
 
 POLL = 5.0
+
+FILELOCKS_LEASES = sys.modules[SoftFileLease.__module__]
+FILELOCKS_FORKS = importlib.import_module(
+    "filelock._core._fork" if importlib.util.find_spec("filelock._core") else "filelock._api"
+)
+"""Filelock's own modules, which lie elsewhere before its version 4.2, the first that Python 3.10 does not get."""
+
+
+class OneProcess:
+    """The module os, for code that must not notice the simulated numbers of processes: it would see forks."""
+
+    def __init__(self, getpid: Callable[[], int]) -> None:
+        self.getpid = getpid
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
 
 
 @dataclass
@@ -248,8 +266,8 @@ class Schedule:
                 loaded[text] = OmegaConf.to_container(OmegaConf.create(text))
             return loaded[text]
 
-        def thread(target: Callable[[], object], **_: Any) -> SimulatedThread:
-            return SimulatedThread(simulation, simulation.here.process, target)
+        def thread(target: Callable[..., object], args: tuple[object, ...] = (), **_: Any) -> SimulatedThread:
+            return SimulatedThread(simulation, simulation.here.process, partial(target, *args))
 
         def members(job: list[PlannedRun], replicates: Any) -> list[Member]:
             return [Member(run.config, self._folder(run.overrides[0])) for run in job]
@@ -257,9 +275,9 @@ class Schedule:
         KeptLease.simulation = simulation
         hook = threading.excepthook
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(filelock_fork, "os", SimpleNamespace(**{**vars(os), "getpid": os.getpid}))
-            patch.setattr(filelock_lease, "Thread", thread)
-            patch.setattr(filelock_lease, "Event", lambda: SimulatedEvent(simulation))
+            patch.setattr(FILELOCKS_FORKS, "os", OneProcess(os.getpid))
+            patch.setattr(FILELOCKS_LEASES, "Thread", thread)
+            patch.setattr(FILELOCKS_LEASES, "Event", lambda: SimulatedEvent(simulation))
             patch.setattr(leases, "SoftFileLease", KeptLease)
             patch.setattr(leases, "psutil", SimulatedPsutil(simulation))
             patch.setattr(leases, "POLL", POLL)

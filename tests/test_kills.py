@@ -8,7 +8,7 @@ from kills import try_kills
 
 KILLS = 3
 
-STUDIES = ("study", "submitit", "ray")  # test_faults.py and test_ray.py kill some, and faster
+STUDIES = ("study", "submitit", "ray", "search")  # test_faults.py, test_ray.py and test_tune.py do, and faster
 SHORT = [scenario for scenario in SCENARIOS if not scenario.name.startswith(STUDIES)]
 
 
