@@ -27,7 +27,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 AS = os.environ.get("LSTM_CS_AS", "")
-"""The processor that `bare` takes this one for, by the names of tests/cells/processors.py; empty for neither."""
+"""The processor that `bare` takes this one for, by the names of tests/processors.py; empty for neither."""
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
