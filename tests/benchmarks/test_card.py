@@ -9,6 +9,8 @@ import pytest
 import torch
 from conftest import PROJECT
 
+from conf.compose import composed
+
 SCRIPT = "benchmarks/card.sh"
 PARTS = ["tests", "run", "fits_hate", "fits_mlma", "fits_robo", "market", "gpu"]
 
@@ -53,11 +55,15 @@ def test_each_part_says_whether_it_was_measured(tmp_path: Path) -> None:
 
 
 def test_the_commands_of_the_script_are_understood(tmp_path: Path) -> None:
-    """Every call of benchmarks in it has arguments that the command line knows."""
+    """Every call of benchmarks in it has arguments that the command line knows, every call of train.py keys."""
     from benchmarks.__main__ import parser
 
-    text = (PROJECT / SCRIPT).read_text().replace("\\\n", " ")
+    text = (PROJECT / SCRIPT).read_text().replace("\\\n", " ").replace('"', "").replace("$data", "data")
     calls = [line.split("-m benchmarks ")[1].split() for line in text.splitlines() if "-m benchmarks " in line]
     assert len(calls) == 3
     for call in calls:
         parser().parse_args(call)
+    runs = [line.split(" train.py ")[1].split() for line in text.splitlines() if " train.py " in line]
+    assert len(runs) == 2
+    for overrides in runs:  # of a sweep, the first value of each key
+        composed(*(key.partition(",")[0] for key in overrides if key != "-m"))

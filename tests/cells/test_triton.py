@@ -40,12 +40,21 @@ def test_kernels_compute_what_the_definition_says(tmp_path: Path) -> None:
 @needs_triton
 @pytest.mark.processes
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("number", [0, 4])
 def test_kernels_compiled_for_a_card_spill_nothing(number: int) -> None:
     from benchmarks.kernels import PRODUCTS, needs
 
     hidden, own = PRODUCTS[number]
     assert [kernel.spilled for kernel in needs("C1", 90, hidden, own)] == [0, 0]
+
+
+@needs_triton
+@pytest.mark.processes
+@pytest.mark.slow
+def test_kernels_of_a_step_spill_nothing() -> None:
+    from benchmarks.kernels import needs_of_steps
+
+    assert [(kernel.shared, kernel.spilled) for kernel in needs_of_steps("PEEPHOLES", 90)] == [(0, 0), (0, 0)]
 
 
 def test_every_function_is_printed() -> None:

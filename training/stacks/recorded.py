@@ -1,13 +1,16 @@
 """A training step as a CUDA graph: recorded once, then started as a whole, as a small net's time is in the launches."""
 
+import logging
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from cells.stack import StackedLSTM
+
+log = logging.getLogger("lstm-cs")
 
 Batch = TypeVar("Batch", bound=tuple[object, ...])
 
@@ -65,7 +68,7 @@ class _Recording(NamedTuple):
     take: Callable[[], None]
 
 
-class RecordedStep:
+class RecordedStep(Generic[Batch]):
     """A step that is recorded for each of the shapes of its batches: a first step is taken as it is, a second recorded.
 
     Python does not run when it is taken again: what the step reads beside its batch has to stay where it is, and what
@@ -83,11 +86,14 @@ class RecordedStep:
         recorder: Recorder,
         generators: Callable[[], Sequence[torch.Generator]],
     ) -> None:
-        self.step, self.recorder, self.generators = step, recorder, generators
+        self.step, self.generators = step, generators
+        self.recorder: Recorder | None = recorder
         self._recordings: dict[object, _Recording | None] = {}
 
     def __call__(self, batch: Batch) -> Tensor:
         """Take a step."""
+        if not self.recorder:
+            return self.step(batch)
         given, structure = pytree.tree_flatten(batch)
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in given)
         if shapes not in self._recordings:
@@ -97,12 +103,23 @@ class RecordedStep:
         if recording is None:
             own = [tensor.clone() for tensor in given]
             kept = pytree.tree_unflatten(own, structure)
-            recording = _Recording(own, *self.recorder.record(lambda: self.step(kept), self.generators()))
+            try:
+                recording = _Recording(own, *self.recorder.record(lambda: self.step(kept), self.generators()))
+            except RuntimeError as error:
+                return self._without_recordings(batch, error)
             self._recordings[shapes] = recording
         for into, tensor in zip(recording.given, given, strict=True):
             into.copy_(tensor)
         recording.take()
         return recording.result.clone()  # the next step overwrites it
+
+    def _without_recordings(self, batch: Batch, error: RuntimeError) -> Tensor:
+        """Take a step, and the coming ones, as they are."""
+        reason = str(error).partition("\n")[0]
+        log.warning("The training step cannot be recorded, so it is slower: its kernels start one by one (%s).", reason)
+        self.recorder = None
+        self.forget()
+        return self.step(batch)
 
     def forget(self) -> None:
         """Drop what is recorded, with the memory that it holds: a smaller stack has batches of other shapes."""

@@ -84,10 +84,13 @@ class StandIn:
         self, step: Callable[[], Tensor], generators: Sequence[torch.Generator]
     ) -> tuple[Tensor, Callable[[], None]]:
         self.recorded += 1
-        with backend("eager"), Notes() as notes:
-            result = step()
-        for restore in reversed(notes.before):
-            restore()
+        notes = Notes()
+        try:
+            with backend("eager"), notes:
+                result = step()
+        finally:
+            for restore in reversed(notes.before):
+                restore()
 
         def take() -> None:
             self.taken += 1
