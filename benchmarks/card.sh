@@ -39,6 +39,7 @@ part() {
 card=$("$python" -c 'import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else "")')
 
 part tests 150 "$python" -m pytest -n 0 -q -p no:cacheprovider -m device
+part kernels 60 "$python" tests/cells/triton_cases.py quick
 part run 60 "$python" train.py cell=C1 data=hate "data_dir=$data" "runs_dir=$out/runs" "cache_dir=$out/cache"
 for set in hate mlma; do
     part "fits_$set" 120 "$python" -m benchmarks fits "data=$set" "data_dir=$data" --fits 100 --epochs 10 \
@@ -48,5 +49,5 @@ part fits_robo 60 "$python" -m benchmarks fits data=robo --fits 100 --epochs 10 
     --only-stacks --json "$out/fits_robo.json"
 part market 90 "$python" train.py -m features=btc_sent source=synthetic window=7,30,90 "stack.seeds=10" \
     "stack.folds=1" "runs_dir=$out/runs"
-part gpu 300 "$python" -m benchmarks gpu --minutes 4 --json "$out/gpu.json"
+part gpu 240 "$python" -m benchmarks gpu --minutes 3 --json "$out/gpu.json"
 [ -n "$card" ]
