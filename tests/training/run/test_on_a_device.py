@@ -102,7 +102,7 @@ def test_a_run_that_diverges_says_so(device: torch.device, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("kind", "begins_there"),
-    itertools.product(["text", "market", "stack of texts", "stack of markets"], [True, False]),
+    list(itertools.product(["text", "market", "stack of texts", "stack of markets"], [True, False])),
 )
 def test_a_run_begun_on_one_goes_on_on_the_other(
     kind: str, begins_there: bool, device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

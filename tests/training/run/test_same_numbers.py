@@ -69,11 +69,13 @@ def bits(value: object) -> object:
 
 
 def checkpoint(folder: Path) -> object:
-    """Everything in a run's checkpoint, weights and the optimiser's state among it, but the seconds."""
+    """Everything in a run's checkpoint but the seconds; the optimiser's state among it, if it was not in a stack."""
     (path,) = folder.rglob("model.ckpt")
     found = torch.load(path, weights_only=True)
-    assert found["optimizer_states"][0]["state"]
-    del found["callbacks"]["Timer"]
+    assert found["state_dict"]
+    if "optimizer_states" in found:
+        assert found["optimizer_states"][0]["state"]
+        del found["callbacks"]["Timer"]
     return bits(found)
 
 
