@@ -18,7 +18,7 @@ def read(texts: Sequence[str], file: Path | None) -> Iterator[str]:
         file: with one text per line, or None.
 
     Raises:
-        UserError: there is no text, or there are arguments and a file, or the file cannot be read.
+        UserError: there is no text, or there are arguments and a file, or the file cannot be read or holds no text.
     """
     if file and texts:
         raise UserError("texts are given both as arguments and by --file: leave one of them out.")
@@ -31,8 +31,10 @@ def read(texts: Sequence[str], file: Path | None) -> Iterator[str]:
     empty = True
     try:
         with open(file or sys.stdin.fileno(), encoding="utf-8-sig") as lines:  # some editors write a byte-order mark
-            for line in lines:
+            for number, line in enumerate(lines, 1):
                 empty = False
+                if "\0" in line:
+                    raise UserError(f"{name}, line {number}: a NUL character, which no text has; give UTF-8 text.")
                 yield line.rstrip("\n")
     except OSError as error:
         raise UserError(f"{name} cannot be read: {error.strerror}.") from error

@@ -299,6 +299,21 @@ def test_a_file_in_another_encoding_is_one_line(predict: Predict) -> None:
     assert_one_line_error(predict("sigmoid", typed="café\n".encode("latin-1")), "standard input is not UTF-8")
 
 
+def test_what_is_no_text_is_one_line(predict: Predict, tmp_path: Path) -> None:
+    done = predict("sigmoid", typed="bring the cup\ngo\n".encode("utf-16-le"))
+    assert_one_line_error(done, "standard input, line 1: a NUL character, which no text has")
+    (tmp_path / "model.bin").write_bytes(b"PK\x03\x04 go\nup\0\n")
+    done = predict("sigmoid", "--file", str(tmp_path / "model.bin"))
+    assert_one_line_error(done, f"{tmp_path / 'model.bin'}, line 2: a NUL character")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(predict: Predict) -> None:
+    marked, plain = (
+        predict("sigmoid", "--json", typed="go up\n".encode(name)).stdout for name in ("utf-8-sig", "utf-8")
+    )
+    assert marked == plain != ""
+
+
 @pytest.mark.processes
 def test_help_answers_without_importing_torch(tmp_path: Path) -> None:
     done = subprocess.run(

@@ -1,6 +1,8 @@
 """The problem of a run with `data=`: to classify texts."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import pandas as pd
@@ -18,6 +20,12 @@ from training.run.problem import Problem, Results
 from training.run.record import TEST_PART, TEXT_SCORES
 from training.run.state_logger import StateLogger
 from training.run.tasks.classification import Classification, FittedClassification
+
+MOST_COLUMNS = 1000
+"""Classes up to which predictions.csv has a probability of each: with 10,000 it would have a gigabyte."""
+
+SHOWN_CLASSES = 5
+"""The most probable classes of each document, if there are more."""
 
 
 class TextProblem(Problem):
@@ -76,12 +84,12 @@ class TextProblem(Problem):
         return Results(rows, {"predictions": self._predictions(task)}, {})
 
     def _predictions(self, task: Classification) -> pd.DataFrame:
-        """A row for each test document: its row in the corpus, true and predicted classes, each class's probability.
+        """A row for each test document: its row in the corpus, true and predicted classes, and probabilities.
 
         Of a user's own texts, also the file and the line that each comes from.
         """
         rows, targets, predicted, probabilities = task.predictions
-        columns = {f"p({name})": probabilities[:, c].numpy() for c, name in enumerate(self.data.classes)}
+        columns = probability_columns(probabilities, self.data.classes)
         named = {"truth": self._names(targets), "predicted": self._names(predicted)}
         return pd.DataFrame({"row": rows.numpy(), **self._origins(rows), **named, **columns})
 
@@ -94,3 +102,20 @@ class TextProblem(Problem):
     def _names(self, chosen: Tensor) -> list[str]:
         """The chosen classes of each row of `chosen [N, C]`, joined by |."""
         return ["|".join(self.data.classes[c] for c in row.nonzero().flatten()) for row in chosen]
+
+
+def probability_columns(probabilities: Tensor, classes: Sequence[str]) -> dict[str, Any]:
+    """The columns of predictions.csv made of `probabilities [N, C]`.
+
+    Returns:
+        "p(NAME)" of each class; with more than MOST_COLUMNS of them "top1", "p(top1)" to "top5", "p(top5)": the most
+        probable ones with their probabilities.
+    """
+    if len(classes) <= MOST_COLUMNS:
+        return {f"p({name})": probabilities[:, c].numpy() for c, name in enumerate(classes)}
+    shares, numbers = probabilities.topk(SHOWN_CLASSES)
+    columns: dict[str, Any] = {}
+    for place in range(SHOWN_CLASSES):
+        columns[f"top{place + 1}"] = [classes[number] for number in numbers[:, place].tolist()]
+        columns[f"p(top{place + 1})"] = shares[:, place].numpy()
+    return columns

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from conftest import Command
+
+from training.run.text_problem import MOST_COLUMNS, probability_columns
 
 OWN = ("data=csv", "data.text=review", "data.label=grade")
 TINY = ("epochs=1", "model.embedding=4", "model.hidden=4", "n_folds=3", "preprocess.min_count=1")
@@ -64,3 +67,14 @@ def test_a_missing_file_names_where_it_was_looked_for(refused: Callable[..., str
 )
 def test_mistakes_are_one_line(arguments: tuple[str, ...], expected: str, refused: Callable[..., str]) -> None:
     assert expected in refused(*arguments)
+
+
+def test_of_more_than_a_thousand_classes_the_most_probable_are_kept() -> None:
+    probabilities = torch.rand(3, MOST_COLUMNS + 1, generator=torch.Generator().manual_seed(0))
+    probabilities[1, 7], probabilities[1, 1000] = 3, 2
+    names = [f"class {number}" for number in range(MOST_COLUMNS + 1)]
+    assert list(probability_columns(probabilities[:, :-1], names[:-1])) == [f"p({name})" for name in names[:-1]]
+    columns = probability_columns(probabilities, names)
+    assert list(columns) == [f"{kind}top{place}{end}" for place in range(1, 6) for kind, end in (("", ""), ("p(", ")"))]
+    assert (columns["top1"][1], columns["p(top1)"][1], columns["top2"][1]) == ("class 7", 3, "class 1000")
+    assert columns["p(top1)"][2] == probabilities[2].max()
