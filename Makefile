@@ -9,7 +9,7 @@ VERSIONS ?= table
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS)
 BIN := $(VENV)/bin
 
-.PHONY: help demo quick test busy soak kernels wheels check results versions audit clean
+.PHONY: help demo quick test busy soak notebooks kernels wheels check results versions audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -64,6 +64,9 @@ audit: $(VENV)/.core $(VENV)/.audit  ## list the licences of all dependencies, t
 	$(BIN)/python tests/versions.py licences
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' > $(VENV)/installed.txt
 	$(VENV)/audit/bin/pip-audit --requirement $(VENV)/installed.txt --no-deps --disable-pip
+
+notebooks: $(VENV)/.dev  ## run the notebooks in examples/ and write their outputs
+	$(BIN)/python tests/notebooks.py
 
 kernels: $(VENV)/.core  ## the Triton kernels of every named cell beside the definition, and compiled for three cards; takes an hour
 	$(PIP) -e ".[triton]"

@@ -96,6 +96,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     # CONTRIBUTING.md
     "make quick": Parses("it runs tests"),
     "make check": Parses("it lints and type-checks"),
+    "make notebooks": Parses("tests/test_notebooks.py runs them"),
     "make soak": Parses(HOURS),
     "make busy": Parses(HOURS),
     # docs/beside_the_papers.md
