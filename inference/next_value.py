@@ -108,16 +108,16 @@ class SeriesBacktest(NamedTuple):
         name, rival = max(self.rivals.items(), key=lambda item: item[1].relative)
         called = RIVALS[name]
         if len(self.rivals) > 1:
-            called += f", the best of {len(self.rivals)} forecasts without a net"
+            called += f", the best of {len(self.rivals)} forecasts without a net,"
         test = "" if rival.p is None else f" (Diebold-Mariano p {'< 0.001' if rival.p < 0.001 else f'= {rival.p:.3f}'})"
         when = f"over {self.forecasts:,} forecasts ({self.first} to {self.last})"
         found = f"{when} the net has {rival.relative:.2f} times its error{test}"
         if rival.relative >= 1:
-            verdict = f"The net does not beat {called}: {found}."
+            verdict = f"The net does not beat {called.rstrip(',')}: {found}."
         elif rival.p is None or rival.p >= SIGNIFICANCE_LEVEL:
             verdict = f"Whether the net beats {called} is not decided: {found}, which may be chance."
         else:
-            verdict = f"The net beats {called}: {found}."
+            verdict = f"The net beats {called.rstrip(',')}: {found}."
         return " ".join(filter(None, [verdict, self.warning]))
 
 

@@ -100,3 +100,11 @@ def test_the_version_is_the_same_everywhere() -> None:
     (version,) = re.findall(r'^version = "(.+)"$', page("pyproject.toml"), re.M)
     assert yaml.safe_load(page("CITATION.cff"))["version"] == version
     assert re.findall(r"^## \[(\d.+?)\]", page("CHANGELOG.md"), re.M)[0] == version
+
+
+def test_the_page_on_installing_has_every_extra() -> None:
+    table = page("pyproject.toml").partition("[project.optional-dependencies]")[2].partition("[tool.")[0]
+    extras = re.findall(r"^(\w+) = \[", table, re.M)
+    assert "series" in extras
+    rows = "".join(re.findall(r"^\| (`.+?) \|", page("docs/install.md"), re.M))
+    assert [extra for extra in extras if f"`{extra}`" not in rows] == []

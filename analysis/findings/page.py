@@ -10,6 +10,7 @@ from analysis.findings.evidence import Evidence, evidence_of
 from analysis.findings.finding import Finding, unanswered
 from analysis.report.svg_file import svg_file
 from analysis.study.archive import archive_of, is_archive
+from analysis.study.reasons import reasons
 from analysis.tables.chance_tables import chance_tables
 from analysis.tables.formatting import number, with_recipe
 from analysis.tables.output_folder import write_files
@@ -145,8 +146,9 @@ def _with_recipe(rows: pd.DataFrame) -> list[str]:
 
 def _without_result(rows: pd.DataFrame) -> Iterator[str]:
     """A line for each cell with runs that have no result."""
-    for (data, model, cell, error), same in rows.groupby(["data", "model", "cell", "error"], sort=False):
-        yield f"- No result of {len(same)} fits of {cell} on {str(data).upper()} ({model}): {error}"
+    for (data, model, cell), fits in rows.groupby(["data", "model", "cell"], sort=False):
+        for reason, same in fits.groupby(reasons(fits["error"]), sort=False):
+            yield f"- No result of {len(same)} fits of {cell} on {str(data).upper()} ({model}): {reason}"
 
 
 def _programs(runs_by: dict[str, dict[str, int]]) -> Iterator[str]:

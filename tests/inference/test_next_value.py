@@ -10,6 +10,8 @@ from conftest import train_here_in
 from own_files import sales
 from predicting import Predict, answers, assert_one_line_error, predict
 
+from analysis.report.series_sections import series_sections
+from analysis.study import market_results
 from analysis.tables.market_tables import market_tables
 from datamodules.__main__ import _described
 from inference.next_value import RIVALS, backtest
@@ -91,7 +93,8 @@ def test_the_answer_stands_beside_naive_forecasts_and_says_what_it_is_worth(pred
     for name, error in zip(RIVALS.values(), scored["rmse_original"], strict=False):
         assert f"{name} {error:.4g}" in errors
     best = scored["rmse"].idxmin()
-    assert f"beat {RIVALS[best]}, the best of 5 forecasts without a net: over " in verdict
+    assert f"{RIVALS[best]}, the best of 5 forecasts without a net" in verdict
+    assert ": over " in verdict
     assert f"p = {scored.loc[best, 'net_p']:.3f}" in verdict or scored.loc[best, "net_p"] < 0.001
 
 
@@ -153,3 +156,24 @@ def test_a_file_is_described(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     said = _described("series", "series.file=sales.csv", "series.date=day", "series.target=units")
     assert "200 values, one for each day" in said
     assert "The last values of units are 2020-07-16" in said
+
+
+def test_automatic_forecasts_stand_beside_the_net_wherever_others_do(predict: Predict, tmp_path: Path) -> None:
+    pytest.importorskip("statsforecast", reason="it comes with the extra `series`")
+    sales(120).to_csv(tmp_path / "sales.csv", index=False)
+    auto = ("features=csv", "series.file=sales.csv", "series.auto=true", "window=5", "n_folds=3", "fold=2")
+    done = train_here_in(tmp_path, *auto, *TINY)
+    assert done.returncode == 0, done.stderr
+    (run,) = (path.parent for path in (tmp_path / "runs").rglob("finished"))
+    scored = pd.read_csv(run / "baselines.csv").query("split == 'test'").set_index("forecast")
+    assert list(scored.index[-2:]) == ["ets", "arima"]
+    assert scored.loc[["ets", "arima"], ["rmse_original", "mase", "net_p"]].notna().all(axis=None)
+    assert set(pd.read_csv(run / "intervals.csv")["forecast"]) >= {"ets", "arima"}
+    (table,) = market_tables(tmp_path / "runs")
+    assert table.numbers["forecast"].tolist()[-2:] == ["ets", "arima"]
+    beside, *_ = series_sections(tmp_path / "runs", market_results.scored(tmp_path / "runs"))
+    assert "sales, ets: " in beside.figures[0].panels[0]
+    assert "sales, arima: " in beside.figures[0].panels[0]
+    errors = predict(str(run)).stdout.splitlines()[-2]
+    for name, label in (("ets", "AutoETS"), ("arima", "AutoARIMA")):
+        assert f"{label} {scored.loc[name, 'rmse_original']:.4g}" in errors
