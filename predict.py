@@ -1,10 +1,6 @@
 """Use what train.py trained: `python predict.py RUN "some text"`, or `python predict.py RUN` for the next value."""
 
 import argparse
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 EPILOG = """\
@@ -22,6 +18,7 @@ def main() -> None:
 
     # Torch takes seconds to import, so answer --help first.
     from conf.mistakes import one_line_errors
+    from conf.pipes import until_nobody_reads
     from training.run.startup import uncollected_imports
 
     with one_line_errors(), until_nobody_reads():
@@ -32,17 +29,6 @@ def main() -> None:
         run = load(given.pop("run"))
         for line in run.answer(Request(**given)):
             print(line, flush=True)
-
-
-@contextmanager
-def until_nobody_reads() -> Iterator[None]:
-    """End quietly when the program that reads the output has ended, as `head` does."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
-        sys.exit(0)
 
 
 def arguments() -> argparse.Namespace:

@@ -12,6 +12,7 @@ from analysis.study.archiving import archive
 from analysis.summary import summary
 from analysis.tables import all_tables, market_tables, placebo_table, tuned_table
 from conf.mistakes import one_line_errors
+from conf.pipes import until_nobody_reads
 
 Command = Callable[[argparse.Namespace], str]
 
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: of the command line; None for those of the process.
     """
     given = _parser().parse_args(arguments)
-    with one_line_errors():
+    with one_line_errors(), until_nobody_reads():
         print(given.run(given))
 
 

@@ -1,6 +1,7 @@
 """One handler for the mistakes of users: each becomes one line on the terminal, any other error keeps its traceback."""
 
 import errno
+import io
 import os
 import re
 import shlex
@@ -52,11 +53,13 @@ TRACEBACKS_WANTED = os.environ.get(FULL_ERROR) == "1"
 def one_line_errors(interrupted: str = "Interrupted.") -> Iterator[None]:
     """End a command with exit code 1 and one line after a mistake, and with 130 and one line after Ctrl-C.
 
-    HYDRA_FULL_ERROR=1 shows tracebacks instead.
+    HYDRA_FULL_ERROR=1 shows tracebacks instead. What standard output cannot encode is escaped.
 
     Args:
         interrupted: the line after Ctrl-C.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # and no file of a test's
+        sys.stdout.reconfigure(errors="backslashreplace")  # of what the terminal's encoding lacks, as stderr does
     if TRACEBACKS_WANTED:
         yield
         return
@@ -107,7 +110,12 @@ def message(error: Exception) -> str:
         text = _refused_override(error)
     else:
         text = f"{type(error).__name__}: {error}"
-    return " ".join(_shortened(word) for word in text.split())
+    return " ".join(_shortened(printable(word)) for word in text.split())
+
+
+def printable(text: str) -> str:
+    """The text with escapes in place of characters that no terminal shows, such as half of a surrogate pair."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _shortened(word: str) -> str:
@@ -117,7 +125,8 @@ def _shortened(word: str) -> str:
 
 def report(error: Exception) -> str:
     """An error in one line, an empty line, and its traceback; for use inside `except`."""
-    return f"{message(error)}\n\n{traceback.format_exc()}"
+    lines = traceback.format_exc().split("\n")
+    return f"{message(error)}\n\n" + "\n".join(map(printable, lines))
 
 
 def not_installed(launcher: str) -> str:

@@ -10,6 +10,7 @@ from conf.checks import check
 from conf.compose import CONF, composed
 from conf.kinds import missing_keys
 from conf.mistakes import one_line_errors
+from conf.pipes import until_nobody_reads
 from datamodules.errors import DataError
 
 
@@ -19,7 +20,7 @@ def main() -> None:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(_usage())
         return
-    with one_line_errors():
+    with one_line_errors(), until_nobody_reads():
         print(_described(*arguments))
 
 

@@ -21,6 +21,8 @@ MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
 )
 """The byte order marks of encodings that are no UTF-8."""
 
+_COMMENT_TO_NEWLINE = re.compile(rf"^{COMMENT}[^\n]*?(?=\r?\n|\Z)", re.MULTILINE)
+
 _COMMENT_LINE = re.compile(rf"^{COMMENT}[^\r\n]*".encode(), re.MULTILINE)
 
 MOST_EXPANSION = 100  # text becomes 3 to 10 times larger when it is unpacked, a zip bomb 1,000 times
@@ -48,6 +50,8 @@ def read_text(path: Path, member: str | None = None, comments: bool = False) -> 
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     text = _decoded(content, file, comments)
+    if comments:
+        text = _comments_in_one_line(text)
     if (nul := text.find("\0")) >= 0:
         raise at_line(
             file,
@@ -133,3 +137,11 @@ def _comment_in_utf_8(line: re.Match[bytes]) -> bytes:
     except UnicodeDecodeError:
         return line[0].decode("latin-1").encode()
     return line[0]
+
+
+def _comments_in_one_line(text: str) -> str:
+    """The text without carriage returns inside of comments; where most lines end in one, they are ends of lines."""
+    bare = text.count("\r") - text.count("\r\n")
+    if not 0 < bare < text.count("\n"):
+        return text
+    return _COMMENT_TO_NEWLINE.sub(lambda comment: comment[0].replace("\r", " "), text)

@@ -15,7 +15,7 @@ NUMBERS = ("seed", "fold", *MEASURED[:-1])
 def fault_of(folder: Path) -> str:
     """The first thing that is wrong with a finished run's metrics.csv, in words; empty if nothing is.
 
-    It has to have the row of the part that is scored, a number or nothing in each column of numbers, and finite
+    It has to have one row of the part that is scored, a number or nothing in each column of numbers, and finite
     numbers in those of FINITE_SCORES.
     """
     lines = metrics_lines(folder)
@@ -30,6 +30,8 @@ def fault_of(folder: Path) -> str:
     for needed in _parts(kind, named[0]):
         if needed not in splits:
             return f"{METRICS} has no row of the {needed} part"
+        if splits.count(needed) > 1:
+            return f"{METRICS} has the {needed} row {splits.count(needed)} times"
     for row, values in zip(rows, named, strict=True):
         if len(row) != len(header):
             return f"{METRICS} has {len(row)} values for {len(header)} columns in the {values.get('split')} row"

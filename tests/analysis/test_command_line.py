@@ -36,6 +36,19 @@ def test_summary(tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
+def test_a_reader_that_has_ended_is_no_error(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", [0.5] * 5)
+    with subprocess.Popen(
+        [*ANALYSIS, "summary", tmp_path], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()  # as `| true` does
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.processes
 def test_a_mistake_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     done = run("summary", tmp_path / "no")
     assert (done.returncode, done.stdout) == (1, "")

@@ -51,6 +51,7 @@ FAULTS = {
     "a score is empty": (r",0\.8,", ",,", "metrics.csv has '' for top1 in the test row"),
     "a score is a text": (r",0\.8,", ",0.8x,", "metrics.csv has '0.8x' for top1 in the test row"),
     "the seconds are a text": (r",10,", ",fast,", "metrics.csv has 'fast' for seconds in the val row"),
+    "the test row twice": (r"(\n[^\n]*,test,[^\n]*)", r"\1\1", "metrics.csv has the test row 2 times"),
     "no test row": (r"\n[^\n]*,test,[^\n]*", "", "metrics.csv has no row of the test part"),
     "no validation row": (r"\n[^\n]*,val,[^\n]*", "", "metrics.csv has no row of the val part"),
     "a row was cut": (r",0\.5\n$", "", "values for "),

@@ -167,3 +167,20 @@ def test_an_encrypted_or_unknown_archive_cannot_be_unpacked(tmp_path: Path) -> N
 
 def test_a_small_file_may_be_packed_well(tmp_path: Path) -> None:
     assert len(read_member(zipped(tmp_path / "data.zip", "a.csv", bytes(100_000)), "a.csv")) == 100_000
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_carriage_return_inside_a_comment_ends_no_line(end: str, tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_bytes(
+        end.join(["# from\rYahoo, retrieved", "Date,Close", "2015-03-01,1", "# b\r2015-03-02,2", ""]).encode()
+    )
+    table = read_table(path)
+    assert table.comment == "from Yahoo, retrieved"
+    assert table.rows == [(3, ["2015-03-01", "1"])]
+
+
+def test_carriage_returns_alone_end_lines(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_bytes(b"# from Yahoo\rDate,Close\r2015-03-01,1\r# b\r2015-03-02,2\r")
+    assert read_table(path).rows == [(3, ["2015-03-01", "1"]), (5, ["2015-03-02", "2"])]
