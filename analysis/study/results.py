@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.study.archive import METRICS as ARCHIVED
 from analysis.study.archive import Archive, archive_of, is_archive
+from analysis.study.data_versions import refuse_versions
 from analysis.study.faults import fault_of
 from cells.errors import UserError
 from conf.kinds import KINDS
@@ -29,7 +30,8 @@ def read(runs: Path, label: str = "data") -> pd.DataFrame:
         label: "data" for runs on texts, "features" for runs on the market.
 
     Raises:
-        UserError: there is no such folder, or no such finished run in it.
+        UserError: there is no such folder, or no such finished run in it, or they learnt from different versions of a
+            data file.
     """
     if archived := _archived(runs):
         if label in archived.kinds:
@@ -47,7 +49,9 @@ def read(runs: Path, label: str = "data") -> pd.DataFrame:
     if not tables:
         raise _none(runs, label)
     table = pd.concat(tables, ignore_index=True).sort_values("folder", kind="stable", ignore_index=True)
-    return table.assign(folder=[str(folders[number]) for number in table["folder"]])
+    table = table.assign(folder=[str(folders[number]) for number in table["folder"]])
+    refuse_versions(table, label)
+    return table
 
 
 def kinds(runs: Path) -> set[str]:

@@ -73,7 +73,17 @@ def write(folder: RunFolder, config: DictConfig, task: "pl.LightningModule") -> 
 
 def changed_data(folder: Path, config: DictConfig) -> list[str]:
     """The files below data_dir whose content is not what the run in a folder was trained on."""
-    return data_files.changed(config, _read(folder).get("data", {}))
+    return data_files.changed(config, trained_on(folder))
+
+
+def trained_on(folder: Path) -> data_files.Content:
+    """The files that the run in a folder was trained on; none for a run of an older version.
+
+    Raises:
+        UserError: the record is damaged.
+    """
+    found: data_files.Content = _read(folder).get("data", {})
+    return found
 
 
 def refuse_changed_data(folder: RunFolder, config: DictConfig) -> None:
