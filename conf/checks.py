@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 
@@ -57,6 +58,9 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
     for key in ("data_dir", "cache_dir", "runs_dir", "run_dir"):
         if (not isinstance(config[key], str) or not config[key]) and not (key == "run_dir" and config[key] is None):
             raise UserError(f"{key}={config[key]}: give the path of a folder.")
+    for key in ("runs_dir", "run_dir"):
+        if config[key] is not None and os.fsencode(config[key]).decode("utf-8", "replace") != config[key]:
+            raise UserError(f"{key}={config[key]}: give a name in UTF-8, because TensorBoard writes to no other.")
     _check_training(config)
     _check_logger(config.logger)
     if is_placebo(config) and alteration_of(config) != Alteration():

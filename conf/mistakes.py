@@ -42,6 +42,9 @@ PATH_ERRORS = {
 """The fault of a path, or what to do, by the system's number of the error. A file that is not there is no such
 error: who opens it knows what the user meant."""
 
+NO_UTF_8 = "surrogates not allowed"
+"""Python's reason not to encode a path with bytes that are no UTF-8, which many libraries do not take."""
+
 EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray"}
 """The extra of pyproject.toml that each launcher needs."""
 
@@ -89,6 +92,8 @@ def is_mistake(error: Exception) -> bool:
     """Whether the user can put the error right; Hydra answers data=3 with a ValueError, data=[3] with a TypeError."""
     if isinstance(error, OSError) and not isinstance(error, MISTAKES):  # one of Hydra's is an OSError
         return error.errno in PATH_ERRORS and error.filename is not None
+    if isinstance(error, UnicodeEncodeError):
+        return error.reason == NO_UTF_8
     return isinstance(error, MISTAKES) or (isinstance(error, ValueError | TypeError) and _raised_by_hydra(error))
 
 
@@ -106,6 +111,8 @@ def message(error: Exception) -> str:
     elif isinstance(error, OSError) and is_mistake(error):
         path = os.fsdecode(error.filename2 or error.filename)  # of two, the second is where a file was to be put
         text = f"{path} cannot be used ({error.strerror}); {PATH_ERRORS[error.errno or 0]}."
+    elif isinstance(error, UnicodeEncodeError) and is_mistake(error):
+        text = f"{error.object} is no name in UTF-8, and not every library takes others; rename it."
     elif is_mistake(error):
         text = _refused_override(error)
     else:

@@ -1,11 +1,16 @@
 """The one handler of the mistakes of users."""
 
+import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import PROJECT
 from hydra.errors import OverrideParseException
+from study_runs import write_run
 
 from cells import Alteration
 from cells.errors import UserError
@@ -100,3 +105,28 @@ def test_a_report_begins_with_the_line_and_ends_with_the_traceback() -> None:
     assert empty == ""
     assert rest[0].startswith("Traceback")
     assert Path(__file__).name in rest[1]
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("train.py", "cell='\udce9\x1b[31m'"), "there is no cell '\\udce9\\x1b[31m', did you mean"),
+        (("train.py", "data=robo", "runs_dir='r\udcff'", "epochs=1"), "runs_dir=r\\udcff: give a name in UTF-8"),
+        (("-m", "analysis", "summary", "r\udcff"), "r\\udcff/x is no name in UTF-8"),
+        (("predict.py", "no\udce9\x1b[31m", "text"), "there is no folder no\\udce9\\x1b[31m;"),
+    ],
+)
+def test_any_character_is_printed_where_only_ascii_is_known(
+    command: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "r\udcff" / "x", [0.5] * 5)
+    first = str(PROJECT / command[0]) if command[0] != "-m" else "-m"
+    ascii_alone = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(PROJECT)}
+    started = [sys.executable, first, *command[1:]]
+    done = subprocess.run(started, cwd=tmp_path, env=os.environ | ascii_alone, capture_output=True, check=False)
+    said = done.stderr.decode("ascii")
+    assert done.returncode == 1, said
+    assert said.startswith("Error: ")
+    assert said.count("\n") == 1
+    assert says in said
