@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unicodedata import category
 
 import hydra
 from hydra.core.override_parser.types import Override
@@ -121,8 +122,9 @@ def message(error: Exception) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with escapes in place of characters that no terminal shows, such as half of a surrogate pair."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    """The text with escapes in place of control characters, ends of lines and halves of surrogate pairs."""
+    odd = {each: each.encode("unicode_escape").decode() for each in text if category(each) in ("Cc", "Cs", "Zl", "Zp")}
+    return text.translate(str.maketrans(odd))
 
 
 def _shortened(word: str) -> str:

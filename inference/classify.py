@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from cells.errors import UserError
 from conf.kinds import encoder_of
+from conf.mistakes import printable
 from datamodules.texts.fitted_tokenizer import FittedTokenizer, FittedWordTokenizer
 from datamodules.texts.preprocess import PreprocessSettings, lookup_tables
 from inference import texts
@@ -130,7 +131,7 @@ def as_table(answers: Sequence[Answer]) -> str:
     for answer in answers:
         best = answer.ranking[:SHOWN_CLASSES]
         shares = ", ".join(f"{name} {answer.probabilities[name]:.3f}" for name in best)
-        text = textwrap.shorten(answer.text, SHOWN_CHARACTERS, placeholder=" ...")
+        text = printable(textwrap.shorten(answer.text, SHOWN_CHARACTERS, placeholder=" ..."))
         rows.append((text + ("" if answer.known_words else " *"), ", ".join(answer.predicted) or "none", shares))
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
