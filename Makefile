@@ -49,8 +49,7 @@ soak: $(VENV)/.dev  ## simulated schedules of leases, kills, faults (as root), f
 	PYTHONPATH=. $(BIN)/python tests/leaks.py 120 leaks.csv --plot leaks.svg
 
 busy: $(VENV)/.dev  ## run the tests on one core beside two busy loops
-	@for k in 1 2; do (while :; do :; done) & loops="$$loops $$!"; done; taskset -cp 0 $$$$ >/dev/null; \
-	for loop in $$loops; do taskset -cp 0 $$loop >/dev/null; done; trap "kill $$loops" EXIT; $(BIN)/python -m pytest -n 0
+	$(BIN)/python tests/busy.py -n 0
 
 $(VENV)/.audit:
 	$(PYTHON) -m venv $(VENV)/audit
