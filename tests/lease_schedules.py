@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,7 +46,7 @@ FILELOCKS_LEASES = sys.modules[SoftFileLease.__module__]
 FILELOCKS_FORKS = importlib.import_module(
     "filelock._core._fork" if importlib.util.find_spec("filelock._core") else "filelock._api"
 )
-"""Filelock's own modules, which lie elsewhere before its version 4.2, the first that Python 3.10 does not get."""
+"""Filelock's own modules; on Python 3.10, whose last filelock is 4.1.0, they lie elsewhere."""
 
 
 class OneProcess:
@@ -266,8 +265,8 @@ class Schedule:
                 loaded[text] = OmegaConf.to_container(OmegaConf.create(text))
             return loaded[text]
 
-        def thread(target: Callable[..., object], args: tuple[object, ...] = (), **_: Any) -> SimulatedThread:
-            return SimulatedThread(simulation, simulation.here.process, partial(target, *args))
+        def thread(target: Callable[[], object], **_: Any) -> SimulatedThread:
+            return SimulatedThread(simulation, simulation.here.process, target)
 
         def members(job: list[PlannedRun], replicates: Any) -> list[Member]:
             return [Member(run.config, self._folder(run.overrides[0])) for run in job]

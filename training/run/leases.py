@@ -2,10 +2,10 @@
 
 A lease is the file `running` in the run's folder. It names its holder, which touches it every few seconds while the
 process lives. The lease of a dead holder is taken over: on the holder's own machine at once, on another machine after
-nobody has touched it for `DURATION` seconds by the clock of whoever waits. So machines need not agree on the time,
-except on Python 3.10, whose filelock is older than 4.2. There is no flock. We rely on three things: the file
-system that the machines share creates a file for only one of them (O_EXCL), renames whole files, and shows a changed
-file to whoever opens it. Local disks, NFS from version 3 on, Lustre, GPFS and the like all do.
+nobody has touched it for `DURATION` seconds by the clock of whoever waits. So machines need not agree on the time.
+There is no flock. We rely on three things: the file system that the machines share creates a file for only one of them
+(O_EXCL), renames whole files, and shows a changed file to whoever opens it. Local disks, NFS from version 3 on, Lustre,
+GPFS and the like all do.
 
 A process that hangs long enough to lose its lease may wake up later. It notices before it marks the run finished. What
 it has written until then is what the new holder writes too, because a run is a function of its configuration.
