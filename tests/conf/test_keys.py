@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Command
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,8 +13,8 @@ from omegaconf import OmegaConf
 
 from cells.errors import UserError
 from conf.checks import check
-from conf.compose import composed
-from conf.keys import ALSO_A_NUMBER, OPEN, paths, plain, refuse_quotes
+from conf.compose import CONF, composed
+from conf.keys import ALSO_A_NUMBER, NOT_HERE, OPEN, paths, plain, refuse_quotes
 from conf.mistakes import is_mistake, message
 from training.run.record import Record
 from training.studies.grid import Grid
@@ -267,6 +268,18 @@ def test_the_command_line_refuses_it_before_any_run(
 ) -> None:
     assert says in refused(*arguments, *SMALL)
     assert not (tmp_path / "runs").exists()
+
+
+HONOURED = {"callbacks", "help", "hydra_help", "hydra_logging", "job", "job_logging", "launcher", "mode", "sweeper",
+            "verbose", "job.name", "job.env_set"}  # fmt: skip
+"""Keys below hydra that do here what Hydra says."""
+
+
+def test_every_key_of_hydra_is_honoured_or_refused() -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        found = compose("config", return_hydra_config=True).hydra
+    keys = {*found, *(f"job.{key}" for key in found.job)}
+    assert {f"hydra.{key}" for key in keys - HONOURED} == set(NOT_HERE)
 
 
 @pytest.mark.parametrize("shown", ["hydra.run", "hydra.job", "hydra.launcher"])
