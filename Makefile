@@ -62,7 +62,7 @@ versions: $(VENV)/.audit  ## list the oldest and newest versions of the dependen
 audit: $(VENV)/.core $(VENV)/.audit  ## list the licences of all dependencies, then their known vulnerabilities
 	$(BIN)/python tests/versions.py licences
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' > $(VENV)/installed.txt
-	$(VENV)/audit/bin/pip-audit --requirement $(VENV)/installed.txt --no-deps --disable-pip
+	$(VENV)/audit/bin/pip-audit --strict --requirement $(VENV)/installed.txt --no-deps --disable-pip
 
 notebooks: $(VENV)/.dev  ## run the notebooks in examples/ and write their outputs
 	$(BIN)/python tests/notebooks.py

@@ -3,16 +3,17 @@
 python tests/versions.py table                    # what would be installed, as the table of docs/install.md
 python tests/versions.py oldest                   # install them into .venv-oldest, run the tests of make quick there
 python tests/versions.py newest --torch 2.13.0    # the same at the other end, with this torch
-python tests/versions.py licences                 # of the packages of this environment, by licence
+python tests/versions.py licences                 # of this environment; fails if one is neither permissive nor MPL
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -26,6 +27,13 @@ PROJECTS = ("cells/pyproject.toml", "pyproject.toml")
 
 RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis")
 """Packages that the tests of `make quick` need; their own versions are not in question."""
+
+
+MPL = re.compile(r"MPL|Mozilla Public")
+COMPATIBLE = re.compile(rf"\b(MIT|BSD|0BSD|Apache|ISC|PSF|Python Software Foundation|NCSA)\b|{MPL.pattern}")
+"""Licences under which a dependency of an MIT project may be used and shipped."""
+
+MIT_WORDS = "Permission is hereby granted, free of charge, to any person obtaining a copy"
 
 
 def resolved(end: str, python: str, torch: str | None = None) -> dict[str, str]:
@@ -71,25 +79,37 @@ def run_tests(end: str, torch: str | None) -> int:
     index = os.environ.get("TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
     cpu = ["--no-deps", "--retries", "0", "--extra-index-url", index]
     subprocess.run([*pip, *cpu, f"torch=={versions['torch']}"], check=True)  # the build for CPUs, which needs no CUDA
-    needed = [line for line in pins.read_text().split() if not line.startswith(("nvidia-", "triton=", "cuda-"))]
-    subprocess.run([*pip, "--no-deps", *needed], check=True)
-    subprocess.run([*pip, *RUNNERS], check=True)
+    shown = [str(python), "-c", "from importlib.metadata import version; print(version('torch'))"]
+    build = subprocess.run(shown, stdout=subprocess.PIPE, text=True, check=True).stdout
+    unwanted = ("triton=", "nvidia-", "cuda-") if "+cpu" in build else ("triton=",)  # the others start with CUDA alone
+    wanted = [line for line in pins.read_text().split() if not line.startswith(unwanted)]
+    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
+    subprocess.run([*install, "--no-deps", *wanted], check=True)
+    subprocess.run([*install, *RUNNERS], check=True)
     tests = [str(python), "-m", "pytest", "-n", "auto", "-W", "default", "-m", "not processes and not slow"]
     return subprocess.run(tests, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}, check=False).returncode
 
 
-def print_licences() -> None:
-    """Print the packages of this environment, by what they say about their licence."""
+def stated_licence(package: Distribution) -> str:
+    """The words of a package about its licence; empty if there are none."""
+    about = package.metadata
+    classified = [line.rpartition("::")[2].strip() for line in about.get_all("Classifier") or [] if "License" in line]
+    stated = about.get("License-Expression") or ", ".join(classified) or (about.get("License") or "").split("\n")[0]
+    return stated or ("MIT" if MIT_WORDS in (package.read_text("licenses/LICENSE") or "") else "")
+
+
+def print_licences() -> int:
+    """Print the packages of this environment by licence, then those that need a look; return 1 if there are any."""
     packages = defaultdict(set)
     for package in distributions():
-        about = package.metadata
-        classified = [
-            line.rpartition("::")[2].strip() for line in about.get_all("Classifier") or [] if "License" in line
-        ]
-        stated = about.get("License-Expression") or ", ".join(classified) or (about.get("License") or "").split("\n")[0]
-        packages[stated or "does not say"].add(about["Name"])
+        packages[stated_licence(package)].add(package.metadata["Name"])
     for licence, names in sorted(packages.items()):
-        print(f"{licence}: {', '.join(sorted(names, key=str.lower))}")
+        print(f"{licence or 'does not say'}: {', '.join(sorted(names, key=str.lower))}")
+    others = [name for licence, names in packages.items() if not COMPATIBLE.search(licence) for name in names]
+    total = sum(map(len, packages.values()))
+    copyleft = sorted({name for licence, names in packages.items() if MPL.search(licence) for name in names})
+    print(f"{total} packages; under the MPL: {', '.join(copyleft)}; to be looked at: {', '.join(others) or 'none'}")
+    return 1 if others else 0
 
 
 def main() -> int:
@@ -100,7 +120,9 @@ def main() -> int:
     given = parser.parse_args()
     if given.what in RESOLUTIONS:
         return run_tests(given.what, given.torch)
-    print_table() if given.what == "table" else print_licences()
+    if given.what == "licences":
+        return print_licences()
+    print_table()
     return 0
 
 
