@@ -9,10 +9,10 @@ VERSIONS ?= table
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS)
 BIN := $(VENV)/bin
 
-.PHONY: help demo quick test busy soak notebooks kernels wheels check results versions audit clean
+.PHONY: help demo quick test processors busy soak notebooks kernels wheels check results versions audit clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(VENV)/.core: pyproject.toml cells/pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info[:2] < (3, 14) else "lstm-cs needs Python 3.10-3.13, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
@@ -36,6 +36,10 @@ test: $(VENV)/.dev  ## run the tests
 
 quick: $(VENV)/.dev  ## run the tests that start no processes, in less than a minute
 	$(BIN)/python -m pytest -n auto -m "not processes and not slow"
+
+processors: $(VENV)/.dev  ## run the cells' tests as on each kind of processor, with neither MKL nor OpenMP
+	@for as in $$(PYTHONPATH=tests $(BIN)/python -c 'from processors import OLDER; print(*OLDER)'); do \
+	echo "As $$as"; LSTM_CS_AS=$$as $(BIN)/python -m pytest -n auto tests/cells || failed=1; done; exit $${failed:-0}
 
 soak: $(VENV)/.dev  ## simulated schedules of leases, kills, faults (as root), fuzz tests and two hours of runs; takes a day
 	PYTHONPATH=. $(BIN)/python tests/lease_schedules.py 100000
