@@ -18,6 +18,14 @@ SCALES = (1.0, 4.0)
 """Factors of the initial weights."""
 
 
+UNBOUNDED = {
+    "C4": "while f (1 + h) < 1",
+    "NFG": "no",
+    **dict.fromkeys(("H1", "H3", "H5", "NOAF"), "while h keeps f below 1"),
+}
+"""Cells whose states need not stay bounded for bounded inputs; docs/reliability.md says why, and why the others' do."""
+
+
 class Followed(NamedTuple):
     """The states of a cell over all steps.
 
@@ -47,16 +55,22 @@ def follow(cell: str, dtype: torch.dtype, scale: float, steps: int = STEPS) -> F
 
 
 def row(cell: str) -> str:
-    """The cell's line of the table: the largest |c| and |h|, or the first odd step in float32 and float64."""
+    """The cell's line of the table: the largest |c| and |h|, or the first odd step, and whether they stay bounded."""
     shown = []
     for scale in SCALES:
         one, other = (follow(cell, dtype, scale) for dtype in (torch.float32, torch.float64))
         if one.first_odd is None and other.first_odd is None:
-            shown.append(f"{one.c:.3g} | {one.h:.3g}")
+            shown += [both(one.c, other.c), both(one.h, other.h)]
         else:
             odd = " / ".join("none" if f.first_odd is None else str(f.first_odd) for f in (one, other))
-            shown.append(f"odd from step {odd} | ")
-    return f"| {cell} | {' | '.join(shown)} |"
+            shown += [f"odd from step {odd}", ""]
+    return f"| {cell} | {' | '.join(shown)} | {UNBOUNDED.get(cell, 'yes')} |"
+
+
+def both(single: float, double: float) -> str:
+    """A number in float32 and float64: one text where three digits do not differ, else both."""
+    texts = dict.fromkeys(f"{number:.3g}" for number in (single, double))
+    return " / ".join(texts)
 
 
 if __name__ == "__main__":
