@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -69,6 +70,25 @@ def test_while_a_team_is_busy_others_run_alone() -> None:
     caller = threading.get_ident()
     team.run(ctypes.cast(outer, ctypes.c_void_p).value, 0, 2)
     assert seen == [caller]
+
+
+@pytest.mark.parametrize("make", [openmp, lambda: OwnTeam().run], ids=["openmp", "own"])
+def test_calls_within_the_threads_of_a_call_end(make: Callable[[], Callable[[int, int, int], None] | None]) -> None:
+    run, seen = make(), []
+    if run is None:
+        pytest.skip("torch shows no OpenMP team here")
+
+    @CALLBACK
+    def inner(data: int) -> None:
+        seen.append(data)
+
+    @CALLBACK
+    def outer(data: int) -> None:
+        run(ctypes.cast(inner, ctypes.c_void_p).value, data, 2)
+
+    run(ctypes.cast(outer, ctypes.c_void_p).value, 7, 2)
+    assert len(seen) >= 2  # once from each thread of the outer call, on as many threads as are free
+    assert set(seen) == {7}
 
 
 def test_where_no_library_can_be_opened_there_is_no_openmp(monkeypatch: pytest.MonkeyPatch) -> None:
