@@ -186,8 +186,9 @@ def stacked_layer(unroll: StackedUnroll, rows: Tensor, packed: Packed, weights: 
 def _explain(chosen: Backend, recurrence: Recurrence, obstacles: dict[str, Obstacle]) -> None:
     """Log why one of the two definitions has to run this."""
     if chosen in BACKENDS[-2:] and not step_of(recurrence).cell.why_eager:  # already logged when the module was wrapped
-        for name, obstacle in obstacles.items():
-            _warn_once(chosen.name, chosen.loop(recurrence), name, obstacle.reason)
+        for reason in {obstacle.reason: None for obstacle in obstacles.values()}:
+            others = " or ".join(name for name, obstacle in obstacles.items() if obstacle.reason == reason)
+            _warn_once(chosen.name, chosen.loop(recurrence), others, reason)
 
 
 @functools.cache

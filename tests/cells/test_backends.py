@@ -172,3 +172,12 @@ def test_a_backend_takes_part_by_a_line_in_the_list(can: bool, monkeypatch: pyte
         else:
             with pytest.raises(BackendError, match="the backend counting cannot run this cell: it has no card"):
                 lstm(X)
+
+
+def test_one_reason_of_two_backends_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    backends._warn_once.cache_clear()
+    obstacle = Obstacle(ObstacleKind.CALL, "it has a projection")
+    backends._explain(BACKENDS[-2], LSTM(3, 4).recurrence, {"triton": obstacle, "triton-steps": obstacle})
+    assert caplog.messages == [
+        "An LSTM runs on torchscript (compiled loop) and not on triton or triton-steps: it has a projection"
+    ]

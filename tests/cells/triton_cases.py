@@ -239,6 +239,8 @@ def main(which: str) -> None:
         os.environ["TRITON_INTERPRET"] = "1"  # before anybody imports Triton
     warnings.filterwarnings("ignore", "invalid value|divide by zero|overflow", RuntimeWarning)  # NumPy's
     for case, name in itertools.product({"quick": quick, "all": every}[which](), BACKENDS):
+        if name == "triton-steps" and case.hidden > 20:  # its kernels are elementwise
+            continue
         # W_hh of more units does not fit into a card
         exact = device == "cpu" or name == "triton-steps" or case.hidden <= LARGEST_TF32
         torch.backends.cuda.matmul.allow_tf32 = not exact

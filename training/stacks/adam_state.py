@@ -25,14 +25,15 @@ def state_of_net(states: Mapping[str, AdamState], k: int, net: nn.Module) -> dic
     }
 
 
-def state_of_stack(states: Sequence[AdamState], weight: Tensor) -> AdamState:
+def state_of_stack(states: Sequence[AdamState], weight: Tensor, on_device: bool) -> AdamState:
     """Adam's state of a stack's weight `[K, ..]`.
 
     Args:
         states: the states of that weight in each of the K nets, which have done equally many steps.
         weight: the stack's.
+        on_device: whether the steps are counted where the weight is, and not on the CPU.
     """
-    found = {"step": states[0]["step"].to(weight.device)}
+    found = {"step": states[0]["step"].to(weight.device if on_device else "cpu")}
     for key in states[0].keys() - found.keys():
         rows = weight.size(1)  # a net with a smaller vocabulary has fewer
         padded = [F.pad(own[key], (0, 0) * (own[key].dim() - 1) + (0, rows - len(own[key]))) for own in states]

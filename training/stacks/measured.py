@@ -14,7 +14,7 @@ from training.stacks.batches import side_by_side
 from training.stacks.nets import stack_nets
 from training.stacks.recorded import recorder_for
 from training.stacks.stacked_run import StackedRun
-from training.stacks.tasks import StackedBatch, StackedTask, stacked_task
+from training.stacks.tasks import StackedBatch, stacked_task
 
 SHARE = 0.9
 """The part of the free memory to use: an allocator's blocks do not fit without gaps."""
@@ -87,10 +87,15 @@ def needed(run: StackedRun, nets: int, device: torch.device, allocator: Allocato
     task.seed([0] * nets)
     optimizer = task.configure_optimizers()
     batch = _moved(side_by_side([largest(run.problem.data.train_dataloader())] * nets), device)
+    learn = functools.partial(task.learn, optimizer, batch)
+    recorder = recorder_for(task.net, device) if task.has_fixed_shapes else None
     for _ in range(STEPS):
-        task.learn(optimizer, batch)
+        if recorder:
+            recorder.warm_up(learn)
+        else:
+            learn()
     resting, most = allocator.taken(), allocator.most()
-    return most + (most - resting if _is_recorded(task, device) else 0)
+    return most + (most - resting if recorder else 0)
 
 
 def largest(batches: Batches[Any]) -> Any:
@@ -101,10 +106,6 @@ def largest(batches: Batches[Any]) -> Any:
         lengths = torch.cat([batch.lengths for batch in cut])
         rows = rows[lengths.argsort(descending=True)]
     return batches.cut(rows[: batches.batch_size])
-
-
-def _is_recorded(task: StackedTask, device: torch.device) -> bool:
-    return task.has_fixed_shapes and recorder_for(task.net, device) is not None
 
 
 def _moved(batch: StackedBatch, device: torch.device) -> StackedBatch:

@@ -1,6 +1,7 @@
 """A training step as a CUDA graph: recorded once, then started as a whole, as a small net's time is in the launches."""
 
 import logging
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -43,7 +44,10 @@ class CudaGraphs:
         """On a stream of its own, as it will be recorded."""
         stream, own = torch.cuda.current_stream(), torch.cuda.Stream()
         own.wait_stream(stream)
-        with torch.cuda.stream(own):
+        with torch.cuda.stream(own), warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "This instance was constructed with capturable=True", UserWarning
+            )  # Adam's
             result = step()
         stream.wait_stream(own)
         return result

@@ -150,8 +150,8 @@ class StackedTask(pl.LightningModule):
         self.scores = [loss | of_net for loss, of_net in zip(found, self.validation_scores(), strict=True)]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam over all weights that are trained; on a device its count of steps is there too, and rounds alike."""
-        on_device = self.device.type not in ("cpu", "mps")  # torch's Adam knows no other way on these
+        """Adam over all weights that are trained; where steps may be recorded, it counts them on the device."""
+        on_device = self.has_fixed_shapes and self.device.type not in ("cpu", "mps")
         return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr, capturable=on_device)
 
     def _clip(self) -> None:

@@ -158,7 +158,8 @@ class Stack(Callback):
             (optimizer,) = trainer.optimizers
             for name, weight in self.task.net.named_parameters():
                 if weight.requires_grad:
-                    optimizer.state[weight] = state_of_stack([run.adam_state[name] for run in self.runs], weight)
+                    states = [run.adam_state[name] for run in self.runs]
+                    optimizer.state[weight] = state_of_stack(states, weight, optimizer.defaults["capturable"])
             for run in self.runs:
                 run.adam_state = {}
 

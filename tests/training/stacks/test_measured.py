@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from recording import StandIn
 from test_trainer import MARKET, TEXT, members
 from torch import Tensor
 from torch.utils import _pytree as pytree
@@ -78,7 +79,7 @@ def test_a_recorded_step_takes_its_memory_twice(
 ) -> None:
     run = loaded(tmp_path, *MARKET)
     plain = measured.needed(run, 2, CPU, counter)
-    monkeypatch.setattr(measured, "recorder_for", lambda net, device: object())
+    monkeypatch.setattr(measured, "recorder_for", lambda net, device: StandIn())
     assert 1.2 * plain < measured.needed(run, 2, CPU, counter) < 2 * plain
 
 
