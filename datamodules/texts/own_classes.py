@@ -92,6 +92,20 @@ def counted(labels: Sequence[tuple[str, ...]], classes: Sequence[str]) -> str:
     return shown + more
 
 
+def about_numbers(classes: Sequence[str]) -> list[str]:
+    """A line on more than SHOWN classes that are numbers, and not all whole: they are hardly meant as classes."""
+    try:
+        numbers = [float(name) for name in classes]
+    except ValueError:
+        return []
+    if len(classes) <= SHOWN or all(number.is_integer() for number in numbers):
+        return []
+    return [
+        f"The {len(classes):,} classes are numbers from {classes[0]} to {classes[-1]}: if they measure something, join "
+        "them into a few classes first, in a column of their own."
+    ]
+
+
 def _named(parts: Iterable[str]) -> tuple[str, ...] | None:
     """The classes with these names; None if all are blank. 1.0 is 1: so whole numbers are often written."""
     names = (_WHOLE.sub(r"\1", part.strip()) for part in parts)

@@ -13,7 +13,7 @@ from datamodules.errors import DataError, excerpt
 from datamodules.files import here_or_below, looked_for
 from datamodules.row_files import Column, FileRow, as_text, has_half_character, read_rows
 from datamodules.texts.corpora import Corpus, Origin
-from datamodules.texts.own_classes import LabelReader, counted
+from datamodules.texts.own_classes import LabelReader, about_numbers, counted
 from datamodules.texts.own_groups import about_groups, group_numbers
 
 TRAIN, VAL, TEST = "train", "val", "test"
@@ -151,7 +151,12 @@ class Collected:
         classes = self.reader.ordered(self.labels)
         number_of = {name: number for number, name in enumerate(classes)}
         numbers = {names: tuple(sorted({number_of[name] for name in names})) for names in set(self.labels)}
-        notes = [*self.notes, f"Classes: {counted(self.labels, classes)}.", *self._about_parts()]
+        notes = [
+            *self.notes,
+            f"Classes: {counted(self.labels, classes)}.",
+            *about_numbers(classes),
+            *self._about_parts(),
+        ]
         groups = None
         if self.columns.group:
             notes += about_groups(self.columns.group[0], self.groups, self.parts)

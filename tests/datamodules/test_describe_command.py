@@ -80,6 +80,9 @@ def test_the_columns_of_an_own_file_are_listed(describe: Describe, tmp_path: Pat
         "review 3 different of 2 words: a fine text 1, another 1, bad, very 1",
         "grade 2 different of 1 words: bad 2, good 1",
     ]
+    assert lines[-1].startswith(
+        "Name them with data.text= and data.label=. In a CSV or TSV file whose first line is no"
+    )
     settings = ("data.file=own.csv", f"data_dir={tmp_path}", f"cache_dir={tmp_path}", "data.text=review")
     with pytest.raises(SystemExit, match="no class has more than 2 of 3 documents"):
         describe("csv", *settings, "data.label=grade")

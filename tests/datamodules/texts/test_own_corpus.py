@@ -163,6 +163,13 @@ def test_whole_numbers_are_the_same_class_however_they_are_written(read: Callabl
     assert read(b"t,l\na,v1.0\nb,v1\nc,1.0.0\n", text="t", label="l").classes == ("1.0.0", "v1", "v1.0")
 
 
+def test_many_numbers_that_are_no_classes_are_said(read: Callable[..., Corpus]) -> None:
+    ratings = b"t,l\n" + b"".join(b"text,%.1f\n" % (number / 2) for number in range(21))
+    assert read(ratings, text="t", label="l").notes[2].startswith("The 21 classes are numbers from 0 to 10: if they")
+    for content in (ratings.replace(b".5", b".0"), ratings[: ratings.index(b"text,10")], ratings + b"text,x\n"):
+        assert len(read(content, text="t", label="l").notes) == 2
+
+
 def test_spaces_around_the_names_of_columns_do_not_count(read: Callable[..., Corpus]) -> None:
     for delimiter in (", ", " ;", " \t"):
         rows = (("id", "text ", "label"), ("1", "a b", "x"), ("2", "c", "y"))
