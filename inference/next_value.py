@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -79,7 +79,7 @@ class SeriesBacktest(NamedTuple):
     """The errors of the net on the part of its data that was scored, beside every forecast without a net.
 
     Attributes:
-        forecasts, first, last: number of forecasts, the first and the last day or time that was forecast.
+        forecasts, first, last: number of forecasts, the first and the last period that was forecast.
         errors: rmse_original, mae_original and mase of the net.
         rivals: by name, see RIVALS.
         warning: the warning that goes with every number of this run, or "".
@@ -128,7 +128,11 @@ class SavedSeries(SavedForecaster):
     data_module = "SeriesDataModule"
 
     def answer(self, request: Request) -> Iterator[str]:
-        """The next value of each series, as lines of JSON or as a table."""
+        """The next value of each series, as lines of JSON or as a table.
+
+        Raises:
+            DataError: the file is missing or broken.
+        """
         if request.texts:
             raise UserError(f"{self.folder.path} forecasts {self.config.target}; give no text.")
         config = here(self.config, request.data_dir, request.end)
@@ -138,9 +142,11 @@ class SavedSeries(SavedForecaster):
             config.series.file = str(request.file)
         elif str(config.series.get("file", "")).startswith(f"{ELSEWHERE}_"):
             raise UserError(f"{self.folder.path} does not say where {config.series.file} is; name it with --file=.")
-        tested = backtest(self.folder.path)
+        panel = load_series(config).panel
+        assert panel.own is not None
+        tested = backtest(self.folder.path, panel.own.frequency.written)
         widths = measured(self.folder.path)
-        found = list(self.next_values(config, widths))
+        found = list(self.next_values(panel, config, widths))
         if request.json:
             about = {"horizon": config.horizon, "backtest": {**tested._asdict(), "sentence": tested.sentence}}
             about["intervals"] = {name: width._asdict() for name, width in widths.items()}
@@ -153,18 +159,17 @@ class SavedSeries(SavedForecaster):
         yield tested.listed
         yield tested.sentence
 
-    def next_values(self, config: DictConfig, widths: dict[str, Interval]) -> Iterator[NextValue]:
+    def next_values(self, panel: Panel, config: DictConfig, widths: dict[str, Interval]) -> Iterator[NextValue]:
         """The forecast of each series that the net was trained on.
 
         Args:
-            config: with the file to read.
+            panel: of the file that `config` names.
+            config: of the run.
             widths: the intervals of "prediction", "persistence" and "seasonal".
 
         Raises:
-            DataError: the file is missing or broken.
-            UserError: it has other columns than that of the run, or too few rows.
+            UserError: the panel has other columns than that of the run, or too few rows.
         """
-        panel = load_series(config).panel
         assert panel.own is not None
         if list(map(str, panel.features.columns)) != self.data["features"]:
             raise UserError(
@@ -266,8 +271,8 @@ def _about_intervals(widths: dict[str, Interval]) -> str:
     return " ".join([ours.sentence, *([f"Beside it: {'; '.join(beside)}."] if beside else [])])
 
 
-def backtest(run: Path) -> SeriesBacktest:
-    """The backtest in the tables of a run's folder."""
+def backtest(run: Path, written: Callable[[pd.Timestamp], str]) -> SeriesBacktest:
+    """The backtest in the tables of a run's folder, with its periods as `Frequency.written` writes them."""
     metrics, baselines, predictions = (read_table(run / name) for name in (METRICS, "baselines.csv", "predictions.csv"))
     net = metrics.iloc[-1]
     days = predictions.loc[predictions["split"] == net["split"], "day"]
@@ -278,7 +283,8 @@ def backtest(run: Path) -> SeriesBacktest:
     }
     warning = "" if pd.isna(net["warning"]) else str(net["warning"])
     errors = {name: _number(net[name]) for name in ("rmse_original", "mae_original", "mase")}
-    return SeriesBacktest(len(days), str(days.min()), str(days.max()), errors, rivals, warning)
+    first, last = (written(pd.Timestamp(day)) for day in (days.min(), days.max()))
+    return SeriesBacktest(len(days), first, last, errors, rivals, warning)
 
 
 def _p_beside(name: str, row: pd.Series, net: pd.Series) -> float | None:

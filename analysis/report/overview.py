@@ -8,6 +8,7 @@ from analysis.claims.rules import VERDICTS
 from analysis.study.results import UNFINISHED
 from analysis.tables.formatting import count_range
 from analysis.tables.missing_runs import NOT_RUN
+from analysis.tables.series_table import series_name
 from analysis.tables.table import Table
 from conf.compose import PLACEBO
 
@@ -52,8 +53,9 @@ def about_series(results: pd.DataFrame) -> Iterator[str]:
         results: from `market_results.scored`, of such runs alone.
     """
     for (features, target), own in results.groupby(["features", "target"], sort=False):
+        name = series_name(str(features), str(target))
         yield (
-            f"{_count(len(own), 'finished fit')} on the series {features} ({target}): models {_listed(own['model'])}, "
+            f"{_count(len(own), 'finished fit')} on the series {name}: models {_listed(own['model'])}, "
             f"cells {_listed(own['cell'])}, windows of {_listed(own['window'])} steps, "
             f"{_count(own['seed'].nunique(), 'seed')}, {_count(own['fold'].nunique(), 'fold')}; {_hours(own)}."
         )

@@ -10,6 +10,7 @@ from analysis.report.figure7 import MOST_PICTURES, pictures
 from analysis.report.section import Section, logged
 from analysis.study import market_results
 from analysis.tables.formatting import file_name
+from analysis.tables.series_table import series_name
 
 SERIES = ["features", "target"]
 """The columns that the runs on one series share."""
@@ -44,8 +45,3 @@ def series_sections(runs: Path, results: pd.DataFrame) -> Iterator[Section]:
         if drawn:
             yield Section(f"{name}forecasts", f"{title}forecasts", [MEDIAN_RUN], pictures=drawn)
         yield from logged(list(logs.read_series(own)), name, title)
-
-
-def series_name(features: str, target: str) -> str:
-    """A series as a title names it: its file, and the column if that has another name."""
-    return features if features == target else f"{features} ({target})"

@@ -44,11 +44,18 @@ def series_tables(metrics: pd.DataFrame, baselines: pd.DataFrame) -> Iterator[Ta
         columns = [name for name in [*SCORES, "held", "width"] if name in rows and rows[name].notna().any()]
         numbers = rows.groupby("forecast", sort=False)[columns].mean()
         numbers.insert(0, "runs", rows.groupby("forecast", sort=False).size())
-        about = ", ".join(f"{key} {value}" for key, value in zip(SHARED, values, strict=True))
+        features, target, protocol, *sizes = values
+        settings = [f"{key} {value}" for key, value in zip(SHARED[3:], sizes, strict=True)]
+        about = ", ".join([f"Series: {series_name(str(features), str(target))}", str(protocol), *settings])
         shown = numbers.assign(**{name: numbers[name].map(lambda each: number(each, 3)) for name in columns})
         shown["runs"] = numbers["runs"].astype(str)
         warnings = list(nets["warning"].dropna().unique())
         yield Table(file_name("series", *values), about, numbers.reset_index(), shown.reset_index(), [NOTE, *warnings])
+
+
+def series_name(features: str, target: str) -> str:
+    """A series as titles name it: its file, and the column if that has another name."""
+    return features if features == target else f"{features} ({target})"
 
 
 def _intervals(folders: pd.Series) -> pd.DataFrame:

@@ -37,7 +37,9 @@ def test_a_word_for_each_cell_and_what_would_have_been_told(tmp_path: Path) -> N
     shown = table.shown.set_index("cell").loc["C1"]
     assert (shown["series"], shown["model"], shown["unit"]) == ("flow", "lstm", "fold: 4, of 2 seeds")
     assert shown["RMSE, %"].startswith("-")
-    assert "Bitcoin" not in as_text(tmp_path)
+    text = as_text(tmp_path)
+    assert "Series: flow (volume), walk_forward, window 12, horizon 1" in text
+    assert "Bitcoin" not in text
 
 
 def test_with_one_pair_there_is_no_test(tmp_path: Path) -> None:

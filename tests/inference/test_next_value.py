@@ -109,10 +109,11 @@ def test_the_p_beside_persistence_is_that_of_metrics(runs: Path) -> None:
 def test_a_run_without_these_p_is_compared_by_those_it_has(runs: Path, tmp_path: Path) -> None:
     run = tmp_path / "older"
     shutil.copytree(run_of(runs, "sales", "walk_forward"), run)
-    now = backtest(run)
+    now = backtest(run, str)
     pd.read_csv(run / "baselines.csv").drop(columns="net_p").to_csv(run / "baselines.csv", index=False)
-    before = backtest(run)
+    before = backtest(run, lambda day: f"{day:%Y}")
     assert before.rivals["seasonal"] == pytest.approx(now.rivals["seasonal"])
+    assert (now.last[:4], before.last) == ("2020", "2020")
     assert before.rivals["ar"] == now.rivals["ar"]._replace(p=None)
 
 
