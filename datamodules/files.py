@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ELSEWHERE = "elsewhere"
-"""Stands for the folder of a file that is neither below the current folder nor below data_dir."""
+"""Stands for the folder of a file that is named by an absolute path and not below data_dir."""
 
 
 @contextmanager
@@ -26,15 +26,15 @@ def replacing(path: Path) -> Iterator[Path]:
 def known_as(name: str, data_dir: Path) -> str:
     """The name by which results know a user's file or folder, without the folders above it.
 
-    Relative to the current folder or to `data_dir` if it is below one of them, so that `here_or_below` finds it; else
-    its last name, behind a hash that tells it from others of that name. A relative path stays as it is.
+    A path below `data_dir` is known from there on, so that `here_or_below` finds it; another absolute one by its last
+    name, behind a hash that tells it from others of that name. A relative path stays as it is. The current folder
+    does not matter: workers may have another.
     """
     path = Path(name)
     if not path.is_absolute():
         return name
-    for above in (Path.cwd(), data_dir.absolute()):
-        if path.is_relative_to(above):
-            return path.relative_to(above).as_posix()
+    if path.is_relative_to(data_dir.absolute()):
+        return path.relative_to(data_dir.absolute()).as_posix()
     return f"{ELSEWHERE}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}/{path.name}"
 
 

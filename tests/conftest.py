@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from training.run.startup import import_lightning
 
@@ -19,6 +20,10 @@ import_lightning()  # as a run does, in half the time
 
 import torch  # noqa: E402 (after the lines above, which it would slow down)
 from pretend_device import pretend_device  # noqa: E402
+
+# No example has a deadline, and none is too slow to make: the machine may be busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # Small nets in many processes: one thread each is quickest, and the sums are the same everywhere.
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -1,10 +1,11 @@
 """A file that is written with `replacing` appears whole or not at all."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from datamodules.files import replacing
+from datamodules.files import known_as, replacing
 
 
 def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -30,3 +31,16 @@ def test_after_an_error_the_old_file_is_unchanged_and_alone(tmp_path: Path, erro
         half()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_users_file_is_known_without_the_folders_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data, name = Path("data"), str(tmp_path / "home" / "sales.csv")
+    assert known_as("mine/sales.csv", data) == "mine/sales.csv"
+    assert known_as(str(tmp_path / "data" / "mine" / "sales.csv"), data) == "mine/sales.csv"
+    known = known_as(name, data)
+    assert re.fullmatch(r"elsewhere_[0-9a-f]{8}/sales\.csv", known)
+    assert known_as(str(tmp_path / "work" / "sales.csv"), data) != known
+    absolute = data.absolute()
+    monkeypatch.chdir("/")  # as a worker elsewhere
+    assert known_as(name, absolute) == known
