@@ -123,8 +123,8 @@ def message(error: Exception) -> str:
 
 def printable(text: str) -> str:
     """The text with escapes in place of control characters, ends of lines and halves of surrogate pairs."""
-    odd = {ord(each) for each in text if category(each) in ("Cc", "Cs", "Zl", "Zp")}
-    return text.translate({each: chr(each).encode("unicode_escape").decode() for each in odd})
+    odd = {each for each in text if category(each) in ("Cc", "Cs", "Zl", "Zp")}
+    return text.translate({ord(each): each.encode("unicode_escape").decode() for each in odd})
 
 
 def _shortened(word: str) -> str:
