@@ -22,7 +22,7 @@ from training.run.state_logger import StateLogger
 from training.run.tasks.classification import Classification, FittedClassification
 
 MOST_COLUMNS = 1000
-"""Classes up to which predictions.csv has a probability of each: with 10,000 it would have a gigabyte."""
+"""Classes up to which predictions.csv has a probability of each: with 10,000 it would have about a gigabyte."""
 
 SHOWN_CLASSES = 5
 """The most probable classes of each document, if there are more."""
