@@ -140,6 +140,24 @@ with terminable(worker=True, always=True):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_librarys_own_answer_to_sigterm_ends_with_its_start() -> None:
+    def exit_with_number(number: int, frame: object) -> None:
+        sys.exit(number)
+
+    def start(arrives: bool) -> None:
+        with termination.kept():
+            signal.signal(signal.SIGTERM, exit_with_number)
+            if arrives:
+                signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is termination._interrupt
+
+    with termination.terminable():
+        start(arrives=False)
+    with pytest.raises(SystemExit) as ended, termination.terminable():
+        start(arrives=True)
+    assert ended.value.code == 143
+
+
 def test_a_process_follows_neither_itself_nor_a_launcher_whose_jobs_go_on() -> None:
     for none in (0, os.getpid()):
         termination.end_with_launcher(none)
