@@ -1,5 +1,6 @@
 """`LSTMCell`: torch's module with one more argument, `alteration`."""
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -54,6 +55,9 @@ class LSTMCell(Altered, nn.LSTMCell):
             if state.dim() not in (1, 2):
                 raise ValueError(f"LSTMCell: Expected hx[{index}] to be 1D or 2D, got {state.dim()}D instead")
         for index, state in enumerate(hx):
+            if not torch.jit.is_scripting():  # noqa: SIM102 (TorchScript skips the call only if this stands alone)
+                if list(state.shape) != shape:
+                    self._fail_as_torch(input, hx)
             self._check_state(state, index, shape)
         h, c = hx
         weight_ih, weight_hh = for_this_call(self.weight_ih), for_this_call(self.weight_hh)
@@ -63,8 +67,15 @@ class LSTMCell(Altered, nn.LSTMCell):
         c, h = self._step(gates, c, h, learned, self._draw(self._noise, shape, input))
         return h, c
 
+    @torch.jit.unused
+    def _fail_as_torch(self, input: Tensor, hx: tuple[Tensor, Tensor]) -> None:
+        """Raise what torch itself raises for such states, in the words of its version, unless it stumbles over them."""
+        rows = [tensor if input.dim() == 2 else tensor.unsqueeze(0) for tensor in (input, *hx)]
+        with suppress(IndexError), torch.no_grad():
+            torch.lstm_cell(rows[0], rows[1:], self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+
     def _check_state(self, state: Tensor, index: int, shape: list[int]) -> None:
-        """Raise RuntimeError with torch's words unless the state has this shape."""
+        """Raise RuntimeError with the words of torch 2.13 unless the state has this shape."""
         batch, own = shape[0] if len(shape) == 2 else 1, state if len(shape) == 2 else state.unsqueeze(0)
         if own.size(0) != batch:
             raise RuntimeError(f"Input batch size {batch} doesn't match hidden{index} batch size {own.size(0)}")

@@ -308,5 +308,5 @@ def test_a_wrong_call_of_the_cell_fails_as_torchs(arguments: tuple[object, ...])
 
 @pytest.mark.parametrize("states", [(zeros(3), zeros(3, 4)), (zeros(4), zeros(4, 4))])
 def test_a_state_that_torch_refuses_by_accident_is_named(states: tuple[Tensor, Tensor]) -> None:
-    with pytest.raises(RuntimeError, match=r"hidden0 has|of shape"):
+    with pytest.raises(RuntimeError, match=r"hidden0 has|of shape|Expected 2D hidden0"):
         LSTMCell(3, 4)(zeros(len(states[1]), 3), states)
