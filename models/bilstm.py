@@ -10,6 +10,8 @@ from models.dropout import SpatialDropout
 from models.initialise import like_keras
 from models.pooling import max_and_mean, max_and_mean_of_rows
 
+_is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)  # torch 2.6 has no is_exporting
+
 
 class BiLSTMClassifier(nn.Module):
     """Embedding, spatial dropout, two BiLSTMs, max- and mean-pooling over time, one dense layer.
@@ -45,7 +47,7 @@ class BiLSTMClassifier(nn.Module):
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Logits `[B, classes]` of `tokens [B, T]` with `lengths [B]`."""
         if not torch.jit.is_scripting():  # noqa: SIM102 (TorchScript evaluates this condition only if it stands alone)
-            if not torch.compiler.is_exporting():
+            if not _is_exporting():
                 return self._packed(tokens, lengths)
         return self._padded(tokens, lengths)
 
