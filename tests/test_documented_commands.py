@@ -99,6 +99,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "make notebooks": Parses("tests/test_notebooks.py runs them"),
     "make soak": Parses(HOURS),
     "make busy": Parses(HOURS),
+    "make processors": Parses(HOURS),
     # docs/beside_the_papers.md
     "python train.py data=crowd patience=null test_epoch=last epochs=10": Runs(f"{SETS} epochs=1"),
     # docs/bitcoin.md
@@ -177,7 +178,6 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     # docs/studies.md
     "python train.py -m cell=baseline,C1 data=robo logger=csv": Runs(f"{TINY} seed=9"),
     'pip install -e ".[mlflow]"': Parses(INSTALLS),
-    'pip install -e ".[triton]"': Parses(INSTALLS),
     'pip install -e ".[tune]"': Parses(INSTALLS),
     "python train.py tune=20 tune.folds=2 data=hate cell=baseline,C1,C2,H2 seed=0,1,2 fold=0,1,2 stack=9": Runs(
         f"{TINY} seed=3",

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from datamodules.csv_files import places
 from datamodules.errors import DataError, excerpt
-from datamodules.files import here_or_below
+from datamodules.files import here_or_below, known_as
 from datamodules.row_files import Column, FileRow
 from datamodules.texts.corpora import Corpus
 from datamodules.texts.own_corpus import PARTS, Collected, Columns
@@ -39,7 +39,8 @@ def from_datasets(data: DictConfig, data_dir: Path) -> Corpus:
     collected = Collected(columns)
     for name, split in splits.items():
         if parts[name] is not None or len(splits) == 1:
-            collected.add(f"{data.path} ({name})", split_rows(f"{data.path} ({name})", split, columns.all), parts[name])
+            shown, known = (f"{path} ({name})" for path in (data.path, known_as(data.path, data_dir)))
+            collected.add(shown, split_rows(shown, split, columns.all), parts[name], known)
         else:
             collected.notes.append(f"{data.path} ({name}): left out, as it is none of train, validation and test.")
     return collected.corpus()

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from datamodules.counts import count
 from datamodules.errors import DataError, excerpt
-from datamodules.files import here_or_below, looked_for
+from datamodules.files import here_or_below, known_as, looked_for
 from datamodules.row_files import Column, FileRow, as_text, has_half_character, read_rows
 from datamodules.texts.corpora import Corpus, Origin
 from datamodules.texts.own_classes import LabelReader, about_numbers, counted
@@ -47,7 +47,8 @@ def from_files(data: DictConfig, data_dir: Path) -> Corpus:
             if not path.is_file():
                 raise DataError(f"data.{key}={data[key]}: there is no such file, {looked_for(data[key], data_dir)}.")
             own = part if data.test_file is not None or data.val_file is not None else None
-            collected.add(str(data[key]), read_rows(path, columns.all, data.encoding), own)
+            known = known_as(str(data[key]), data_dir)
+            collected.add(str(data[key]), read_rows(path, columns.all, data.encoding), own, known)
     return collected.corpus()
 
 
@@ -91,13 +92,14 @@ class Collected:
         self.notes: list[str] = []
         self._bytes, self._most_bytes = 0, int(MEMORY_SHARE * psutil.virtual_memory().available)
 
-    def add(self, name: str, rows: Iterable[FileRow], part: str | None) -> None:
+    def add(self, name: str, rows: Iterable[FileRow], part: str | None, known: str) -> None:
         """Add the documents of a file.
 
         Args:
             name: of the file, as the user gave it.
             rows: with the values of `columns.all`.
             part: of all of them, if that is known.
+            known: the file's name in results, see `known_as`.
 
         Raises:
             DataError: a row is broken, or the texts do not fit into the memory.
@@ -113,7 +115,7 @@ class Collected:
                 continue
             halves += any(map(has_half_character, row.values))
             self._keep(row, text, classes, [as_text(value).strip() for value in row.values[texts + labels :]], part)
-            self.origins.append(Origin(name, row.line))
+            self.origins.append(Origin(known, row.line))
         lost = ", ".join(f"{count(number, 'row')} {why}" for why, number in left_out.items())
         found = count(len(self.texts) - before, "document")
         self.notes.append(f"{name}: {found}" + (f"; left out: {lost}." if lost else "."))

@@ -40,7 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("arguments", "says"),
     [
         (("yahoo_paper", "go"), ("yahoo_paper forecasts the market (features=btc_sent)", "give no text")),
-        (("yahoo_paper", "--end", "2015-01-07"), ("window=5 needs more than the 4 days",)),
+        (("yahoo_paper", "--end", "2015-01-07"), ("window=5 needs more than the 4 rows",)),
         (("yahoo_paper", "--end", "soon"), ("end=soon", "date")),
     ],
 )
