@@ -16,9 +16,6 @@ from training.run.folder import RunFolder
 EVERY_HOST = "run"
 """Stands for the name of the machine in the names of event files: results do not tell it."""
 
-EVERY_HOST = "run"
-"""Stands for the name of the machine in the names of event files: results do not tell it."""
-
 
 def logger(folder: RunFolder, begun: Resumption | None = None) -> TensorBoardLogger:
     """A logger to the run's folder, which drops what was logged there after the epoch that the run goes on from."""
