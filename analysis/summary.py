@@ -13,8 +13,8 @@ from conf.kinds import MARKET, TEXTS
 CELL = [*GROUP, "cell"]
 """The columns that the fits of one row share: they differ in seed and fold only."""
 
-FORECASTER = ["features", "target", "protocol", "window", "horizon", "model", "cell"]
-"""The columns that the forecasters of one row share."""
+FORECASTER = ["features", "target", "source", "protocol", "window", "horizon", "model", "settings", "cell"]
+"""The columns that the forecasters of one row share: as those of text runs, they differ in seed and fold only."""
 
 FORECAST_ERRORS = ["rmse", "mae", "relative_rmse"]
 """In scaled units; the last one is relative to persistence."""
@@ -44,6 +44,7 @@ def summary(runs: Path) -> str:
 
 def _errors(runs: Path) -> str:
     scored = market_results.scored(runs)
+    refuse_duplicates(scored, [*FORECASTER, "seed", "fold"])
     groups = scored.groupby(FORECASTER, sort=False)
     table = groups[FORECAST_ERRORS].mean()
     table.insert(0, "fits", groups.size())

@@ -1,5 +1,6 @@
 """Test scores of the finished runs on texts, and the runs on texts that have none."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -83,16 +84,21 @@ def without_result(runs: Path, finished: pd.DataFrame | None = None) -> pd.DataF
     return found.assign(recipe=found["settings"].map({**described, **known}))
 
 
-def refuse_duplicates(rows: pd.DataFrame) -> None:
-    """Refuse test rows with the same data, model, settings, cell, seed and fold.
+def refuse_duplicates(rows: pd.DataFrame, run: Sequence[str] = RUN) -> None:
+    """Refuse two scored rows of the same run.
+
+    Args:
+        rows: each with its run's folder.
+        run: the columns that identify a run.
 
     Raises:
         UserError: names the two folders.
     """
-    twice = rows[rows.duplicated(RUN, keep=False)]
+    keys = list(run)
+    twice = rows[rows.duplicated(keys, keep=False)]
     if len(twice):
-        one = twice[(twice[RUN] == twice.iloc[0][RUN]).all(axis=1)]
-        name = ", ".join(f"{key} {one.iloc[0][key]}" for key in RUN)
+        one = twice[(twice[keys] == twice.iloc[0][keys]).all(axis=1)]
+        name = ", ".join(f"{key} {one.iloc[0][key]}" for key in keys)
         raise UserError(
             f"{one.iloc[0]['folder']} and {one.iloc[1]['folder']} hold the same run ({name}): remove one of them."
         )

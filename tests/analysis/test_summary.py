@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from report_runs import write_series_run
+from report_runs import write_market_run, write_series_run
 from study_runs import write_run
 
 from analysis.summary import summary
@@ -104,3 +104,19 @@ def test_forecasters_are_summarised_too(tmp_path: Path) -> None:
         "0.0300",
         "1.5000",
     )
+
+
+def test_no_mean_is_over_forecasters_of_other_settings(tmp_path: Path) -> None:
+    write_market_run(tmp_path / "a", 0.02, settings="real")
+    write_market_run(tmp_path / "b", 0.04, settings="made up", source="synthetic")
+    write_market_run(tmp_path / "c", 0.06, settings="control", control="shuffled")
+    header, *rows = (line.split() for line in summary(tmp_path).splitlines())
+    assert [row[-4] for row in rows] == ["0.0200", "0.0400", "0.0600"]
+    assert header[-4] == "rmse"
+
+
+def test_a_forecaster_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    for name in "ab":
+        write_market_run(tmp_path / name, 0.02)
+    with pytest.raises(UserError, match="hold the same run"):
+        summary(tmp_path)
