@@ -15,7 +15,7 @@ ENLARGED_STEPS = 60  # on the scale of years, a forecast that copies yesterday l
 
 
 class Words(NamedTuple):
-    """What a figure says of its series.
+    """The words of a figure about its series.
 
     Attributes:
         axis: what is forecast, with its unit.

@@ -19,7 +19,7 @@ MEDIAN_RUN = (
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG inside the page: `source` is a data URI, `shows` what a reader sees who does not see it."""
+    """A PNG inside the page: `source` is a data URI, `shows` describes it to readers who cannot see it."""
 
     title: str
     source: str

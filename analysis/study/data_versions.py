@@ -11,9 +11,9 @@ from training.run.provenance import trained_on
 def refuse_versions(rows: pd.DataFrame, label: str) -> None:
     """Refuse runs of one comparison that learnt from different versions of a data file.
 
-    These are runs with the same settings, of which a file has the same use; and runs on the same data set, or any on
-    the market, of which a file has the same name. Runs in archives, which were compared when these were made, and runs
-    of older versions have no record of their files.
+    Two kinds of runs are compared: those with the same settings, by their files of the same use; and those on the same
+    data set, or any on the market, by their files of the same name. Runs of older versions have no record of their
+    files, and neither have those in an archive, which were looked at when it was made.
 
     Args:
         rows: columns folder, settings and `label`.

@@ -97,7 +97,7 @@ class Triton:
         return _in_card(tensor) or _in_block(tensor, hidden)
 
     def loops(self) -> type[Loops]:
-        """What runs a layer."""
+        """The loops that run a layer."""
         from cells.triton.resident import ResidentLoops
 
         return ResidentLoops
@@ -113,7 +113,7 @@ class TritonSteps(Triton):
         return _in_card(tensor)
 
     def loops(self) -> type[Loops]:
-        """What runs a layer."""
+        """The loops that run a layer."""
         from cells.triton.stepped import SteppedLoops
 
         return SteppedLoops

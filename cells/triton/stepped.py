@@ -49,7 +49,7 @@ class SteppedLoops(Loops):
         return self.w_hh.flatten(2, 3).flatten(0, 1).to(self.problem.operands.dtype)
 
     def _between(self, parts: int) -> Tensor:
-        """What a kernel and a product hand each other: [K, D, B, parts H]."""
+        """A tensor [K, D, B, parts H] that a kernel and a product hand each other."""
         shape = self.models, self.directions, self.problem.layout.batch, parts * self.hidden
         return self.rows.new_zeros(shape, dtype=self.problem.operands.dtype)
 

@@ -62,7 +62,7 @@ def read_times(texts: Sequence[str | None]) -> Times:
 
 
 def _about_zones(parts: Sequence[dict[str, str | None]], whole_days: bool) -> Iterator[str]:
-    """What was made of the zones, if there are any."""
+    """Phrases on how the zones were read, if there are any."""
     there = [each["zone"] for each in parts if each]
     zones = Counter(zone for zone in there if zone)
     if not zones:

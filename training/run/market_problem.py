@@ -68,7 +68,7 @@ class MarketProblem(Problem):
         return MarketDataModule.from_config(config)
 
     def words(self, config: DictConfig) -> figures.Words:
-        """What figures say."""
+        """The words of the figures."""
         return figures.Words(AXES[config.target])
 
     def forecast_without_a_net(self) -> dict[str, Floats]:
