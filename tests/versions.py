@@ -33,6 +33,9 @@ MPL = re.compile(r"MPL|Mozilla Public")
 COMPATIBLE = re.compile(rf"\b(MIT|BSD|0BSD|Apache|ISC|PSF|Python Software Foundation|NCSA)\b|{MPL.pattern}")
 """Licences under which a dependency of an MIT project may be used and shipped."""
 
+BINDING = re.compile(r"GPL|General Public|Proprietary", re.I)
+"""Words of licences that need a look, also beside one of COMPATIBLE."""
+
 MIT_WORDS = "Permission is hereby granted, free of charge, to any person obtaining a copy"
 
 
@@ -90,6 +93,11 @@ def run_tests(end: str, torch: str | None) -> int:
     return subprocess.run(tests, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}, check=False).returncode
 
 
+def fits(licence: str) -> bool:
+    """Whether a dependency with these words about its licence may be used and shipped."""
+    return COMPATIBLE.search(licence) is not None and BINDING.search(licence) is None
+
+
 def stated_licence(package: Distribution) -> str:
     """The words of a package about its licence; empty if there are none."""
     about = package.metadata
@@ -105,7 +113,7 @@ def print_licences() -> int:
         packages[stated_licence(package)].add(package.metadata["Name"])
     for licence, names in sorted(packages.items()):
         print(f"{licence or 'does not say'}: {', '.join(sorted(names, key=str.lower))}")
-    others = [name for licence, names in packages.items() if not COMPATIBLE.search(licence) for name in names]
+    others = [name for licence, names in packages.items() if not fits(licence) for name in names]
     total = sum(map(len, packages.values()))
     copyleft = sorted({name for licence, names in packages.items() if MPL.search(licence) for name in names})
     print(f"{total} packages; under the MPL: {', '.join(copyleft)}; to be looked at: {', '.join(others) or 'none'}")
