@@ -56,7 +56,8 @@ class CudaAllocator:
         return torch.cuda.max_memory_allocated() - self.before
 
     def free(self) -> int:
-        """Other processes' memory considered; torch's own spare blocks are given back first."""
+        """Other processes' memory considered; tried nets and torch's own spare blocks are given back first."""
+        gc.collect()
         torch.cuda.empty_cache()
         free, _ = torch.cuda.mem_get_info()
         return free
