@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,11 @@ def known_as(name: str, data_dir: Path) -> str:
     if path.is_relative_to(data_dir.absolute()):
         return path.relative_to(data_dir.absolute()).as_posix()
     return f"{ELSEWHERE}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}/{path.name}"
+
+
+def is_elsewhere(name: str) -> bool:
+    """Whether `known_as` gave a file this name, so that its folder is not known."""
+    return re.match(rf"{ELSEWHERE}_[0-9a-f]{{8}}/", name) is not None
 
 
 def here_or_below(name: str, data_dir: Path) -> Path:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from cells.errors import UserError
 from conf.kinds import chosen_source
-from datamodules.files import ELSEWHERE
+from datamodules.files import is_elsewhere
 from datamodules.market.panel import OwnSeries, Panel
 from datamodules.series.series_data import load_series
 from datamodules.series.series_fold import own_protocol
@@ -140,7 +140,7 @@ class SavedSeries(SavedForecaster):
             if chosen_source(config) == "symbols":
                 raise UserError(f"--file={request.file}: {self.folder.path} reads prices of Yahoo's; leave it out.")
             config.series.file = str(request.file)
-        elif str(config.series.get("file", "")).startswith(f"{ELSEWHERE}_"):
+        elif is_elsewhere(str(config.series.get("file", ""))):
             raise UserError(f"{self.folder.path} does not say where {config.series.file} is; name it with --file=.")
         panel = load_series(config).panel
         assert panel.own is not None

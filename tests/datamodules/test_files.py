@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.files import known_as, replacing
+from datamodules.files import is_elsewhere, known_as, replacing
 
 
 def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -40,6 +40,7 @@ def test_a_users_file_is_known_without_the_folders_above_it(tmp_path: Path, monk
     assert known_as(str(tmp_path / "data" / "mine" / "sales.csv"), data) == "mine/sales.csv"
     known = known_as(name, data)
     assert re.fullmatch(r"elsewhere_[0-9a-f]{8}/sales\.csv", known)
+    assert [name for name in (known, name, "elsewhere_2020.csv", "elsewhere_a/b.csv") if is_elsewhere(name)] == [known]
     assert known_as(str(tmp_path / "work" / "sales.csv"), data) != known
     absolute = data.absolute()
     monkeypatch.chdir("/")  # as a worker elsewhere

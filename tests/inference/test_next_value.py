@@ -128,6 +128,19 @@ def test_mistakes_are_one_line(predict: Predict, runs: Path, tmp_path: Path) -> 
     assert_one_line_error(predict(run, "--file", str(tmp_path / "short.csv")), "window=5 needs more than the 4 values")
 
 
+def test_a_file_whose_folder_is_not_recorded_has_to_be_named(predict: Predict, runs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "moved"
+    shutil.copytree(run_of(runs, "sales", "paper"), run)
+    config = run / "config.yaml"
+    recorded = config.read_text()
+    config.write_text(recorded.replace("file: sales.csv", "file: elsewhere_0123abcd/sales.csv"))
+    assert_one_line_error(predict(str(run)), "does not say where elsewhere_0123abcd/sales.csv is; name it with --file=")
+    assert predict(str(run), "--file", str(runs / "sales.csv")).returncode == 0
+    sales().to_csv(tmp_path / "elsewhere_sales.csv", index=False)
+    config.write_text(recorded.replace("file: sales.csv", "file: elsewhere_sales.csv"))
+    assert predict(str(run), folder=tmp_path).returncode == 0
+
+
 def test_a_run_knows_the_file_it_was_trained_on(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(runs)
     run = run_of(runs, "sales", "paper")
