@@ -62,8 +62,8 @@ def one_line_errors(interrupted: str = "Interrupted.") -> Iterator[None]:
     Args:
         interrupted: the line after Ctrl-C.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):  # and no file of a test's
-        sys.stdout.reconfigure(errors="backslashreplace")  # of what the terminal's encoding lacks, as stderr does
+    if isinstance(sys.stdout, io.TextIOWrapper):  # tests may have put something else there
+        sys.stdout.reconfigure(errors="backslashreplace")  # as Python does for stderr
     if TRACEBACKS_WANTED:
         yield
         return

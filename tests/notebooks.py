@@ -17,7 +17,7 @@ def _strict(_command, _shell=get_ipython(), _system=get_ipython().system):
 
 get_ipython().system = _strict
 """
-"""Makes a command behind an exclamation mark that fails an error, which it is not in IPython."""
+"""Makes a command behind an exclamation mark an error if it fails, which IPython does not."""
 
 
 def run(path: Path) -> nbformat.NotebookNode:
@@ -38,7 +38,7 @@ def run(path: Path) -> nbformat.NotebookNode:
         for place, cell in enumerate(notebook.cells):
             client.execute_cell(cell, place)
             merge_streams(cell)
-    notebook.metadata.language_info = {"name": "python"}  # else a change of Python's version were one of the file
+    notebook.metadata.language_info = {"name": "python"}  # or every new version of Python would change the file
     return notebook
 
 

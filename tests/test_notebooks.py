@@ -17,7 +17,7 @@ from notebooks import EXAMPLES
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 MOST_BYTES = 200_000
 SHORTEST_NAME = 5
-"""Letters: a user or a machine with a shorter name may be called as a word of the text, such as root or run."""
+"""Letters: the name of a user or a machine, if shorter, may be a word of the text as well, such as root or run."""
 
 ABSOLUTE = re.compile(r"(?:^|[\s'\"=(:])(/(?:[\w.-]+/)+[\w.-]*|[A-Z]:\\\\\w+)", re.M)
 

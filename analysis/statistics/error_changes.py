@@ -29,7 +29,7 @@ def error_changes(errors: pd.DataFrame, group: Sequence[str], baseline: str = "b
       are tested on the same periods and say nothing about others. Its chance holds that of the seeds, too. Folds of a
       walk forward are not independent, as a later one trains on what an earlier one was tested on: the variance is that
       of `corrected_t_test`, with the mean of these folds' n_test / n_train. That test was made for cross-validation;
-      for a walk forward there is none, and without the correction the interval would be too short for certain.
+      for a walk forward there is none, and without the correction the interval would certainly be too short.
     - seed, where there is one fold: what other initial weights would give on the very same periods.
 
     Args:

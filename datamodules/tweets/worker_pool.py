@@ -1,4 +1,4 @@
-"""A pool of worker processes of which no signal leaves a trace: they start undisturbed and end with their parent."""
+"""A pool of worker processes that print nothing when they are stopped: they start whole and end with their parent."""
 
 import multiprocessing
 import os
