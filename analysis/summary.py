@@ -9,6 +9,7 @@ from analysis.study.reasons import reasons
 from analysis.study.results import kinds
 from analysis.study.text_results import GROUP, read, refuse_duplicates
 from conf.kinds import MARKET, TEXTS
+from datamodules.counts import count
 
 CELL = [*GROUP, "cell"]
 """The columns that the fits of one row share: they differ in seed and fold only."""
@@ -37,8 +38,7 @@ def summary(runs: Path) -> str:
     without = pd.concat([text_results.without_result(runs), forecasters], ignore_index=True)
     for (data, model, settings, cell), fits in without.groupby(CELL, sort=False):
         for reason, alike in fits.groupby(reasons(fits["error"]), sort=False):
-            count = f"{len(alike)} fit{'s' * (len(alike) > 1)}"
-            lines.append(f"No result of {count} of {data} {model} {settings} {cell}: {reason}")
+            lines.append(f"No result of {count(len(alike), 'fit')} of {data} {model} {settings} {cell}: {reason}")
     return "\n".join(lines)
 
 

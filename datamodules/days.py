@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
+from datamodules.counts import count
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -41,7 +43,7 @@ def utc_days(texts: Iterable[str | None]) -> UtcDays:
     import pandas as pd  # only here: commands that never read a file know FIRST and LAST too
 
     days: list[date | None] = []
-    notes = Counter[str]()
+    notes = Counter[tuple[str, str]]()
     for text in texts:
         match = _DATE.fullmatch(text or "")
         if match is None:
@@ -50,13 +52,13 @@ def utc_days(texts: Iterable[str | None]) -> UtcDays:
         day, time, zone = match["day"], match["time"] or "00:00", match["zone"]
         converted = time.strip("0:") != ""
         if converted:
-            notes["times with a zone converted to UTC" if zone else "times without a zone taken as UTC"] += 1
+            notes["time", "with a zone converted to UTC" if zone else "without a zone taken as UTC"] += 1
         elif zone:
-            notes["midnights with a zone taken as days"] += 1
+            notes["midnight", "with a zone taken as days"] += 1
         days.append(utc_day(day, time, (zone or "Z") if converted else "Z"))
     written = ["" if day is None else day.isoformat() for day in days]
     found = pd.DatetimeIndex(pd.to_datetime(written, format="%Y-%m-%d", errors="coerce"))
-    return UtcDays(found, [f"{count:,} {what}" for what, count in notes.items()])
+    return UtcDays(found, [f"{count(number, noun)} {how}" for (noun, how), number in notes.items()])
 
 
 def utc_day(day: str, time: str, zone: str) -> date | None:

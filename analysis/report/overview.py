@@ -11,6 +11,7 @@ from analysis.tables.missing_runs import NOT_RUN
 from analysis.tables.series_table import series_name
 from analysis.tables.table import Table
 from conf.compose import PLACEBO
+from datamodules.counts import count
 
 
 def about_texts(results: pd.DataFrame, groups: pd.DataFrame) -> str:
@@ -22,12 +23,12 @@ def about_texts(results: pd.DataFrame, groups: pd.DataFrame) -> str:
     """
     data, models = (_listed(results[key]) for key in ("data", "model"))
     altered = len(set(results["cell"]) - {"baseline", PLACEBO})
-    counts = f"{_count(altered, 'altered cell')} and the baseline" if altered else "the baseline only"
+    counts = f"{count(altered, 'altered cell')} and the baseline" if altered else "the baseline only"
     if PLACEBO in set(results["cell"]):
         counts += f", and the {PLACEBO}"
     return (
-        f"{_count(len(results), 'finished fit')} on {_count(results['data'].nunique(), 'text data set')} ({data}) with "
-        f"{_count(results['model'].nunique(), 'model')} ({models}): {counts}; seeds {count_range(groups['seeds'])}, "
+        f"{count(len(results), 'finished fit')} on {count(results['data'].nunique(), 'text data set')} ({data}) with "
+        f"{count(results['model'].nunique(), 'model')} ({models}): {counts}; seeds {count_range(groups['seeds'])}, "
         f"folds {count_range(groups['folds'])} of {count_range(groups['n_folds'])}; {_hours(results)}."
     )
 
@@ -40,9 +41,9 @@ def about_the_market(results: pd.DataFrame) -> str:
     """
     models, windows = (_listed(results[key]) for key in ("model", "window"))
     return (
-        f"{_count(len(results), 'finished fit')} on the Bitcoin market: "
-        f"{_count(results['features'].nunique(), 'feature set')}, models {models}, windows of {windows} days, "
-        f"{_count(results['seed'].nunique(), 'seed')}; {_hours(results)}."
+        f"{count(len(results), 'finished fit')} on the Bitcoin market: "
+        f"{count(results['features'].nunique(), 'feature set')}, models {models}, windows of {windows} days, "
+        f"{count(results['seed'].nunique(), 'seed')}; {_hours(results)}."
     )
 
 
@@ -55,9 +56,9 @@ def about_series(results: pd.DataFrame) -> Iterator[str]:
     for (features, target), own in results.groupby(["features", "target"], sort=False):
         name = series_name(str(features), str(target))
         yield (
-            f"{_count(len(own), 'finished fit')} on the series {name}: models {_listed(own['model'])}, "
+            f"{count(len(own), 'finished fit')} on the series {name}: models {_listed(own['model'])}, "
             f"cells {_listed(own['cell'])}, windows of {_listed(own['window'])} steps, "
-            f"{_count(own['seed'].nunique(), 'seed')}, {_count(own['fold'].nunique(), 'fold')}; {_hours(own)}."
+            f"{count(own['seed'].nunique(), 'seed')}, {count(own['fold'].nunique(), 'fold')}; {_hours(own)}."
         )
 
 
@@ -70,7 +71,7 @@ def completeness(missing: Table) -> str:
     errors = missing.numbers["error"].where(missing.numbers["error"].isin([UNFINISHED, NOT_RUN]), "failed")
     if errors.empty:
         return "The design is complete: no run is missing and none failed."
-    listed = ", ".join(f"{count} {what}" for what, count in errors.value_counts().items())
+    listed = ", ".join(f"{number} {what}" for what, number in errors.value_counts().items())
     return f"The design is not complete: {listed}. Comparisons leave out these runs and their partners."
 
 
@@ -96,10 +97,6 @@ def market_claims(table: Table) -> str:
     counts = table.numbers["verdict"].value_counts()
     listed = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
     return f"{table.title}, each in RMSE and in MAE: of {len(table.numbers)} verdicts {listed}."
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _listed(column: pd.Series) -> str:

@@ -13,6 +13,7 @@ from analysis.tables.effect_table import BETTER, OPEN, WORSE
 from analysis.tables.formatting import estimate, number
 from analysis.tables.series_table import SHARED
 from analysis.tables.table import Table
+from datamodules.counts import count
 
 NAME = "series_effects"
 TITLE = "Does it help? Each cell beside the baseline, on each series"
@@ -84,5 +85,5 @@ def _estimate(row: "pd.Series[float]", suffix: str) -> str:
 
 def _unit(row: "pd.Series[int]") -> str:
     """The unit, and how many of it there are: "fold: 4, of 3 seeds"."""
-    of = f", of {row['seeds']} seed{'s' * (row['seeds'] > 1)}" if row["unit"] == FOLD else ""
+    of = f", of {count(row['seeds'], 'seed')}" if row["unit"] == FOLD else ""
     return f"{row['unit']}: {row['units']}{of}"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from datamodules.counts import count
 from datamodules.days import FIRST, LAST
 
 _FORMS = (
@@ -72,9 +73,9 @@ def _about_zones(parts: Sequence[dict[str, str | None]], whole_days: bool) -> It
     if whole_days:
         yield f"midnights with {kind} taken as days"
         return
-    yield f"{zones.total():,} time{'s' * (zones.total() > 1)} with {kind} converted to UTC"
+    yield f"{count(zones.total(), 'time')} with {kind} converted to UTC"
     if others := len(there) - zones.total():
-        yield f"{others:,} time{'s' * (others > 1)} without a zone taken as UTC"
+        yield f"{count(others, 'time')} without a zone taken as UTC"
 
 
 def _year_first(texts: Sequence[str | None]) -> list[str | None]:
