@@ -35,11 +35,13 @@ def objects(file: str, suffix: str, lines: Iterator[str]) -> Iterator[tuple[int,
 
 
 def _values(file: str, suffix: str, lines: Iterator[str]) -> Iterator[tuple[int, Any]]:
+    is_first = True
     for number, line in enumerate(lines, 1):
-        if suffix == ".json" and line.lstrip().startswith("["):
+        if is_first and suffix == ".json" and line.lstrip().startswith("["):
             yield from _of_list(file, _List(line.lstrip()[1:], lines))
             return
         if line.strip():
+            is_first = False
             try:
                 yield number, json.loads(line, object_pairs_hook=_unique)
             except (ValueError, RecursionError) as error:

@@ -277,6 +277,7 @@ def test_what_is_wrong_is_one_line(
     [
         ("x.xlsx", b"PK", "has the suffix '.xlsx': name a file in one of .csv"),
         ("x.jsonl", b'{"t": 1, "l": 2}\n[1]\n', "line 2: [1] is no JSON object"),
+        ("x.json", b'{"t": 1, "l": 2}\n[1]\n', "line 2: [1] is no JSON object"),
         ("x.jsonl", b'{"t": 1,\n', "line 1: not valid JSON"),
         (
             "x.jsonl",
