@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.study import market_results, results
 from analysis.study.archive import MARKET_TABLES, METRICS, RUNS, TRIALS, write_archive
+from analysis.study.data_versions import refuse_versions
 from analysis.study.predictions import FORECASTS, without_prices
 from analysis.study.trials import read_trials
 from cells.errors import UserError
@@ -28,14 +29,17 @@ def archive(folders: Sequence[Path], output: Path) -> str:
     """Write the results of all runs below these folders as one archive; returns a sentence about it.
 
     Raises:
-        UserError: there are no runs, the same run is there twice, a configuration has an absolute path, or the output
-            cannot be written.
+        UserError: there are no runs, the same run is there twice, runs learnt from different versions of a data file, a
+            configuration has an absolute path, or the output cannot be written.
     """
     names = _names(folders)
     kinds = {folder: results.kinds(folder) for folder in folders}
     tables = {RUNS: _runs(folders, names)}
     for kind, table in METRICS.items():
-        tables[table] = _joined([results.read(folder, kind) for folder in folders if kind in kinds[folder]], names)
+        found = [results.read(folder, kind) for folder in folders if kind in kinds[folder]]
+        if len(found) > 1:
+            refuse_versions(pd.concat(found), kind)  # `read` has compared the runs of one folder
+        tables[table] = _joined(found, names)
     market = [folder for folder in folders if "features" in kinds[folder]]
     for table in MARKET_TABLES:
         tables[table] = _joined([_market_rows(folder, table) for folder in market], names)

@@ -9,6 +9,7 @@ import pytest
 from study_runs import write_run
 
 from analysis.report import write as write_report
+from analysis.study.archiving import archive
 from analysis.study.data_versions import refuse_versions
 from analysis.summary import summary
 from analysis.tables import all_tables
@@ -41,6 +42,14 @@ def test_runs_on_different_versions_are_refused_in_one_line(command: str, tmp_pa
     assert " were trained on different versions of text/hate/dataset.csv: " in line
     assert str(one) in line
     assert str(other) in line
+
+
+def test_runs_in_two_folders_of_an_archive_are_compared(tmp_path: Path) -> None:
+    for number, cell in enumerate(("baseline", "C1")):
+        run = write_run(tmp_path / cell / cell, [0.5] * 5, cell)
+        trained_on(run, data=f"text/hate/dataset.csv sha256:{number}")
+    with pytest.raises(UserError, match="were trained on different versions of text/hate"):
+        archive([tmp_path / "baseline", tmp_path / "C1"], tmp_path / "out")
 
 
 def test_runs_on_the_same_version_and_of_older_programs_are_compared(tmp_path: Path) -> None:
