@@ -17,7 +17,7 @@ SEED, FOLD = "seed", "fold"
 """The units of a comparison, see `error_changes`."""
 
 
-def error_changes(errors: pd.DataFrame, group: Sequence[str], baseline: str = "baseline") -> pd.DataFrame:
+def error_changes(errors: pd.DataFrame, group: Sequence[str]) -> pd.DataFrame:
     """By how many percent each cell's errors differ from the baseline's.
 
     Runs of one seed and fold are a pair. The logarithms of the ratios cell / baseline are averaged, so that half of an
@@ -35,7 +35,6 @@ def error_changes(errors: pd.DataFrame, group: Sequence[str], baseline: str = "b
     Args:
         errors: a row for each run: the columns of `group`, cell, seed, fold, n_folds, and METRICS.
         group: columns that the compared runs share.
-        baseline: the cell that is compared with.
 
     Returns:
         A row for each group, cell and metric, or none: pairs, seeds, folds; unit, units; baseline, error: mean errors;
@@ -44,8 +43,8 @@ def error_changes(errors: pd.DataFrame, group: Sequence[str], baseline: str = "b
         Holm's correction. NaN where there is one unit alone, or an error of 0.
     """
     pair = [*group, SEED, FOLD, "n_folds"]
-    base = errors.loc[errors["cell"] == baseline, [*pair, *METRICS]]
-    both = errors[errors["cell"] != baseline].merge(base, on=pair, suffixes=("", "_base"))
+    base = errors.loc[errors["cell"] == "baseline", [*pair, *METRICS]]
+    both = errors[errors["cell"] != "baseline"].merge(base, on=pair, suffixes=("", "_base"))
     compared = both.groupby([*group, "cell"], sort=False)
     rows = [_change(rows, key, metric) for key, rows in compared for metric in METRICS]
     names = [*group, "cell", "metric", *_MEASURED]

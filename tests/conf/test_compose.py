@@ -145,7 +145,7 @@ def test_every_data_set_composes_under_its_own_name(name: str) -> None:
     assert composed(f"data={name}").data.name == name
 
 
-OWN = ("csv", "symbols")
+SERIES = ("csv", "symbols")
 """The feature sets of a user's own series."""
 
 HELP = str(OmegaConf.load(CONF / "config.yaml").hydra.help.template)
@@ -162,7 +162,7 @@ def test_help_explains_every_key() -> None:
         given = OmegaConf.load(CONF / "data" / f"{own}.yaml")
         keys += [f"{own}: ", *(f"data.{key}" for key in given if key != "reader")]
     keys += [path.stem for group in ("features", "sentiment") for path in (CONF / group).glob("*.yaml")]
-    keys += [f"series.{key}" for name in OWN for key in OmegaConf.load(CONF / "features" / f"{name}.yaml").series]
+    keys += [f"series.{key}" for name in SERIES for key in OmegaConf.load(CONF / "features" / f"{name}.yaml").series]
     keys += ["cell", *(f"cell.{key}" for key in CELL_KEYS), "data", "model", "features", "sentiment", *KNOWN, *VARIANTS]
     assert [key for key in keys if key not in HELP] == []
 
