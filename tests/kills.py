@@ -31,8 +31,9 @@ IGNORED = ("running", "failed")
 STOPPED = {signal.SIGTERM: (143, -signal.SIGTERM), signal.SIGINT: (130,)}
 """The exit codes of a command that was stopped; it may have ended before the signal."""
 
-GRACE = 60.0
-"""Seconds within which the processes that a killed one had started end by themselves."""
+GRACE = 600.0
+"""Seconds within which the processes that a killed one had started end by themselves: at once, unless others keep the
+machine so busy that they do not get to it."""
 
 
 Disturb = Callable[[Scenario, Path, float, random.Random], bool]
