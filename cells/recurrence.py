@@ -86,6 +86,11 @@ class Weights(NamedTuple):
     masks: Tensor | None  # [number of names, B, H], drawn for every row of the batch
 
 
+def by_rows(weight: Tensor) -> Tensor:
+    """The weight. Its gradient lies in memory row by row, also where it is the transpose of what a product gives."""
+    return weight.reshape(-1).reshape(weight.shape)
+
+
 class Unroll(nn.Module):
     """All steps of one layer.
 
@@ -120,6 +125,9 @@ class Unroll(nn.Module):
         weight_ih, weight_hh, bias, bias_hh, weight_hr, learned, noise, masks = weights
         if bias is not None and bias_hh is not None:
             bias = bias + bias_hh
+        weight_hh = by_rows(weight_hh)
+        if weight_hr is not None:
+            weight_hr = by_rows(weight_hr)
         gates = F.linear(rows, weight_ih, bias).split(sizes)  # W_ih x + b of all steps in one product
         noise_of_step: list[Tensor] = []
         if noise is not None:

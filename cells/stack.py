@@ -12,7 +12,7 @@ from cells.lengths import as_lengths, check_lengths
 from cells.lstm import LSTM
 from cells.obstacle import Obstacle
 from cells.packed import Packed, StackedSequence, packed
-from cells.recurrence import StackedUnroll, Step, Weights
+from cells.recurrence import StackedUnroll, Step, Weights, by_rows
 from cells.torchscript.compiler import ScriptingError
 from cells.torchscript.equation_cell import EquationCell
 
@@ -131,7 +131,7 @@ class StackedLSTM(nn.Module):
         result = []
         for suffix in suffixes:
             own = [self.get_parameter(name + suffix) for name in names]
-            coefficients: list[Tensor] = [self.get_parameter(name + suffix) for name, _ in self._cell.learned]
+            coefficients: list[Tensor] = [by_rows(self.get_parameter(name + suffix)) for name, _ in self._cell.learned]
             learned = torch.stack(coefficients, 1) if coefficients else None
             result.append(Weights._make([*own, None, learned, None, None]))
         return result

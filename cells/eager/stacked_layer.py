@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cells.packed import Packed
-from cells.recurrence import Weights
+from cells.recurrence import Weights, by_rows
 
 
 def run_stacked_layer(run: Callable[..., Tensor], rows: Tensor, packed: Packed, weights: list[Weights]) -> Tensor:
@@ -34,9 +34,9 @@ def _padded(run: Callable[..., Tensor], input: Tensor, packed: Packed, weights: 
         assert own.bias_ih is not None
         assert own.bias_hh is not None
         values = input if direction == 0 else _along_time(input, backwards)
-        product = torch.baddbmm((own.bias_ih + own.bias_hh).unsqueeze(1), values.flatten(1, 2), own.ih.mT)
+        product = torch.baddbmm((own.bias_ih + own.bias_hh).unsqueeze(1), values.flatten(1, 2), by_rows(own.ih).mT)
         gates.append(product.view(models, batch, steps, -1))
-    weight_hh = torch.cat([own.hh for own in weights])
+    weight_hh = torch.cat([by_rows(own.hh) for own in weights])
     both = torch.cat(gates).permute(2, 0, 1, 3)  # [T, D K, B, 4 H]
     mask = live.permute(2, 0, 1).repeat(1, len(weights), 1).unsqueeze(3)
     learned = _of_directions([None if w.learned is None else w.learned.transpose(0, 1).unsqueeze(2) for w in weights])

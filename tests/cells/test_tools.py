@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from cells import LSTM, LSTMCell, backend
+from cells.backends import BackendError, observed
 from cells.obstacle import ObstacleKind
 from cells.stack import StackedLSTM
 from cells.torchscript import compiler
@@ -275,13 +276,44 @@ def test_autocast_leaves_nothing_behind(alteration: object, kind: type[nn.Module
 # smaller things
 
 
-def test_weight_gradients_lie_as_the_weights() -> None:
-    module = LSTM(3, 4, 2, bidirectional=True, alteration="PEEPHOLES")
-    stack = StackedLSTM([LSTM(3, 4, batch_first=True)] * 2)
-    for one, x in ((module, X), (stack, torch.stack([X, X]))):
-        weights = list(one.parameters())
-        found = torch.autograd.grad(one(x)[0].sum(), weights)
-        assert [gradient.stride() for gradient in found] == [weight.stride() for weight in weights]
+@pytest.mark.parametrize("path", ["llvm", "torchscript", "eager"])
+@pytest.mark.parametrize(
+    ("make", "x"),
+    [
+        (lambda: LSTM(3, 4, 2, bidirectional=True, alteration="PEEPHOLES"), X),
+        (lambda: LSTM(3, 4, alteration="C1", proj_size=2), X),
+        (lambda: LSTM(3, 4, bidirectional=True, bias=False, alteration="C1+H2", proj_size=2), X),
+        (lambda: LSTM(3, 4, alteration=Mixing()), X),
+        (lambda: LSTMCell(3, 4, alteration="PEEPHOLES"), X[0]),
+        (lambda: StackedLSTM([LSTM(3, 4, batch_first=True, alteration="PEEPHOLES")] * 2), torch.stack([X, X])),
+        (lambda: StackedLSTM([LSTM(3, 4, batch_first=True, bidirectional=True)] * 2), torch.stack([X, X])),
+    ],
+    ids=["layers", "projection", "projections", "module", "cell", "stack", "both ways"],
+)
+def test_weight_gradients_lie_as_the_weights(path: str, make: Callable[[], nn.Module], x: Tensor) -> None:
+    """In the first calls, in which TorchScript watches and compiles, and in those after them."""
+    module = make()
+    weights = dict(module.named_parameters())
+    with backend(path):
+        if path == "llvm":
+            try:
+                module(x)
+            except BackendError as error:
+                pytest.skip(str(error))
+        for _ in range(4):
+            found = torch.autograd.grad(module(x)[0].sum(), list(weights.values()), allow_unused=True)
+            got = {name: one.stride() for name, one in zip(weights, found, strict=True) if one is not None}
+            assert got == {name: weights[name].stride() for name in got}
+
+
+@pytest.mark.parametrize("options", [{}, {"proj_size": 2}], ids=str)
+def test_weight_gradients_lie_as_the_weights_beside_observed_states(options: dict[str, int]) -> None:
+    module = LSTM(3, 4, alteration="C1", **options)
+    for path in ("torchscript", "eager"):
+        for _ in range(4):
+            with backend(path), observed():
+                found = torch.autograd.grad(module(X)[0].sum(), list(module.parameters()))
+            assert [gradient.stride() for gradient in found] == [weight.stride() for weight in module.parameters()]
 
 
 def test_a_cell_without_initialisation() -> None:
