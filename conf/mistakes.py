@@ -4,7 +4,6 @@ import errno
 import io
 import os
 import re
-import shlex
 import sys
 import traceback
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from cells.alterations import Alteration
 from cells.errors import UserError
 from conf.compose import CONF, keys_of
 from conf.keys import EXPERIMENT, nearest, no_such_key, paths
+from conf.quoting import how_to_quote
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 LONGEST_WORD = 400
@@ -118,7 +118,8 @@ def message(error: Exception) -> str:
         text = _refused_override(error)
     else:
         text = f"{type(error).__name__}: {error}"
-    return " ".join(_shortened(printable(word)) for word in text.split())
+    line = re.sub(r"\s*\n\s*", " ", text.strip())  # spaces stay: what is to be typed must work as it stands
+    return re.sub(r"\S+", lambda word: _shortened(printable(word[0])), printable(line))
 
 
 def printable(text: str) -> str:
@@ -147,7 +148,7 @@ def _explanation(error: Exception) -> str:
     """Hydra's message, or the nearest key or name where one was mistyped."""
     text = str(error).split("Config search path")[0].strip()
     if isinstance(error, OverrideParseException):
-        return _say_how_to_quote(error.override)
+        return how_to_quote(error.override, sys.argv[1:])
     if unknown := re.match(r"Could not (?:override|delete from config\.) '(?!hydra\b)([^']+)'", text):
         below = str(getattr(error.__cause__, "full_key", ""))  # of cell={foo: 1} it is cell.foo
         return _unknown(below if below.startswith(f"{unknown[1]}.") else unknown[1])
@@ -162,21 +163,6 @@ def _explanation(error: Exception) -> str:
         group, name, names = missing[1], missing[2], missing[3].split()
         return f"there is no {group}={name}, did you mean {nearest(name, names)!r}? The names are {' '.join(names)}."
     return f"{text}; python train.py --help lists the keys."
-
-
-def _say_how_to_quote(override: str) -> str:
-    """The message for an override that Hydra cannot read: it wants quotes around other signs, and the shell as well."""
-    key, sign, value = override.partition("=")
-    if value.startswith("[") and value.endswith("]") and not set(value) & set("'\"{}"):
-        names = [name if re.fullmatch(r"[\w.-]+", name) else f"'{name}'" for name in value[1:-1].split(",")]
-        return f'{override}: put names with other signs in quotes, "{key}=[{",".join(names)}]".'
-    if not sign or not value or value[0] in "'\"[{":
-        return f"{override}: Hydra cannot read this; a quote or bracket that opens must close."
-    quoted = value.replace("'", "\\'")
-    typed = f"{key}='{quoted}'"
-    return f"{override}: put the value in quotes, " + (
-        shlex.quote(typed) if set(value) & set('"$`\\!') else f'"{typed}".'
-    )
 
 
 def _unknown(key: str) -> str:
@@ -204,6 +190,8 @@ def _refused_override(error: Exception) -> str:
     """The message for an override such as data=null: Hydra's own does not name it, but its function has it at hand."""
     at_hand = [frame.f_locals.get("override") for frame, _ in traceback.walk_tb(error.__traceback__)]
     refused = [override for override in at_hand if isinstance(override, Override)]
+    if re.search(r"--\w", str(error)):  # Hydra names the options that do not go together
+        return f"{error}."
     if not refused:
         return f"a key has a value of the wrong kind ({error}); python train.py --help lists the keys."
     return f"{refused[-1].input_line}: {refused[-1].key_or_group}= takes a name; python train.py --help lists them."

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PROJECT
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 from study_runs import write_run
 
@@ -41,11 +42,11 @@ def fail(error: Exception) -> Callable[[], object]:
         (lambda: composed("seeed=1"), "Error: there is no key 'seeed', did you mean 'seed'? python train.py --help"),
         (lambda: composed("data=reuters"), "robo"),
         (lambda: composed("data=3"), "data=3: data= takes a name"),
-        (lambda: composed("runs_dir=r ü"), """runs_dir=r ü: put the value in quotes, "runs_dir='r ü'"."""),
-        (lambda: composed("cell.o=max(c"), """cell.o=max(c: put the value in quotes, "cell.o='max(c'"."""),
+        (lambda: composed("runs_dir=r ü"), """runs_dir=r ü: put the value in quotes, "runs_dir='r ü'\""""),
+        (lambda: composed("cell.o=max(c"), """cell.o=max(c: put the value in quotes, "cell.o='max(c'\""""),
         (
             lambda: composed("series.symbols=[ETH-USD,GC&F]"),
-            """: put names with other signs in quotes, "series.symbols=[ETH-USD,'GC&F']".""",
+            """: put names with other signs in quotes, "series.symbols=[ETH-USD,'GC&F']\"""",
         ),
         (
             lambda: composed("run_dir='r"),
@@ -62,13 +63,92 @@ def test_a_mistake_ends_the_program_in_one_line(mistake: Callable[[], object], s
     assert "\n" not in line
 
 
-@pytest.mark.parametrize("path", ["r ü", "it's", "a(b", 'say "it"', "x[1", "$HOME (old)"])
-def test_the_advice_on_quoting_works_as_it_stands(path: str) -> None:
-    with pytest.raises(OverrideParseException) as refused:
-        composed(f"runs_dir={path}")
-    typed = message(refused.value).partition("put the value in quotes, ")[2].rstrip(".")
-    (override,) = shlex.split(typed)
+def split_by_the_shell(typed: str) -> list[str]:
+    """The arguments that a command gets if this is typed behind its name."""
+    printed = subprocess.run(["sh", "-c", f"printf '%s\\0' {typed}"], capture_output=True, check=True).stdout
+    return os.fsdecode(printed).split("\0")[:-1]
+
+
+def refused(words: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The line that answers a command with these arguments."""
+    monkeypatch.setattr(sys, "argv", ["train.py", *words])
+    with pytest.raises(OverrideParseException) as caught:
+        composed(*words)
+    return message(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["r ü", "it's", "a(b", 'say "it"', "x[1", "$HOME (old)", "a  (b", "ü\\", "ü\\'", "`ü`", "ü!"]
+)
+def test_the_advice_on_quoting_works_as_it_stands(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = refused([f"runs_dir={path}"], monkeypatch)
+    (override,) = split_by_the_shell(line.partition("put the value in quotes, ")[2])
     assert composed(override).runs_dir == path
+
+
+@pytest.mark.parametrize(
+    ("typed", "key", "value"),
+    [
+        ("data=robo epochs=1 runs_dir=scratch/r ü x", "runs_dir", "scratch/r ü x"),
+        ("runs_dir=r x", "runs_dir", "r x"),
+        ("runs_dir=r x seed=1", "runs_dir", "r x"),
+        ("data=robo runs_dir=it\\'s ü", "runs_dir", "it's ü"),
+        ("runs_dir=r \\$HOME", "runs_dir", "r $HOME"),
+        ("'cell.o=sigmoid(a_o' + 'c)'", "cell.o", "sigmoid(a_o + c)"),
+        ("features=csv series.symbols=[ETH-USD, BTC-USD]", "series.symbols", ["ETH-USD", "BTC-USD"]),
+        ("series.symbols=[ETH-USD, 'GC&F]'", "series.symbols", ["ETH-USD", "GC&F"]),
+    ],
+)
+def test_an_override_that_the_shell_took_apart_is_put_together(
+    typed: str, key: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = refused(split_by_the_shell(typed), monkeypatch)
+    advice = line.rpartition("quotes, " if "in quotes, " in line else "quote the whole: ")[2]
+    (override,) = split_by_the_shell(advice)
+    found = OverridesParser.create().parse_override(override)
+    got = found.value()
+    assert found.key_or_group == key
+    assert [str(each) for each in got] == value if isinstance(got, list) else str(got) == value
+
+
+def test_a_word_before_any_key_is_refused_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = refused(["robo", "x"], monkeypatch)
+    assert line == "robo: no key= before it; python train.py --help lists the keys."
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("options", ["", "-m"])
+def test_what_the_shell_took_apart_works_when_typed_as_advised(options: str, tmp_path: Path) -> None:
+    train = shlex.join([sys.executable, str(PROJECT / "train.py")])
+
+    def typed(words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(f"{train} {words}", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    said = typed(f"runs_dir=scratch/r {options} ü x data=robo").stderr
+    advice = """"runs_dir='scratch/r ü x'\""""
+    belongs = "ü: no key= before it; if it belongs to runs_dir=scratch/r, quote the whole: "
+    assert said == f"Error: {belongs}{advice}\n"
+    assert (
+        "runs_dir: scratch/r ü x"
+        in typed(f"data=robo {said.strip().removeprefix('Error: ' + belongs)} --cfg job").stdout
+    )
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            ("-m", "--cfg", "job"),
+            "Only one of --run, --multirun, --cfg, --info and --shell_completion can be specified.",
+        ),
+        (("--resolve",), "The --resolve flag can only be used in conjunction with --cfg or --help."),
+    ],
+)
+def test_options_that_do_not_go_together(options: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    command = [sys.executable, PROJECT / "train.py", "data=robo", *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, f"Error: {says}\n")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,12 @@ from cells.errors import UserError
 
 STACK_KEYS = ("stack", "stack.seeds", "stack.folds")
 
+WITH_VALUE = {
+    *("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-path", "-cp", "--config-name", "-cn"),
+    *("--config-dir", "-cd", "--experimental-rerun"),
+}
+"""Hydra's options that the next argument belongs to."""
+
 MULTIRUN = "hydra.mode=MULTIRUN"
 """The option -m, as an override; implied by the keys above."""
 
@@ -81,7 +87,12 @@ def _all_folds(given: Values, size: int, n_folds: int) -> Values:
 
 def overrides_together(arguments: Sequence[str]) -> list[str]:
     """The arguments of a command line with all overrides next to each other, as Hydra wants them."""
-    given = [argument for argument in arguments if re.match("[^-].*=|~", argument)]
+    behind_option = [False, *(argument in WITH_VALUE for argument in arguments)]
+    given = [
+        argument
+        for argument, is_value in zip(arguments, behind_option, strict=False)  # a word without "=" stays behind its key
+        if re.match("[^-].*=|~", argument) or not (is_value or argument.startswith("-"))
+    ]
     first = arguments.index(given[0]) if given else 0
     if list(arguments[first : first + len(given)]) == given:
         return list(arguments)
