@@ -77,20 +77,19 @@ class Table:
     delimiter: str
 
     def texts(self, columns: Sequence[str]) -> dict[str, list[str | None]]:
-        """The columns by name, each from top to bottom; None where a value is MISSING, or its row ends before it.
+        """The columns by name, each from top to bottom; None where a value is MISSING.
 
         Raises:
-            DataError: the header lacks one of the columns, or has it twice; or a row has more fields than the header.
+            DataError: the header lacks one of the columns, or has it twice; or a row has not one field for each column.
         """
         places(str(self.path), self.names, columns)
         for line, fields in self.rows:
-            if len(fields) > len(self.names):
-                whole(str(self.path), line, fields, self.names, self.delimiter)
+            whole(str(self.path), line, fields, self.names, self.delimiter)
         return {name: list(self._column(self.names.index(name))) for name in columns}
 
     def _column(self, place: int) -> Iterator[str | None]:
         for _, fields in self.rows:
-            yield fields[place] if place < len(fields) and fields[place] not in MISSING else None
+            yield fields[place] if fields[place] not in MISSING else None
 
 
 def csv_rows(path: Path, columns: Sequence[str], member: str | None = None, header: bool = True) -> Iterator[Row]:

@@ -23,7 +23,7 @@ def read(texts: Sequence[str], file: Path | None) -> Iterator[str]:
     if file and texts:
         raise UserError("texts are given both as arguments and by --file: leave one of them out.")
     if texts and texts != STANDARD_INPUT:
-        yield from texts
+        yield from (text.removeprefix("\ufeff") for text in texts)  # as of a file: it may be the first line of one
         return
     if not file and not texts and sys.stdin.isatty():
         raise UserError("there is nothing to label; give a text in quotes, --file FILE, or - for standard input.")

@@ -65,6 +65,7 @@ def test_a_byte_order_mark_names_the_encoding(tmp_path: Path, encoding: str) -> 
         (b"date,mood,mood\n2015-03-01,1,2\n", r"the column mood stands twice in the header: remove or rename"),
         (b"date\n2015-03-01\n", r"no column mood in the header 'date'\.$"),
         (b"date,mood\n2015-03-01,1\n2015-03-02,1,5\n", r"line 3: 3 fields instead of 2, separated by ','\.$"),
+        (b"date,tag,mood\n2015-03-01,a,1\n2015-03-02,b\n", r"line 3: 2 fields instead of 3, separated by ','\.$"),
         (
             b'date,mood\n2015-03-01,"1\n',
             r"line 2: the row that starts here is not valid CSV \(unexpected end of data\)",
@@ -76,8 +77,8 @@ def test_a_faulty_table_is_refused_in_one_sentence(tmp_path: Path, content: byte
         table_of(tmp_path, content, "date", "mood")
 
 
-def test_missing_values_and_short_rows_are_none(tmp_path: Path) -> None:
-    content = b"date,mood,more\n2015-03-01,null,x\n   \n2015-03-02\n2015-03-03,NaN,\n"
+def test_missing_values_are_none(tmp_path: Path) -> None:
+    content = b"date,mood,more\n2015-03-01,null,x\n   \n2015-03-02,,\n2015-03-03,NaN,\n"
     assert table_of(tmp_path, content, "mood", "more") == {"mood": [None] * 3, "more": ["x", None, None]}
 
 

@@ -89,7 +89,6 @@ def test_a_daily_csv_is_read_by_day_without_its_empty_days() -> None:
         ("2015-03-02", "2015-03-01", "date 2015-03-01, value -0.20: this date occurs twice"),
         ("2015-03-02", "2 March", "date 2 March, value -0.20: the date is not such as"),
         ("0.30", "good", "date 2015-03-03, value good: 'mood' is not a number"),
-        ("mood", "mood,empty", "has no value in its column 'empty'"),
         ("0.30", "1e999", "date 2015-03-03, value 1e999: 'mood' is not a number"),
         ("0.30", "1e40", "date 2015-03-03, value 1e40: 'mood' is too large to be true"),
         ("2015-03-02", "9999-12-31 23:00:00-05:00", "the date is not such as"),
@@ -102,7 +101,7 @@ def test_a_broken_daily_csv_is_refused_with_date_and_value(tmp_path: Path, old: 
     path = tmp_path / "mood.csv"
     path.write_text((FIXTURES / "mood.csv").read_text().replace(old, new, 1))
     with pytest.raises(DataError, match=message):
-        read_daily_csv(path, "empty" if "empty" in new else "mood")
+        read_daily_csv(path, "mood")
 
 
 def test_a_row_is_not_cut_where_another_column_begins_with_a_hash(tmp_path: Path) -> None:
@@ -119,10 +118,11 @@ def test_days_with_a_zone_are_converted_and_the_note_says_so(tmp_path: Path) -> 
     assert series.note == "Sentiment mood: 'mood' of mood.csv, 2 times with a zone converted to UTC."
 
 
-def test_a_daily_csv_of_a_header_alone_has_no_value(tmp_path: Path) -> None:
-    (tmp_path / "mood.csv").write_text("date,mood\n")
-    with pytest.raises(DataError, match=r"has no value in its column 'mood'"):
-        read_daily_csv(tmp_path / "mood.csv", "mood")
+def test_a_daily_csv_of_a_header_or_of_empty_fields_has_no_value(tmp_path: Path) -> None:
+    for content in ("date,mood\n", "date,mood\n2015-03-01,\n2015-03-02,NaN\n"):
+        (tmp_path / "mood.csv").write_text(content)
+        with pytest.raises(DataError, match=r"has no value in its column 'mood'"):
+            read_daily_csv(tmp_path / "mood.csv", "mood")
 
 
 @pytest.mark.processes

@@ -66,7 +66,7 @@ def test_arguments(run: SavedRun, texts: list[str]) -> None:
         return
     lines = answered(run, texts, None, True)
     assert not isinstance(lines, str), lines
-    assert [json.loads(line)["text"] for line in lines] == texts
+    assert [json.loads(line)["text"] for line in lines] == [text.removeprefix("\ufeff") for text in texts]
     table = answered(run, texts, None, False)
     assert not isinstance(table, str), table
     assert all(map(shown, table))

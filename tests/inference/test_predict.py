@@ -130,6 +130,8 @@ def test_a_byte_order_mark_is_no_part_of_a_text(predict: Predict, runs: Path, tm
     for given in (["--file", str(tmp_path / "marked.txt")], ["-"]):
         found = answers(predict("sigmoid", *given, "--json", typed=marked))
         assert [each["text"] for each in found] == ["go to the kitchen", "bring a cup"]
+    found = answers(predict("sigmoid", "--json", "\ufeffgo to the kitchen", "bring a \ufeffcup"))
+    assert [each["text"] for each in found] == ["go to the kitchen", "bring a \ufeffcup"]
 
 
 @pytest.mark.processes
