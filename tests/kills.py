@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-import torch
+from checkpoint_bits import checkpoint_bits
 from killed_commands import SCENARIOS, Scenario, cluster, command_line, on_cluster, serving
 
 from conf.mistakes import one_line_errors
@@ -176,10 +176,7 @@ def bits(scenario: Scenario, folder: Path) -> dict[str, str]:
 
 def _content(path: Path) -> bytes:
     if path.suffix == ".ckpt":
-        checkpoint = torch.load(path, weights_only=True)
-        weights = checkpoint["state_dict"]
-        kept = {name: weights[name].numpy().tobytes() for name in sorted(weights)}
-        return repr((checkpoint["epoch"], checkpoint["global_step"], kept)).encode()
+        return repr(checkpoint_bits(path)).encode()
     if path.name == "metrics.csv":
         with open(path, newline="") as file:
             return repr([{**row, "seconds": ""} for row in csv.DictReader(file)]).encode()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from checkpoint_bits import checkpoint_bits
 from conftest import Done, train_here_in, train_in
 from own_files import sales
 from processors import OLDER
@@ -61,24 +62,9 @@ def weights(folder: Path) -> Weights:
     return found
 
 
-def bits(value: object) -> object:
-    """A value with every tensor in it as its type and bytes."""
-    if isinstance(value, torch.Tensor):
-        return str(value.dtype), tuple(value.shape), value.numpy().tobytes()
-    if isinstance(value, dict):
-        return {key: bits(each) for key, each in value.items()}
-    return [bits(each) for each in value] if isinstance(value, list | tuple) else value
-
-
 def checkpoint(folder: Path) -> object:
-    """Everything in a run's checkpoint but the seconds; the optimiser's state among it, if it was not in a stack."""
     (path,) = folder.rglob("model.ckpt")
-    found = torch.load(path, weights_only=True)
-    assert found["state_dict"]
-    if "optimizer_states" in found:
-        assert found["optimizer_states"][0]["state"]
-        del found["callbacks"]["Timer"]
-    return bits(found)
+    return checkpoint_bits(path)
 
 
 def results(folder: Path) -> dict[str, object]:
