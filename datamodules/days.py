@@ -61,6 +61,11 @@ def utc_days(texts: Iterable[str | None]) -> UtcDays:
     return UtcDays(found, [f"{count(number, noun)} {how}" for (noun, how), number in notes.items()])
 
 
+def is_utc(zone: str) -> bool:
+    """Whether a zone that `utc_day` takes is UTC itself."""
+    return zone.isalpha() or not zone.strip("+-0:")
+
+
 def utc_day(day: str, time: str, zone: str) -> date | None:
     """The day in UTC of a point in time, such as ("2019-05-27", "23:30:00", "-05"); None if there is none, or too far.
 

@@ -30,7 +30,7 @@ from datamodules.tweets.worker_pool import WorkerPool
 
 CHUNK_SIZE = 4 << 20  # bytes of the file: about 20,000 tweets, a few seconds
 MOST_PROCESSES = 12  # by default: each takes about 60 MB, and together they should stay below 1 GB
-RULES = {"vader": 3, "tag": 2}  # increased whenever the same file would give different numbers
+RULES = {"vader": 4, "tag": 3}  # increased whenever the same file would give different numbers or counts
 PRELOADED = {"vader": (__name__, "nltk.sentiment.vader"), "tag": (__name__,)}
 """The modules that its workers need, for each way of scoring."""
 
@@ -139,21 +139,26 @@ def _score(path: Path, how: Scoring, folder: Path, processes: int, chunk_size: i
 
 def _score_chunk(path: Path, chunk: Chunk, how: Scoring, target: Path) -> int:
     """Write the scores of a chunk to `target` and return the number of its tweets."""
-    tweets, broken, not_utf8 = read_chunk(path, chunk)
+    tweets, *counts = read_chunk(path, chunk)
     scores = score_by_tag(tweets, chunk) if how.by == "tag" else score_by_vader(tweets, how.prepare)
-    save_scores(target, scores, broken, not_utf8)
+    save_scores(target, scores, *counts)
     return len(tweets)
 
 
 def _write(path: Path, how: Scoring, folder: Path, result: Path) -> None:
-    table, broken, not_utf8 = average_by_day(sorted(folder.glob("*.npz")))
+    table, broken, not_utf8, converted, assumed = average_by_day(sorted(folder.glob("*.npz")))
     if table.empty:
         raise DataError(f"{path} has no readable tweet, but {broken:,} broken lines.")
     tweets, duplicates = int(table["tweets"].sum()), int(table["duplicates"].sum())
-    replaced = f", {not_utf8:,} tweets with bytes that are not UTF-8" if not_utf8 else ""
+    notes = {
+        "tweets with bytes that are not UTF-8": not_utf8,
+        "times in other zones converted to UTC": converted,
+        "times without a zone taken as UTC": assumed,
+    }
+    noted = "".join(f", {number:,} {what}" for what, number in notes.items() if number)
     about = (
         f"# {path.name} by {how}: {tweets:,} tweets on {len(table):,} days, "
-        f"{duplicates:,} duplicates left out, {broken:,} broken lines skipped{replaced}\n"
+        f"{duplicates:,} duplicates left out, {broken:,} broken lines skipped{noted}\n"
     )
     rows = table.to_csv(lineterminator="\n")
     with replacing(result) as temporary:

@@ -1,5 +1,6 @@
 """How the scores of all chunks become one row per day, with a bounded number of tweets in memory."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 from datamodules.tweets.tweet_scores import TweetScores
 
 AT_ONCE = 2_000_000  # tweets in memory at a time
+COUNTS = ("broken", "not_utf8", "converted", "assumed")  # of `ChunkContent`
 NEUTRAL = 0.05  # a compound score closer to 0 is neutral, as VADER's authors recommend
 
 
@@ -20,12 +22,14 @@ class DailyMeans(NamedTuple):
     Attributes:
         table: a row for each day. Columns: mean; positive, negative, neutral (shares of the tweets); tweets; duplicates
             (not counted in the other columns).
-        broken, not_utf8: the sums of those of the chunks, see `ChunkContent`.
+        broken, not_utf8, converted, assumed: the sums of those of the chunks, see `ChunkContent`.
     """
 
     table: pd.DataFrame
     broken: int
     not_utf8: int
+    converted: int
+    assumed: int
 
 
 def average_by_day(paths: list[Path]) -> DailyMeans:
@@ -35,18 +39,17 @@ def average_by_day(paths: list[Path]) -> DailyMeans:
     single text repeated more often than AT_ONCE on one day would exceed the limit.
     """
     rows: dict[int, int] = {}
-    broken = not_utf8 = 0
+    counts = Counter(dict.fromkeys(COUNTS, 0))
     for path in paths:
         with np.load(path) as chunk:
-            broken += int(chunk["broken"])
-            not_utf8 += int(chunk.get("not_utf8", 0))  # chunks scored by older versions do not say
+            counts.update({name: int(chunk[name]) for name in COUNTS})
             for day, count in zip(*np.unique(chunk["days"], return_counts=True), strict=True):
                 rows[int(day)] = rows.get(int(day), 0) + int(count)
     if not rows:
-        return DailyMeans(pd.DataFrame(), broken, not_utf8)
+        return DailyMeans(pd.DataFrame(), **counts)
     sums = pd.concat([_sums(paths, block) for block in _blocks(rows)]).groupby(level="date").sum()
     shares = ["mean", "positive", "negative", "neutral"]
-    return DailyMeans(sums.assign(**sums[shares].div(sums["tweets"], axis=0)), broken, not_utf8)
+    return DailyMeans(sums.assign(**sums[shares].div(sums["tweets"], axis=0)), **counts)
 
 
 class _Block(NamedTuple):

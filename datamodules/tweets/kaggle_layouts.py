@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from datamodules.days import utc_day
+from datamodules.days import is_utc, utc_day
 from datamodules.errors import DataError
 
 LONGEST_TEXT = 10_000  # characters; a longer text is not a tweet but several rows run together
@@ -22,8 +22,8 @@ class TweetLayout(NamedTuple):
 
     Attributes:
         header: the first line of the file.
-        row: matches one whole row from the start of a line; groups `day`, `quoted` or `plain` for the text, and
-            optionally `time`, `zone` and `tag`.
+        row: matches one whole row from the start of a line; groups `day`, `time`, `zone`, `quoted` or `plain`
+            for the text, and optionally `tag`. A row may have no time, and a time no zone.
         first, last: match the first and the last line of a row; the file can be cut between a line that matches
             `last` and a line that matches `first`.
     """
@@ -56,15 +56,24 @@ class ChunkContent(NamedTuple):
         tweets: its whole rows.
         broken: the number of lines that belong to no tweet.
         not_utf8: the number of tweets that have bytes which are not UTF-8; these are read as U+FFFD.
+        converted: the number of tweets with a time in a zone other than UTC; their days are those in UTC.
+        assumed: the number of tweets with a time without a zone, which is taken as UTC.
     """
 
     tweets: list[Tweet]
     broken: int
     not_utf8: int
+    converted: int
+    assumed: int
 
 
 TAGS = {"Positive": 1, "Neutral": 0, "Negative": -1}
 
+_ZONE = r"[+-]\d\d(?::?\d\d)?"
+_DATE = (  # as `days.utc_days` reads them
+    r"(?P<day>\d{4}-\d\d-\d\d)"
+    rf"(?:[T ](?P<time>\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(?: ?(?P<zone>Z|UTC|GMT|{_ZONE}))?)?,"
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTED = r'"(?P<quoted>[^"]*(?:""[^"]*)*)"'
 _NUMBERED = r'"?\d+"?;[^;\n]*;[^;\n]*;'  # start of a row of tweets.csv, whole or broken
@@ -72,16 +81,16 @@ _NUMBERED = r'"?\d+"?;[^;\n]*;[^;\n]*;'  # start of a row of tweets.csv, whole o
 MBSA = TweetLayout(
     header="Date,text,Sentiment",
     row=re.compile(
-        rf'^(?P<day>\d{{4}}-\d\d-\d\d),(?:{_QUOTED}|(?P<plain>[^"\n][^\n]*)?),(?P<tag>{"|".join(TAGS)})\r?$',
+        rf'^{_DATE}(?:{_QUOTED}|(?P<plain>[^"\n][^\n]*)?),(?P<tag>{"|".join(TAGS)})\r?$',
         re.MULTILINE,
     ),
-    first=re.compile(rb"\d{4}-\d\d-\d\d,"),
+    first=re.compile(_DATE.encode()),
     last=re.compile(rb".*,(Positive|Neutral|Negative)\r?\n"),
 )
 TWEETS = TweetLayout(
     header="id;user;fullname;url;timestamp;replies;likes;retweets;text",
     row=re.compile(
-        r'^"?\d+"?;[^\n]*?;"?(?P<day>\d{4}-\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d)[.\d]*(?P<zone>[+-]\d\d(?::?\d\d)?)"?;'
+        rf'^"?\d+"?;[^\n]*?;"?(?P<day>\d{{4}}-\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d)[.\d]*(?P<zone>{_ZONE})"?;'
         rf"\d*;\d*;\d*;(?:{_QUOTED}(?=\r?$)|(?P<plain>[^\n]*(?:\n(?!{_NUMBERED})[^\n]*)*))",
         re.MULTILINE,
     ),
@@ -90,7 +99,7 @@ TWEETS = TweetLayout(
 )
 DATED = TweetLayout(
     header="Date,text",
-    row=re.compile(rf'^(?P<day>\d{{4}}-\d\d-\d\d),(?:{_QUOTED}|(?P<plain>[^"\n][^\n]*)?)\r?$', re.MULTILINE),
+    row=re.compile(rf'^{_DATE}(?:{_QUOTED}|(?P<plain>[^"\n][^\n]*)?)\r?$', re.MULTILINE),
     first=MBSA.first,
     last=re.compile(b""),
 )
@@ -141,7 +150,7 @@ def read_chunk(path: Path, chunk: Chunk) -> ChunkContent:
         file.seek(chunk.start)
         # A byte that is not UTF-8 becomes a surrogate, which no UTF-8 has, so that its tweet can be counted.
         text = file.read(chunk.end - chunk.start).decode("utf-8", "surrogateescape")
-    tweets, broken, not_utf8, read_to = [], 0, 0, 0
+    tweets, broken, not_utf8, converted, assumed, read_to = [], 0, 0, 0, 0, 0
     for row in layout_of(path).row.finditer(text):
         broken += _lines(text[read_to : row.start()])
         read_to = row.end()
@@ -152,8 +161,10 @@ def read_chunk(path: Path, chunk: Chunk) -> ChunkContent:
         if _SURROGATE.search(tweet.text):
             not_utf8 += 1
             tweet = tweet._replace(text=tweet.text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        assumed += row["time"] is not None and row["zone"] is None
+        converted += row["zone"] is not None and not is_utc(row["zone"])
         tweets.append(tweet)
-    return ChunkContent(tweets, broken + _lines(text[read_to:]), not_utf8)
+    return ChunkContent(tweets, broken + _lines(text[read_to:]), not_utf8, converted, assumed)
 
 
 def _next_row(file: BinaryIO, offset: int, limit: int, layout: TweetLayout) -> int:
@@ -173,7 +184,7 @@ def _tweet(row: re.Match[str]) -> Tweet | None:
     text = (fields["plain"] or "").strip() if fields["quoted"] is None else fields["quoted"].replace('""', '"')
     if len(text) > LONGEST_TEXT:
         return None
-    day = utc_day(fields["day"], fields.get("time", "00:00"), fields.get("zone", "Z"))
+    day = utc_day(fields["day"], fields["time"] or "00:00", fields["zone"] or "Z")
     if day is None:  # 2019-02-30, or the year 9999
         return None
     return Tweet(day, text, TAGS.get(fields.get("tag", "")))

@@ -48,10 +48,12 @@ def score_by_tag(tweets: list[Tweet], chunk: Chunk) -> TweetScores:
     return _scores(tweets, [chunk.start + row for row in range(len(tweets))], [tweet.tag for tweet in tweets])
 
 
-def save_scores(path: Path, scores: TweetScores, broken: int, not_utf8: int = 0) -> None:
+def save_scores(
+    path: Path, scores: TweetScores, broken: int, not_utf8: int = 0, converted: int = 0, assumed: int = 0
+) -> None:
     """Write scores and the numbers of `ChunkContent`; the file appears whole or not at all."""
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, broken=broken, not_utf8=not_utf8, **scores._asdict())
+        np.savez(file, broken=broken, not_utf8=not_utf8, converted=converted, assumed=assumed, **scores._asdict())
 
 
 def are_saved(path: Path) -> bool:

@@ -132,6 +132,16 @@ def test_the_note_counts_tweets_that_are_not_utf8(tmp_path: Path) -> None:
     assert series.note.endswith("3 broken lines skipped, 1 tweets with bytes that are not UTF-8.")
 
 
+@pytest.mark.processes
+def test_the_note_counts_times_that_were_converted(tmp_path: Path) -> None:
+    (tmp_path / "dated.csv").write_text("Date,text\n2019-05-27 23:30:00-05,good\n2019-05-29 08:00,bad\n2019-05-30,so\n")
+    series = Tweets("vader", "dated.csv", "vader").load(Folders(tmp_path, tmp_path), NO_PRICES)
+    assert [f"{day:%m-%d}" for day in series.values.index] == ["05-28", "05-29", "05-30"]
+    assert series.note.endswith(
+        "0 broken lines skipped, 1 times in other zones converted to UTC, 1 times without a zone taken as UTC."
+    )
+
+
 def test_a_daily_csv_without_a_name_gets_that_of_its_column() -> None:
     places = Folders(FIXTURES, FIXTURES)
     assert DailyCsv("csv", "mood.csv", "mood").load(places, NO_PRICES).name == "mood"

@@ -29,17 +29,17 @@ def test_days_are_averaged_across_chunks_however_few_tweets_fit_into_memory(
     rows["values"] = (rows["keys"] / 20.0).astype(np.float32)
     for number, part in enumerate(np.array_split(np.arange(500), 7)):
         chosen = TweetScores(*(rows[name].to_numpy()[part] for name in TweetScores._fields))
-        save_scores(tmp_path / f"{number}.npz", chosen, broken=number, not_utf8=2)
+        save_scores(tmp_path / f"{number}.npz", chosen, broken=number, not_utf8=2, converted=3, assumed=4)
     paths = sorted(tmp_path.glob("*.npz"))
 
-    at_once, broken, not_utf8 = average_by_day(paths)
+    at_once, *counts = average_by_day(paths)
     monkeypatch.setattr(daily_means, "AT_ONCE", fit)
     held = [len(rows[rows["days"].between(b.first, b.last) & (rows["keys"] % b.parts == b.part)]) for b in blocks(rows)]
     assert sum(held) == 500
     assert max(held) < 2 * fit  # keys are few here, so parts are not quite equal
     in_blocks = average_by_day(paths).table
     once = rows.drop_duplicates(["days", "keys"]).groupby("days")["values"]
-    assert (broken, not_utf8) == (sum(range(7)), 14)
+    assert counts == [sum(range(7)), 14, 21, 28]
     pd.testing.assert_frame_equal(at_once, in_blocks)
     assert at_once["mean"].tolist() == pytest.approx(once.mean().tolist())
     assert at_once["tweets"].tolist() == once.size().tolist()

@@ -105,7 +105,7 @@ def test_a_file_without_rows_is_cut_into_bounded_chunks(tmp_path: Path) -> None:
     path.write_text("Date,text,Sentiment\n" + "x" * 10_000)
     cut = chunks(path, 1000)
     assert max(chunk.end - chunk.start for chunk in cut) <= 2000
-    assert [read_chunk(path, chunk) for chunk in cut] == [([], 1, 0)] * len(cut)
+    assert [read_chunk(path, chunk)[:3] for chunk in cut] == [([], 1, 0)] * len(cut)
 
 
 def test_a_text_that_is_too_long_is_broken(tmp_path: Path) -> None:
@@ -152,13 +152,59 @@ def test_time_stamps_are_utc_days_or_broken(tmp_path: Path, stamp: str, day: dat
     assert broken == (day is None)
 
 
+@pytest.mark.parametrize(
+    ("stamp", "day", "converted", "assumed"),
+    [
+        ("2019-05-27", date(2019, 5, 27), 0, 0),
+        ("2019-05-27 23:30:00-05", date(2019, 5, 28), 1, 0),
+        ("2019-05-28T05:29:00.123+05:30", date(2019, 5, 27), 1, 0),
+        ("2019-05-28 00:00+0530", date(2019, 5, 27), 1, 0),
+        ("2019-05-27 23:30:00Z", date(2019, 5, 27), 0, 0),
+        ("2019-05-27 23:30:00 UTC", date(2019, 5, 27), 0, 0),
+        ("2019-05-27 23:30:00+00:00", date(2019, 5, 27), 0, 0),
+        ("2019-05-27 23:30", date(2019, 5, 27), 0, 1),
+        ("2019-02-30 23:30", None, 0, 0),
+        ("2019-05-27 23:30:00-05 yes", None, 0, 0),
+    ],
+)
+@pytest.mark.parametrize("header", ["Date,text", "Date,text,Sentiment"])
+def test_dates_may_have_times(
+    tmp_path: Path, header: str, stamp: str, day: date | None, converted: int, assumed: int
+) -> None:
+    path = tmp_path / "dated.csv"
+    tag = ",Positive" if header.endswith("Sentiment") else ""
+    path.write_text(f'{header}\n{stamp},"so, good"{tag}\n{stamp},so good{tag}\n')
+    (chunk,) = chunks(path, 1000)
+    found = read_chunk(path, chunk)
+    assert [(tweet.day, tweet.text) for tweet in found.tweets] == [(day, "so, good"), (day, "so good")] * (
+        day is not None
+    )
+    assert (found.broken, found.converted, found.assumed) == (0 if day else 2, 2 * converted, 2 * assumed)
+
+
+def test_a_file_of_dates_with_times_is_cut_between_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "dated.csv"
+    path.write_text("Date,text\n" + "".join(f"2019-05-27 {hour:02d}:30:00-05,tweet {hour}\n" for hour in range(24)))
+    cut = chunks(path, 100)
+    assert len(cut) > 5
+    assert sum(len(read_chunk(path, chunk).tweets) for chunk in cut) == 24
+
+
+def test_times_in_other_zones_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "tweets.csv"
+    stamps = ("2019-05-27 23:30:00-05", "2019-05-27 23:30:00+00", "2019-05-27 23:30:00+0530")
+    path.write_text(f"{kaggle_layouts.TWEETS.header}\n" + "".join(f"1;u;n;;{stamp};0;0;0;hello\n" for stamp in stamps))
+    (chunk,) = chunks(path, 1000)
+    assert read_chunk(path, chunk).converted == 2
+
+
 def test_tweets_with_bytes_that_are_not_utf8_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "mbsa.csv"
     good, latin, surrogate = "caf\u00e9 \ufffd".encode(), "caf\u00e9".encode("latin-1"), b"\xed\xa0\x80"
     rows = b"".join(b"2018-01-01," + text + b",Positive\n" for text in (good, latin, surrogate))
     path.write_bytes(b"Date,text,Sentiment\n" + rows)
     (chunk,) = chunks(path, 1000)
-    found, broken, not_utf8 = read_chunk(path, chunk)
+    found, broken, not_utf8, *_ = read_chunk(path, chunk)
     assert [tweet.text for tweet in found] == ["caf\u00e9 \ufffd", "caf\ufffd", "\ufffd\ufffd\ufffd"]
     assert (broken, not_utf8) == (0, 2)
 

@@ -54,7 +54,7 @@ def test_a_file_of_dates_and_texts_is_read(tmp_path: Path) -> None:
     path = tmp_path / "dated.csv"
     path.write_text('Date,text\n2018-01-02,"a ""good"" day, all of it"\n2018-01-03,plain\nnothing\n')
     (chunk,) = chunks(path, 1000)
-    read, broken, _ = read_chunk(path, chunk)
+    read, broken, *_ = read_chunk(path, chunk)
     assert [(str(tweet.day), tweet.text, tweet.tag) for tweet in read] == [
         ("2018-01-02", 'a "good" day, all of it', None),
         ("2018-01-03", "plain", None),
