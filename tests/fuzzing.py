@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import strategies as st
+from within_limits import within_limits
 
 from datamodules.errors import DataError
 
@@ -60,9 +61,9 @@ def spoilt(content: bytes, seed: int) -> bytes:
 
 
 def read_or_refused(read: Callable[[], object], path: Path) -> bool:
-    """Whether the file is read; it may be refused, in one sentence that names it."""
+    """Whether the file is read, within the limits; it may be refused, in one sentence that names it."""
     try:
-        read()
+        within_limits(read)
     except DataError as error:
         message = str(error).replace(str(path), "FILE")
         assert len(message) <= LONGEST_MESSAGE, message[:2000]

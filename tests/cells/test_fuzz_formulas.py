@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from soak import examples
+from within_limits import within_limits
 
 import cells
 from cells import LSTM
@@ -97,7 +98,7 @@ def read_or_refused(text: str) -> Alteration | None:
     """The alteration that a text names; None if it was refused in one sentence."""
     made, message = None, ""
     try:
-        made = resolve(text)
+        made = within_limits(lambda: resolve(text))
     except UserError as error:
         message = str(error)
     assert len(message) <= LONGEST_MESSAGE, ascii(text[:500])

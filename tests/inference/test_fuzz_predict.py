@@ -10,6 +10,7 @@ from fuzzing import seeds, spoilt
 from hypothesis import given
 from hypothesis import strategies as st
 from soak import examples
+from within_limits import within_limits
 
 from cells.errors import UserError
 from inference.load import load
@@ -32,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> SavedRun:
 def answered(run: SavedRun, texts: list[str], file: Path | None, as_json: bool) -> list[str] | str:
     """The lines of the answer, or the sentence with which it was refused."""
     try:
-        return list(run.answer(Request(texts, file, None, None, as_json)))
+        return within_limits(lambda: list(run.answer(Request(texts, file, None, None, as_json))))
     except UserError as error:
         return str(error)
 
