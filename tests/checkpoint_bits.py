@@ -1,4 +1,4 @@
-"""All that a run's checkpoint holds, but the seconds, as values that can be compared bit by bit."""
+"""All that a checkpoint holds, but the seconds, as values that can be compared bit by bit."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import torch
 
 
 def checkpoint_bits(path: Path) -> object:
-    """Everything in a run's checkpoint but the seconds; the optimiser's state among it, if it was not in a stack."""
+    """Everything in a checkpoint but the seconds; of a run outside of a stack the optimiser's state among it."""
     found = torch.load(path, weights_only=True)
-    assert found["state_dict"]
+    assert found
     if "optimizer_states" in found:
         assert found["optimizer_states"][0]["state"]
         del found["callbacks"]["Timer"]
