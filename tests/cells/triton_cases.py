@@ -115,7 +115,7 @@ def run(case: Case, name: str, dtype: torch.dtype, device: str) -> list[Tensor]:
     counts = lengths.sum(1)
     with backend(name):
         if case.models > 1:
-            layout = packed(lengths, STEPS)
+            layout = packed(lengths, STEPS, rows.device)
             output = backends.stacked_layer(StackedUnroll(step), rows, layout, weights)
             results = [own[:n] for own, n in zip(output, counts, strict=True)]
         else:
