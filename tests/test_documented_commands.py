@@ -214,11 +214,14 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python -m benchmarks kernels": Parses("it needs Triton and compiles for minutes"),
     "python -m benchmarks gpu": Parses("it needs a GPU"),
     "make wheels": Parses(INSTALLS),
-    "sh benchmarks/card.sh card ../shared/data": IsTestedBy(
+    "sh benchmarks/card.sh -d ../shared/data": IsTestedBy(
         "tests/benchmarks/test_card.py::test_without_a_card_nothing_is_measured"
     ),
-    "sh benchmarks/card.sh card ../shared/data wheels": IsTestedBy(
+    "sh benchmarks/card.sh -d ../shared/data -w wheels": IsTestedBy(
         "tests/benchmarks/test_card.py::test_each_part_says_whether_it_was_measured"
+    ),
+    "sh benchmarks/card.sh -d ../shared/data gpu": IsTestedBy(
+        "tests/benchmarks/test_card.py::test_single_parts_are_run_in_the_order_of_the_script"
     ),
     "python -m benchmarks fit data=mlma": Parses("it measures for minutes"),
     "python -m benchmarks fits data=hate data_dir=../shared/data --fits 20 --epochs 10": Parses("it takes an hour"),
