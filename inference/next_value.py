@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,11 +67,13 @@ class Rival(NamedTuple):
 
     Attributes:
         rmse: of it, in the unit of the column.
+        scaled: the same in scaled units, by which forecasts are compared.
         relative: RMSE of the net over its own, in scaled units; below 1 is better.
         p: of the hypothesis that both are equally good (Diebold-Mariano); None if there is no such test.
     """
 
     rmse: float
+    scaled: float
     relative: float
     p: float | None
 
@@ -80,8 +83,9 @@ class SeriesBacktest(NamedTuple):
 
     Attributes:
         forecasts, first, last: number of forecasts, the first and the last period that was forecast.
-        errors: rmse_original, mae_original and mase of the net.
+        errors: rmse, rmse_original, mae_original and mase of the net.
         rivals: by name, see RIVALS.
+        scale: words for the scale on which alone errors can be compared, see `scale_of`; "" for the unit of the column.
         warning: the warning that goes with every number of this run, or "".
     """
 
@@ -90,17 +94,18 @@ class SeriesBacktest(NamedTuple):
     last: str
     errors: dict[str, float | None]
     rivals: dict[str, Rival]
+    scale: str
     warning: str
 
     @property
     def listed(self) -> str:
-        """The error of every forecast, the least first."""
-        found = {
-            "the net": self.errors["rmse_original"],
-            **{RIVALS[name]: each.rmse for name, each in self.rivals.items()},
-        }
-        errors = sorted((rmse, name) for name, rmse in found.items() if rmse is not None)
-        return f"RMSE in the backtest: {', '.join(f'{name} {rmse:,.4g}' for rmse, name in errors)}."
+        """The error of every forecast, the least first; by the measure that `sentence` judges."""
+        found = {RIVALS[name]: each.scaled if self.scale else each.rmse for name, each in self.rivals.items()}
+        net = self.errors["rmse" if self.scale else "rmse_original"]
+        if net is not None:
+            found["the net"] = net
+        errors = [f"{name} {rmse:,.4g}" for name, rmse in sorted(found.items(), key=itemgetter(1, 0))]
+        return f"{', '.join(filter(None, ['RMSE in the backtest', self.scale]))}: {', '.join(errors)}."
 
     @property
     def sentence(self) -> str:
@@ -144,7 +149,8 @@ class SavedSeries(SavedForecaster):
             raise UserError(f"{self.folder.path} does not say where {config.series.file} is; name it with --file=.")
         panel = load_series(config).panel
         assert panel.own is not None
-        tested = backtest(self.folder.path, panel.own.frequency.written)
+        scale = scale_of(len(self.data["names"]), panel.own.log and config.protocol != "paper")
+        tested = backtest(self.folder.path, panel.own.frequency.written, scale)
         widths = measured(self.folder.path)
         found = list(self.next_values(panel, config, widths))
         if request.json:
@@ -271,20 +277,44 @@ def _about_intervals(widths: dict[str, Interval]) -> str:
     return " ".join([ours.sentence, *([f"Beside it: {'; '.join(beside)}."] if beside else [])])
 
 
-def backtest(run: Path, written: Callable[[pd.Timestamp], str]) -> SeriesBacktest:
-    """The backtest in the tables of a run's folder, with its periods as `Frequency.written` writes them."""
+def scale_of(series: int, log: bool) -> str:
+    """Words for the scale on which a net's errors are compared, "" where the unit of the column gives the same order.
+
+    It does not where errors of several series are pooled, since the largest series would decide alone, nor where the
+    net forecasts changes of logarithms, whose errors weigh low values as much as high ones.
+
+    Args:
+        series: how many the net was trained on.
+        log: whether it forecasts changes of logarithms.
+    """
+    return ", ".join(["log-changes"] * log + ["each series on its own scale"] * (series > 1))
+
+
+def backtest(run: Path, written: Callable[[pd.Timestamp], str], scale: str = "") -> SeriesBacktest:
+    """The backtest in the tables of a run's folder, with its periods as `Frequency.written` writes them.
+
+    Args:
+        run: the folder.
+        written: writes a period.
+        scale: from `scale_of`.
+    """
     metrics, baselines, predictions = (read_table(run / name) for name in (METRICS, "baselines.csv", "predictions.csv"))
     net = metrics.iloc[-1]
     days = predictions.loc[predictions["split"] == net["split"], "day"]
     scored = baselines[baselines["split"] == net["split"]].set_index("forecast")
     rivals = {
-        name: Rival(float(row["rmse_original"]), float(net["rmse"] / row["rmse"]), _p_beside(name, row, net))
+        name: Rival(
+            float(row["rmse_original"]),
+            float(row["rmse"]),
+            float(net["rmse"] / row["rmse"]),
+            _p_beside(name, row, net),
+        )
         for name, row in scored.iterrows()
     }
     warning = "" if pd.isna(net["warning"]) else str(net["warning"])
-    errors = {name: _number(net[name]) for name in ("rmse_original", "mae_original", "mase")}
+    errors = {name: _number(net[name]) for name in ("rmse", "rmse_original", "mae_original", "mase")}
     first, last = (written(pd.Timestamp(day)) for day in (days.min(), days.max()))
-    return SeriesBacktest(len(days), first, last, errors, rivals, warning)
+    return SeriesBacktest(len(days), first, last, errors, rivals, scale, warning)
 
 
 def _p_beside(name: str, row: pd.Series, net: pd.Series) -> float | None:

@@ -14,7 +14,7 @@ from analysis.report.series_sections import series_sections
 from analysis.study import market_results
 from analysis.tables.market_tables import market_tables
 from datamodules.__main__ import _described
-from inference.next_value import RIVALS, backtest
+from inference.next_value import RIVALS, backtest, scale_of
 from training.run.folder import RunFolder
 from training.run.provenance import changed_data
 
@@ -96,6 +96,64 @@ def test_the_answer_stands_beside_naive_forecasts_and_says_what_it_is_worth(pred
     assert f"{RIVALS[best]}, the best of 5 forecasts without a net" in verdict
     assert ": over " in verdict
     assert f"p = {scored.loc[best, 'net_p']:.3f}" in verdict or scored.loc[best, "net_p"] < 0.001
+
+
+def order_and_best(listed: str, verdict: str) -> tuple[list[tuple[str, float]], str]:
+    """The forecasts in the list of errors, in its order, and the one that the verdict calls the best."""
+    pairs = [each.rsplit(" ", 1) for each in listed.rstrip(".").split(": ")[1].split(", ")]
+    best = verdict.split(", the best of ")[0].split("beat ")[-1].split("beats ")[-1]
+    return [(name, float(error.replace(",", ""))) for name, error in pairs], best
+
+
+def edited(run: Path, folder: Path, **rmse: tuple[float, float]) -> Path:
+    """A copy of a run in which some forecasts have other errors, in scaled and in own units."""
+    shutil.copytree(run, folder)
+    table = pd.read_csv(folder / "baselines.csv").set_index("forecast")
+    for name, (scaled, own) in rmse.items():
+        table.loc[name, ["rmse", "rmse_original"]] = scaled, own
+    table.reset_index().to_csv(folder / "baselines.csv", index=False)
+    return folder
+
+
+def test_the_list_of_errors_and_the_verdict_name_the_same_best(predict: Predict, runs: Path, tmp_path: Path) -> None:
+    """Ridge is the best on each series' own scale; the pooled errors of the large shop alone speak for AR."""
+    run = edited(run_of(runs, "shops", "walk_forward"), tmp_path / "run", ridge=(0.01, 900.0), ar=(0.02, 1.0))
+    *_, listed, verdict = predict(str(run)).stdout.splitlines()
+    assert listed.startswith("RMSE in the backtest, each series on its own scale: ridge regression 0.01, AR 0.02, ")
+    errors, best = order_and_best(listed, verdict)
+    assert [error for _, error in errors] == sorted(error for _, error in errors)
+    assert next(name for name, _ in errors if name != "the net") == best == "ridge regression"
+    net = pd.read_csv(run / "metrics.csv").query("split == 'test'").iloc[0]
+    assert dict(errors)["the net"] == pytest.approx(net["rmse"], rel=1e-3)
+
+
+def test_the_scale_of_log_changes_is_named() -> None:
+    assert [scale_of(1, False), scale_of(1, True), scale_of(2, False), scale_of(2, True)] == [
+        "", "log-changes", "each series on its own scale", "log-changes, each series on its own scale",
+    ]  # fmt: skip
+
+
+def test_log_changes_of_one_series_are_judged_as_they_are_listed(predict: Predict, tmp_path: Path) -> None:
+    sales().to_csv(tmp_path / "sales.csv", index=False)
+    log = ("features=csv", "series.file=sales.csv", "series.log=true", "window=5", "n_folds=3", "fold=2")
+    done = train_here_in(tmp_path, *log, *TINY)
+    assert done.returncode == 0, done.stderr
+    (found,) = (path.parent for path in (tmp_path / "runs").rglob("finished"))
+    run = edited(found, tmp_path / "edited", drift=(0.01, 900.0), ar=(0.02, 1.0))
+    *_, listed, verdict = predict(str(run), folder=tmp_path).stdout.splitlines()
+    assert listed.startswith("RMSE in the backtest, log-changes: drift 0.01, AR 0.02, ")
+    assert order_and_best(listed, verdict)[1] == "drift"
+
+
+@pytest.mark.parametrize("protocol", ["paper", "walk_forward"])
+def test_one_series_has_the_same_order_in_its_own_unit(predict: Predict, runs: Path, protocol: str) -> None:
+    run = run_of(runs, "sales", protocol)
+    *_, listed, verdict = predict(str(run)).stdout.splitlines()
+    assert listed.startswith("RMSE in the backtest: ")
+    errors, best = order_and_best(listed, verdict)
+    assert len(errors) == 6
+    assert [error for _, error in errors] == sorted(error for _, error in errors)
+    assert next(name for name, _ in errors if name != "the net") == best
 
 
 def test_the_p_beside_persistence_is_that_of_metrics(runs: Path) -> None:
