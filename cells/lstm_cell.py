@@ -54,6 +54,8 @@ class LSTMCell(Altered, nn.LSTMCell):
         for index, state in enumerate(hx):
             if state.dim() not in (1, 2):
                 raise ValueError(f"LSTMCell: Expected hx[{index}] to be 1D or 2D, got {state.dim()}D instead")
+        if not torch.jit.is_scripting():
+            hx = self._two_states(input, hx)
         for index, state in enumerate(hx):
             if not torch.jit.is_scripting():  # noqa: SIM102 (TorchScript skips the call only if this stands alone)
                 if list(state.shape) != shape:
@@ -66,6 +68,15 @@ class LSTMCell(Altered, nn.LSTMCell):
         gates = F.linear(input, weight_ih, self.bias_ih) + F.linear(recurrent, weight_hh, self.bias_hh)
         c, h = self._step(gates, c, h, learned, self._draw(self._noise, shape, input))
         return h, c
+
+    @torch.jit.unused
+    def _two_states(self, input: Tensor, hx: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The states as torch takes them from `hx`. Raises what torch itself raises where they are not two."""
+        if input.dim() == 1:
+            return hx[0], hx[1]
+        if not isinstance(hx, tuple | list) or len(hx) != 2:
+            torch.lstm_cell(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        return hx
 
     @torch.jit.unused
     def _fail_as_torch(self, input: Tensor, hx: tuple[Tensor, Tensor]) -> None:

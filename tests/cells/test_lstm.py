@@ -310,3 +310,25 @@ def test_a_wrong_call_of_the_cell_fails_as_torchs(arguments: tuple[object, ...])
 def test_a_state_that_torch_refuses_by_accident_is_named(states: tuple[Tensor, Tensor]) -> None:
     with pytest.raises(RuntimeError, match=r"hidden0 has|of shape|Expected 2D hidden0"):
         LSTMCell(3, 4)(zeros(len(states[1]), 3), states)
+
+
+HX = {
+    "a tensor": torch.zeros(2, 4),
+    "a tensor of two": torch.zeros(2, 2, 4),
+    "one": (torch.zeros(2, 4),),
+    "three": (torch.zeros(2, 4),) * 3,
+    "none": (),
+    "no tensors": (None, None),
+}
+
+
+@pytest.mark.parametrize("hx", HX)
+@pytest.mark.parametrize("shape", [(2, 3), (3,)])
+def test_a_cell_answers_other_than_two_states_as_torch_does(hx: str, shape: tuple[int, ...]) -> None:
+    def answer(cell: nn.Module) -> object:
+        try:
+            return [tuple(state.shape) for state in cell(torch.zeros(shape), HX[hx])]
+        except Exception as error:
+            return type(error), str(error)
+
+    assert answer(LSTMCell(3, 4, alteration="C1")) == answer(nn.LSTMCell(3, 4))
