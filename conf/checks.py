@@ -5,6 +5,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from omegaconf import DictConfig
 
@@ -58,6 +59,8 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
     for key in ("data_dir", "cache_dir", "runs_dir", "run_dir"):
         if (not isinstance(config[key], str) or not config[key]) and not (key == "run_dir" and config[key] is None):
             raise UserError(f"{key}={config[key]}: give the path of a folder.")
+    for key in ("data_dir", "cache_dir", "runs_dir", "run_dir"):
+        refuse_file(f"{key}=", config[key])
     for key in ("runs_dir", "run_dir"):
         if config[key] is not None and os.fsencode(config[key]).decode("utf-8", "replace") != config[key]:
             raise UserError(f"{key}={config[key]}: give a name in UTF-8, because TensorBoard writes to no other.")
@@ -69,6 +72,13 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
         )
     if config.split == BY_SEED and (useless := [each for each in given if each.startswith("split_seed=")]):
         raise UserError(f"{useless[0]}: with split={BY_SEED} the folds follow seed=, add split={FIXED}.")
+
+
+def refuse_file(key: str, folder: str | None) -> None:
+    """Raise UserError if a file stands where a folder is wanted, or one above it; the key stands before its value."""
+    for path in (Path(folder), *Path(folder).parents) if folder is not None else ():
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise UserError(f"{key}{folder}: {path} is a file, give the path of a folder.")
 
 
 def _check_training(config: DictConfig) -> None:

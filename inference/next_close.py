@@ -12,6 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from cells.errors import UserError
+from conf.checks import refuse_file
 from conf.compose import CONF
 from datamodules.market.last_window import last_window
 from datamodules.market.market_data import load_market_data
@@ -166,6 +167,7 @@ def as_table(found: NextClose, name: str) -> str:
 def here(config: DictConfig, data_dir: str | None, end: str | None) -> DictConfig:
     """The run's configuration, with the places of this machine and the day `end`."""
     defaults = OmegaConf.load(CONF / "config.yaml")
+    refuse_file("--data-dir ", data_dir)
     places: dict[str, Any] = {"data_dir": data_dir or defaults.data_dir, "cache_dir": defaults.cache_dir}
     return OmegaConf.merge(config, places, {"end": end or config.end})  # type: ignore[return-value]
 

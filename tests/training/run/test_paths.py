@@ -69,6 +69,15 @@ def test_a_folder_that_cannot_be_used_is_one_line(
     assert str(place) in error
 
 
+@pytest.mark.parametrize("command", [("features=btc",), ("data=hate",)])
+@pytest.mark.parametrize("below", ["", "/below"])
+@pytest.mark.parametrize("key", ["data_dir", "cache_dir"])
+def test_a_file_for_a_folder_is_called_so(place: Path, command: tuple[str, ...], below: str, key: str) -> None:
+    a_file(place)
+    error = one_line_error(train_here_in(place.parent, *command, "epochs=1", f"{key}=place{below}"))
+    assert error == f"Error: {key}=place{below}: place is a file, give the path of a folder.\n"
+
+
 @pytest.mark.parametrize(("damage", "market"), [(unreadable, False), (unreadable, True), (a_folder, True)])
 def test_a_data_file_that_cannot_be_read_is_one_line(place: Path, damage: Damage, market: bool) -> None:
     name = "market/BTC-USD.csv" if market else "text/hate/dataset.csv"
