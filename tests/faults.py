@@ -26,6 +26,7 @@ from kills import check_nothing_left, output_of, start, try_kills, wait
 ALONE = ("text", "market", "stack", "caches", "vader", "download")
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 OFFSET = "FAKETIME_TIMESTAMP_FILE"
+LOCKING = ("--multithreaded", "--enable-lock-forwarding")  # else each mount has locks of its own, unlike NFS
 REMEMBERING = "attr_timeout=30,entry_timeout=30,negative_timeout=30"
 NEW_HOST_NAME = 0x04000000
 """Linux's CLONE_NEWUTS."""
@@ -95,7 +96,7 @@ def on_network_disk(scenario: Scenario, folder: Path, after: float, among: rando
     processes, places = [], list(machines.values())
     for (name, place), command in zip(machines.items(), PAIRS[scenario.name], strict=True):
         place.mkdir(exist_ok=True)
-        subprocess.run(["bindfs", "-o", REMEMBERING, str(folder), str(place)], check=True)
+        subprocess.run(["bindfs", *LOCKING, "-o", REMEMBERING, str(folder), str(place)], check=True)
         processes.append(start(scenario._replace(command=on_machine(name, command)), place))
         time.sleep(among.uniform(0, min(after, 0.5)))
     codes = [wait(process) for process in processes]
