@@ -1,54 +1,33 @@
 """`python -m benchmarks gpu`: our cells beside cuDNN's `nn.LSTM` on a CUDA device, forward and backward.
 
-One bidirectional layer with I = H in float32, the input's gradient included; all layers with TF32 off, then on. Then K
-nets at once, and ragged batches, see `benchmarks.gpu_stacks`.
+Bidirectional layers in float32, the input's gradient included, called from Python and as CUDA graphs: what weighs most
+comes first, see `benchmarks.gpu_shapes`. K nets at once, and ragged batches, are in `benchmarks.gpu_stacks`.
 """
 
 import argparse
 import functools
-import itertools
 import json
 import math
+import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.gpu_stacks import STOCK, Call, stacked_calls
+from benchmarks.gpu_shapes import PLAN, CudaShape, kind
+from benchmarks.gpu_stacks import GRAPH, STOCK, Call, capture, captures, stacked_calls
 from benchmarks.measure import interleaved, on_the_clock
 from cells import LSTM
 from cells.errors import UserError
 
 ROUNDS = 20  # measurements of each layer at each shape
-WARM_UP = 5  # TorchScript compiles again in each of a layer's first two or three calls
-
-
-class CudaShape(NamedTuple):
-    """T, B, and H, which is also the input's size; K nets; whether the rows end at different steps."""
-
-    steps: int
-    batch: int
-    hidden: int
-    nets: int = 1
-    ragged: bool = False
-
-    def __str__(self) -> str:
-        more = f"  K {self.nets:3}" * (self.nets > 1) + "  ragged" * self.ragged
-        return f"T {self.steps:3}  B {self.batch:3}  H {self.hidden:3}{more}"
-
-
-CUDA_SHAPES = [
-    CudaShape(steps, batch, hidden, nets, ragged)
-    for nets, ragged in itertools.product((1, 10, 100), (False, True))
-    for steps, batch, hidden in itertools.product((7, 23, 100, 342), (32, 64, 256), (64, 96, 128, 256))
-    # of many nets, the sizes of texts and of the market: a hundred of the largest would not fit into the memory
-    if nets == 1 or (steps, batch, hidden) in {(7, 64, 64), (23, 64, 64), (100, 64, 128), (342, 32, 64)}
-]
+SECONDS = 0.5  # of measurements of a layer at a shape, after which slow ones get no more
+WARM_UP = 2  # with those of `interleaved`: TorchScript compiles again in each of a layer's first two or three calls
 
 Row = dict[str, Any]
 
@@ -60,26 +39,42 @@ def run(arguments: argparse.Namespace) -> None:
     device = torch.device("cuda")
     machine = describe(device)
     print(", ".join(f"{key} {value}" for key, value in machine.items()))
-    rows = report(CUDA_SHAPES, device, ROUNDS, time.monotonic() + 60 * arguments.minutes)
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
+    file = Path(arguments.json) if arguments.json else None
+
+    def write(rows: list[Row]) -> None:
+        if file:
+            part = file.with_name(f"{file.name}.{os.getpid()}.part")
+            part.write_text(json.dumps({"machine": machine, "means": means(rows).splitlines(), "rows": rows}, indent=1))
+            part.replace(file)
+
+    report(PLAN, device, ROUNDS, time.monotonic() + 60 * arguments.minutes, write)
 
 
-def report(shapes: list[CudaShape], device: torch.device, rounds: int, until: float = math.inf) -> list[Row]:
+def report(
+    plan: Sequence[tuple[CudaShape, bool]],
+    device: torch.device,
+    rounds: int,
+    until: float = math.inf,
+    write: Callable[[list[Row]], None] = lambda rows: None,
+) -> list[Row]:
     """Print the table, line by line as it is measured; -> all its numbers.
 
-    Shapes that are not reached before `until`, a time of time.monotonic(), are "not measured", which the table says.
+    Args:
+        plan: shapes, and whether TF32 is on.
+        device: where.
+        rounds: the most measurements of each layer.
+        until: a time of time.monotonic(). Shapes that are not reached before are "not measured", which the table says.
+        write: is given all numbers after each shape, so that who is stopped keeps them.
     """
-    rows = []
-    for allowed in (False, True):
-        for shape in shapes:
-            if time.monotonic() > until:
-                print(line(shape, [], allowed), flush=True)
-                continue
+    rows: list[Row] = []
+    for shape, allowed in plan:
+        new: list[Row] = []
+        if time.monotonic() <= until:
             with tf32(allowed):
                 new = compare(shape, device, rounds)
-            print(line(shape, new, allowed), flush=True)
             rows += [{**row, "tf32": allowed} for row in new]
+            write(rows)
+        print(line(shape, new, allowed), flush=True)
     print(means(rows))
     return rows
 
@@ -113,6 +108,7 @@ def tf32(allowed: bool) -> Iterator[None]:
 def compare(shape: CudaShape, device: torch.device, rounds: int) -> list[Row]:
     """Milliseconds of each layer at this shape, with the `ratio` of its minimum to that of `nn.LSTM`.
 
+    The ratio of a CUDA graph is to that of `nn.LSTM` as a CUDA graph, where there is one: `over` says to which.
     A layer that cannot be captured in a CUDA graph has `error` instead.
 
     Raises:
@@ -122,15 +118,17 @@ def compare(shape: CudaShape, device: torch.device, rounds: int) -> list[Row]:
     if shape.nets > 1 or shape.ragged:
         calls, errors = stacked_calls(*shape, device)
     else:
-        x = torch.randn(shape.steps, shape.batch, shape.hidden, device=device, requires_grad=True)
+        x = torch.randn(shape.steps, shape.batch, shape.inputs, device=device, requires_grad=True)
         calls, errors = training_calls(shape, x)
     if not torch.backends.cuda.matmul.allow_tf32:  # whose rounding adds up over the steps
         check_equal({name: call for name, call in calls.items() if not name.endswith("C1")})
         check_equal({name: call for name, call in calls.items() if name.endswith("C1")})
-    times = interleaved(calls, 0, rounds, functools.partial(elapsed, device=device))
+    times = interleaved(calls, 0, rounds, functools.partial(elapsed, device=device), SECONDS)
     rows: list[Row] = []
     for name, (least, median, _) in times.items():
-        rows.append({"layer": name, "min_ms": least, "median_ms": median, "ratio": least / times[STOCK].least})
+        over = GRAPH + STOCK if name.startswith(GRAPH) and GRAPH + STOCK in times else STOCK
+        ratio = least / times[over].least
+        rows.append({"layer": name, "min_ms": least, "median_ms": median, "ratio": ratio, "over": over})
     rows += [{"layer": name, "error": error} for name, error in errors.items()]
     return [{**shape._asdict(), **row} for row in rows]
 
@@ -139,7 +137,7 @@ def training_calls(shape: CudaShape, x: Tensor) -> tuple[dict[str, Call], dict[s
     """Forward and backward of each layer, all with the same weights; and the errors of layers without a CUDA graph."""
 
     def layer(make: Callable[..., nn.LSTM], **options: Any) -> nn.LSTM:
-        return make(shape.hidden, shape.hidden, bidirectional=True, device=x.device, **options)
+        return make(shape.inputs, shape.hidden, bidirectional=True, device=x.device, **options)
 
     stock = layer(nn.LSTM)
     layers: dict[str, nn.Module] = {STOCK: stock}
@@ -147,8 +145,10 @@ def training_calls(shape: CudaShape, x: Tensor) -> tuple[dict[str, Call], dict[s
     layers["plain loop C1"] = torch.jit.script(layer(LSTM, alteration="C1"))
     for alteration in ("baseline", "C1"):
         layers[f"ours {alteration}"] = layer(LSTM, alteration=alteration)
-        if x.is_cuda:
-            layers[f"CUDA graph {alteration}"] = layer(LSTM, alteration=alteration)
+    if captures(x.device):
+        layers[GRAPH + STOCK] = layer(nn.LSTM)
+        for alteration in ("baseline", "C1"):
+            layers[f"{GRAPH}ours {alteration}"] = layer(LSTM, alteration=alteration)
     calls: dict[str, Call] = {}
     errors: dict[str, str] = {}
     for name, net in layers.items():
@@ -156,13 +156,11 @@ def training_calls(shape: CudaShape, x: Tensor) -> tuple[dict[str, Call], dict[s
         call = training_call(net, x)
         for _ in range(WARM_UP):
             call()
-        if name.startswith("CUDA graph"):
-            try:
-                torch.cuda.make_graphed_callables(net, (x,))  # replaces its forward
-            except Exception as error:  # whatever a capture refuses; the table says so
-                errors[name] = f"{type(error).__name__}: {error}".splitlines()[0]
-                continue
-        calls[name] = call
+        error = capture(net, x) if name.startswith(GRAPH) else None
+        if error:
+            errors[name] = error
+        else:
+            calls[name] = call
     return calls, errors
 
 
@@ -215,13 +213,16 @@ def line(shape: CudaShape, rows: list[Row], allowed: bool) -> str:
 
 
 def means(rows: list[Row]) -> str:
-    """The geometric mean of each layer's ratio, with TF32 off and on."""
-    lines = []
-    for allowed in (False, True):
-        ratios: dict[str, list[float]] = {}
-        for row in rows:
-            if row["tf32"] == allowed and "ratio" in row:
-                ratios.setdefault(row["layer"], []).append(row["ratio"])
-        mean = [f"{name} {statistics.geometric_mean(values):.2f}x" for name, values in ratios.items()]
-        lines.append(f"Geometric mean, TF32 {'on' if allowed else 'off'}: {', '.join(mean) or 'not measured'}")
-    return "\n".join(lines)
+    """The geometric mean of each layer's ratio, for each kind of shapes with TF32 on and off, by what is measured."""
+    ratios: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        if "ratio" in row:
+            group = (
+                f"{kind(CudaShape(*(row[name] for name in CudaShape._fields)))}, TF32 {'on' if row['tf32'] else 'off'}"
+            )
+            ratios.setdefault(group, {}).setdefault(f"{row['layer']} over {row['over']}", []).append(row["ratio"])
+    return "\n".join(
+        f"Geometric mean, {group}: "
+        + ", ".join(f"{name} {statistics.geometric_mean(values):.2f}x ({len(values)})" for name, values in of.items())
+        for group, of in ratios.items()
+    )

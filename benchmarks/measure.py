@@ -1,5 +1,6 @@
 """The times of several functions side by side, and the memory of one function."""
 
+import math
 import os
 import random
 import re
@@ -46,8 +47,11 @@ def interleaved(
     seconds: float,
     rounds: int = 5,
     elapsed: Callable[[Callable[[], object]], float] = on_the_clock,
+    most: float = math.inf,
 ) -> dict[Key, Time]:
     """Time each function once a round, in a new order every round, for at least that many seconds and rounds.
+
+    A function whose measured calls have taken `most` seconds together is not called any more.
 
     All functions see the same moods of a shared machine, so their ratios mean more than their times. Each timed call
     follows one that is not timed, so that caches and threads are as in a loop of this function alone.
@@ -62,6 +66,8 @@ def interleaved(
         rounds -= 1
         shuffle(names)
         for name in names:
+            if sum(times[name]) >= 1000 * most:
+                continue
             functions[name]()
             times[name].append(elapsed(functions[name]))
     return {name: Time(min(of), statistics.median(of), len(of)) for name, of in times.items()}

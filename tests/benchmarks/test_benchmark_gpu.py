@@ -3,11 +3,12 @@ import sys
 import pytest
 import torch
 
-from benchmarks import gpu
+from benchmarks import gpu, gpu_shapes, gpu_stacks
 from benchmarks.__main__ import main
+from benchmarks.measure import interleaved
 
 CPU = torch.device("cpu")
-SHAPE = gpu.CudaShape(steps=4, batch=3, hidden=2)
+SHAPE = gpu.CudaShape(steps=4, batch=3, inputs=5, hidden=2)
 
 
 def test_without_a_gpu_the_exit_code_is_1_and_one_line_says_why(
@@ -32,11 +33,14 @@ def test_all_layers_are_measured_with_equal_weights() -> None:
 
 
 def test_the_report_has_all_shapes_with_tf32_off_and_on(capsys: pytest.CaptureFixture[str]) -> None:
-    shapes = [SHAPE, SHAPE._replace(batch=1)]
-    rows = gpu.report(shapes, CPU, rounds=1)
+    plan = [(shape, tf32) for tf32 in (False, True) for shape in (SHAPE, SHAPE._replace(batch=1))]
+    written: list[list[gpu.Row]] = []
+    rows = gpu.report(plan, CPU, rounds=1, write=lambda rows: written.append([*rows]))
     measured = [(*(row[name] for name in SHAPE._fields), row["tf32"]) for row in rows if row["layer"] == "ours C1"]
-    assert measured == [(*shape, tf32) for tf32 in (False, True) for shape in shapes]
+    assert measured == [(*shape, tf32) for shape, tf32 in plan]
     assert len(capsys.readouterr().out.splitlines()) == 4 + 2
+    assert [len(some) for some in written] == [4, 8, 12, 16]  # after each shape
+    assert written[-1] == rows
 
 
 @pytest.mark.parametrize("nets", [1, 3])
@@ -54,17 +58,49 @@ def test_many_nets_and_ragged_batches_are_compared_with_nets_one_by_one(nets: in
 
 
 def test_shapes_that_are_not_reached_are_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    assert gpu.report([SHAPE], CPU, rounds=1, until=0.0) == []
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "T   4  B   3  H   2  TF32 off | not measured"
-    assert lines[-1] == "Geometric mean, TF32 on: not measured"
+    assert gpu.report([(SHAPE, False)], CPU, rounds=1, until=0.0) == []
+    assert capsys.readouterr().out.splitlines()[0] == "T   4  B   3  I   5  H   2  TF32 off | not measured"
 
 
-def test_the_shapes_are_those_of_texts_and_of_the_market() -> None:
-    assert len(set(gpu.CUDA_SHAPES)) == len(gpu.CUDA_SHAPES)
-    assert {(shape.nets, shape.ragged) for shape in gpu.CUDA_SHAPES} == {
+def test_the_shapes_that_weigh_most_come_first() -> None:
+    assert len(set(gpu.PLAN)) == len(gpu.PLAN)
+    assert {(shape.nets, shape.ragged) for shape, _ in gpu.PLAN} == {
         (nets, ragged) for nets in (1, 10, 100) for ragged in (False, True)
     }
+    assert gpu.PLAN[:14] == [(s, True) for s in (*gpu_shapes.EIGHT, *gpu_shapes.RAGGED, *gpu_shapes.HUNDRED)]
+    assert len(gpu_shapes.EIGHT) == 8
+
+
+@pytest.mark.parametrize(("nets", "ragged"), [(1, False), (1, True), (3, False), (3, True)])
+def test_all_that_can_be_captured_is_a_cuda_graph_as_well(
+    nets: int, ragged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captured: list[str] = []
+    monkeypatch.setattr(gpu, "captures", lambda device: True)
+    monkeypatch.setattr(gpu_stacks, "captures", lambda device: True)
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", lambda net, x: captured.append(type(net).__module__))
+    rows = gpu.compare(SHAPE._replace(nets=nets, ragged=ragged), CPU, rounds=1)  # equal results, or it raises
+    of_stock = [] if ragged else ["CUDA graph of nn.LSTM"]
+    graphs = [row for row in rows if row["layer"].startswith("CUDA graph")]
+    assert [row["layer"] for row in graphs] == [*of_stock, "CUDA graph of ours baseline", "CUDA graph of ours C1"]
+    assert {row["over"] for row in graphs} == {*of_stock, *(["nn.LSTM"] if ragged else [])}
+    assert captured.count("torch.nn.modules.rnn") == nets * len(of_stock)
+    assert len(captured) == nets * len(of_stock) + 2
+
+
+def test_what_cannot_be_captured_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(net: torch.nn.Module, x: object) -> None:
+        raise RuntimeError("not while capturing\nmore")
+
+    monkeypatch.setattr(gpu_stacks, "captures", lambda device: True)
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", refuse)
+    rows = gpu.compare(SHAPE._replace(nets=2), CPU, rounds=1)
+    assert [row["error"] for row in rows if "error" in row] == ["RuntimeError: not while capturing"] * 3
+
+
+def test_a_slow_layer_is_called_less_often() -> None:
+    times = interleaved({"slow": lambda: None}, 0, 20, lambda call: 300.0, most=0.5)
+    assert times["slow"].calls == 2
 
 
 def test_layers_that_disagree_are_not_compared() -> None:
@@ -82,13 +118,20 @@ def test_the_table_has_minimum_median_ratio_and_errors() -> None:
         {"layer": "CUDA graph C1", "error": "RuntimeError: no"},
     ]
     text = gpu.line(SHAPE, rows, allowed=True)
-    assert text == "T   4  B   3  H   2  TF32 on  | nn.LSTM 2.00 (2.50) 1.00x | CUDA graph C1: RuntimeError: no"
+    assert text == "T   4  B   3  I   5  H   2  TF32 on  | nn.LSTM 2.00 (2.50) 1.00x | CUDA graph C1: RuntimeError: no"
 
 
-def test_the_means_are_geometric_and_separate_for_tf32() -> None:
-    rows = [{"layer": "ours", "ratio": ratio, "tf32": tf32} for ratio, tf32 in ((1, False), (4, False), (3, True))]
-    failed = {"layer": "graph", "error": "no", "tf32": True}
-    assert gpu.means([*rows, failed]) == "Geometric mean, TF32 off: ours 2.00x\nGeometric mean, TF32 on: ours 3.00x"
+def test_the_means_are_geometric_for_each_kind_of_shapes() -> None:
+    eight, ragged = (
+        {**shape._asdict(), "layer": "ours", "over": "nn.LSTM"} for shape in (gpu_shapes.EIGHT[0], gpu_shapes.RAGGED[0])
+    )
+    rows = [{**eight, "ratio": ratio, "tf32": tf32} for ratio, tf32 in ((3, True), (1, False), (4, False))]
+    failed = {**ragged, "error": "no", "tf32": True}
+    assert gpu.means([*rows, failed, {**ragged, "ratio": 0.5, "tf32": True}]).splitlines() == [
+        "Geometric mean, the eight shapes, TF32 on: ours over nn.LSTM 3.00x (1)",
+        "Geometric mean, the eight shapes, TF32 off: ours over nn.LSTM 2.00x (2)",
+        "Geometric mean, one net, ragged, TF32 on: ours over nn.LSTM 0.50x (1)",
+    ]
 
 
 @pytest.mark.parametrize("allowed", [False, True])
@@ -111,4 +154,4 @@ def test_the_setting_of_tf32_comes_back(allowed: bool) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_on_a_gpu_it_measures_cuda_graphs_as_well() -> None:
     rows = gpu.compare(SHAPE, torch.device("cuda"), rounds=2)
-    assert {row["layer"] for row in rows} >= {"CUDA graph baseline", "CUDA graph C1"}
+    assert {row["layer"] for row in rows} >= {"CUDA graph of nn.LSTM", "CUDA graph of ours C1"}
