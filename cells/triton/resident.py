@@ -49,6 +49,7 @@ def options(cell: CellEquations, hidden: int, directions: int, precision: str, c
     # Fused multiply-adds: Triton 3.9 warns where nobody says whether they are wanted.
     warps = min(4, tile // LEAST_UNITS)
     in_registers = precision == "tf32x3" and capability >= 10  # W_hh, in its two parts
-    if (in_registers and tile >= 64) or (cell.learned and tile >= 128):
+    more = cell.learned or cell.noise or cell.masks
+    if (in_registers and tile >= 64) or (more and tile >= 128):
         warps = 8  # four would spill
     return constants | {"num_warps": warps, "num_stages": 1, "enable_fp_fusion": True}

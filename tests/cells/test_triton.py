@@ -51,6 +51,15 @@ def test_kernels_compiled_for_a_card_spill_nothing(number: int) -> None:
 @needs_triton
 @pytest.mark.processes
 @pytest.mark.slow
+def test_kernels_of_a_cell_with_noise_spill_nothing() -> None:
+    from benchmarks.kernels import PRODUCTS, needs
+
+    assert [kernel.spilled for kernel in needs("zoneout = 0.1", 90, *PRODUCTS[4])] == [0, 0]
+
+
+@needs_triton
+@pytest.mark.processes
+@pytest.mark.slow
 def test_kernels_of_a_step_spill_nothing() -> None:
     from benchmarks.kernels import needs_of_steps
 
