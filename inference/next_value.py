@@ -146,7 +146,8 @@ class SavedSeries(SavedForecaster):
                 raise UserError(f"--file={request.file}: {self.folder.path} reads prices of Yahoo's; leave it out.")
             config.series.file = str(request.file)
         elif is_elsewhere(str(config.series.get("file", ""))):
-            raise UserError(f"{self.folder.path} does not say where {config.series.file} is; name it with --file=.")
+            name = Path(config.series.file).name
+            raise UserError(f"{self.folder.path} does not say in which folder {name} was; name it with --file=.")
         panel = load_series(config).panel
         assert panel.own is not None
         scale = scale_of(len(self.data["names"]), panel.own.log and config.protocol != "paper")
