@@ -14,6 +14,7 @@ from analysis.report.series_sections import series_sections
 from analysis.study import market_results
 from analysis.tables.market_tables import market_tables
 from datamodules.__main__ import _described
+from datamodules.files import known_as
 from inference.next_value import RIVALS, backtest, scale_of
 from training.run.folder import RunFolder
 from training.run.provenance import changed_data
@@ -191,8 +192,12 @@ def test_a_file_whose_folder_is_not_recorded_has_to_be_named(predict: Predict, r
     shutil.copytree(run_of(runs, "sales", "paper"), run)
     config = run / "config.yaml"
     recorded = config.read_text()
-    config.write_text(recorded.replace("file: sales.csv", "file: elsewhere_0123abcd/sales.csv"))
-    assert_one_line_error(predict(str(run)), "does not say where elsewhere_0123abcd/sales.csv is; name it with --file=")
+    assert recorded.count("file: sales.csv") == 1
+    absolute = known_as(str(tmp_path / "sales.csv"), tmp_path / "data")
+    config.write_text(recorded.replace("file: sales.csv", f"file: {absolute}"))
+    refused = predict(str(run))
+    assert_one_line_error(refused, "does not say in which folder sales.csv was; name it with --file=.")
+    assert "elsewhere" not in refused.stderr
     assert predict(str(run), "--file", str(runs / "sales.csv")).returncode == 0
     sales().to_csv(tmp_path / "elsewhere_sales.csv", index=False)
     config.write_text(recorded.replace("file: sales.csv", "file: elsewhere_sales.csv"))
