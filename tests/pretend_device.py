@@ -20,6 +20,7 @@ from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.trainer.connectors.accelerator_connector import _AcceleratorConnector
 from torch import Tensor, nn
 from torch.utils import backend_registration
+from torch.utils._device import _device_constructors
 from torch.utils._python_dispatch import return_and_correct_aliasing
 
 NAME = "pretend"
@@ -109,6 +110,24 @@ class Generator(torch._C.Generator):
         made = super().__new__(cls, "cpu" if pretends else device)
         (cls.on_device.add if pretends else cls.on_device.discard)(made._cdata)
         return made
+
+
+DRAWING = ("rand", "randn", "randint", "randperm")
+"""Functions of torch that make a tensor from nothing but a generator: on the CPU, they never come to `compute`."""
+
+
+def drawing(function: Any) -> Any:
+    """A function of DRAWING that refuses a generator of the device for a tensor on the CPU."""
+
+    @functools.wraps(function)
+    def checked(*args: Any, device: Any = None, generator: Any = None, **kwargs: Any) -> Any:
+        place = torch.device(torch.get_default_device() if device is None else device)
+        if generator is not None and generator._cdata in Generator.on_device and place.type != NAME:
+            raise RuntimeError(f"Expected a '{place.type}' device type for generator but found '{NAME}'")
+        given = {"device": device, "generator": generator}
+        return function(*args, **{name: value for name, value in given.items() if value is not None}, **kwargs)
+
+    return checked
 
 
 def compute(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -267,6 +286,7 @@ def register() -> tuple[torch.library.Library, ...]:
 def pretend_device() -> Iterator[torch.device]:
     """The device, which exists while the `with` statement lasts."""
     register()
+    _device_constructors()  # kept by torch from its first call on: without what stands in for DRAWING
     lifts = torch._C._only_lift_cpu_tensors()
     torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(.., device=..) makes one on the CPU and moves it
     counted.clear()
@@ -276,6 +296,7 @@ def pretend_device() -> Iterator[torch.device]:
             (sys.modules[__name__], "_exists", True),
             (torch, "Generator", Generator),
             (nn.Module, "_apply", apply),
+            *((torch, name, drawing(getattr(torch, name))) for name in DRAWING),
             (_AcceleratorConnector, "_choose_auto_accelerator", staticmethod(Accelerator)),
         ):
             stack.enter_context(mock.patch.object(place, name, pretended))

@@ -119,3 +119,13 @@ def test_with_torch_s_default_device_set(device: torch.device) -> None:
         layout = packed(lengths, T, device)
         assert layout.places.device.type == layout.lengths.device.type == device.type
         assert layout.sequence(torch.randn(9, INPUTS)).batch_sizes.is_cpu
+
+
+@pytest.mark.parametrize("name", ["rand", "randn", "randperm"])
+def test_a_generator_there_draws_nothing_on_the_cpu(name: str, device: torch.device) -> None:
+    draw = getattr(torch, name)
+    generator = torch.Generator(device)
+    with pytest.raises(RuntimeError, match="device type for generator"):
+        draw(4, generator=generator)
+    assert draw(4, generator=generator, device=device).device.type == device.type
+    assert draw(4, generator=torch.Generator()).device.type == "cpu"
