@@ -31,7 +31,8 @@ SERIES = "series"
 def _described(name: str, *overrides: str) -> str:
     if name == SERIES:
         config = composed("features=csv", *overrides)
-        check(config)
+        if missing_keys(config.series) != ["target"]:  # with the file alone, its columns are listed
+            check(config)
         from datamodules.series import describe as own
 
         return own.describe(config)
@@ -68,7 +69,8 @@ def _usage() -> str:
         "have given the paper's numbers; and its classes.\n\n"
         f"NAME: {' '.join(_names())}\n"
         "csv data.file=FILE lists the columns of your own file, and describes it with data.text= and data.label=.\n"
-        f"{SERIES} describes a series of your own: series.file=sales.csv series.date=day series.target=units\n"
+        f"{SERIES} series.file=FILE lists the columns of a series of your own, and describes it with series.date= and\n"
+        "series.target=.\n"
         "KEY=VALUE: as for train.py, for example data_dir=../shared/data preprocess.stem=true"
     )
 

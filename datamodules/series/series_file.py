@@ -19,6 +19,9 @@ DECIMAL_COMMAS = ";"
 
 _EUROPEAN = re.compile(r"\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?\s*")
 
+OTHERS = {**dict.fromkeys((".json", ".jsonl", ".ndjson"), "JSON"), ".parquet": "Parquet"}
+"""Formats of texts that are none of series, by the end of a file's name."""
+
 SHOWN = 3  # dates or columns listed in one message
 
 
@@ -61,6 +64,17 @@ class SeriesFile(NamedTuple):
     notes: list[str]
 
 
+def read_columns(path: Path) -> Table:
+    """The columns of a file, whatever they hold.
+
+    Raises:
+        DataError: the file cannot be read, or is no CSV.
+    """
+    if suffix := next((each for each in path.suffixes if each.lower() in OTHERS), ""):
+        raise DataError(f"{path} is {OTHERS[suffix.lower()]}, and series are read from CSV: write it as a CSV file.")
+    return read_table(path, DELIMITERS)
+
+
 def read_series(path: Path, columns: Columns, start: str | None = None, end: str | None = None) -> SeriesFile:
     """Read the series of a file.
 
@@ -73,7 +87,7 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
         DataError: the file cannot be read, lacks a column, holds something that is no date or number, or two different
             values for one period; names the line.
     """
-    table = read_table(path, DELIMITERS)
+    table = read_columns(path)
     _refuse_unknown(table, columns)
     chosen = list(dict.fromkeys([columns.date, columns.target, *(columns.inputs or ()), *filter(None, [columns.id])]))
     texts = table.texts(chosen)

@@ -46,6 +46,8 @@ def from_files(data: DictConfig, data_dir: Path) -> Corpus:
             path = here_or_below(data[key], data_dir)
             if not path.is_file():
                 raise DataError(f"data.{key}={data[key]}: there is no such file, {looked_for(data[key], data_dir)}.")
+            if key != "file" and path.samefile(here_or_below(data.file, data_dir)):
+                raise DataError(f"data.{key}={data[key]} is the file of data.file=, which is learnt: name another.")
             own = part if data.test_file is not None or data.val_file is not None else None
             known = known_as(str(data[key]), data_dir)
             collected.add(str(data[key]), read_rows(path, columns.all, data.encoding), own, known)

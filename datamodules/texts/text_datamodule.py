@@ -24,6 +24,8 @@ from datamodules.texts.sources import load_corpus
 from datamodules.texts.tokenizer import Tokenizer, WordTokenizer
 from datamodules.texts.vocabulary import EncodedCorpus
 
+SHOWN_CLASSES = 5  # named in one line
+
 
 class TextBatch(NamedTuple):
     """B documents.
@@ -101,6 +103,8 @@ class TextDataModule(pl.LightningDataModule):
         self.report = _report(targets, self.split, [*lines, *_repeated(encoded, self.split)])
         if few := int((targets.sum(0) < n_folds).sum()) if corpus.parts is None else 0:
             self.report.append(f"Classes with fewer documents than folds, which some folds do not test: {few:,}.")
+        if corpus.parts is not None:
+            self.report += _unlearnt(corpus.classes, targets, self.split)
 
     @property
     def texts(self) -> list[str]:
@@ -202,6 +206,14 @@ def _report(targets: Tensor, split: Split, from_tokenizer: list[str]) -> list[st
     if any(absent):
         lines.append("Classes without a document: {} to train, {} to validate, {} to test.".format(*absent))
     return lines
+
+
+def _unlearnt(classes: tuple[str, ...], targets: Tensor, split: Split) -> list[str]:
+    """A line that names classes of the test part without a document to learn them from."""
+    there = (targets[split.train].sum(0) == 0) & (targets[split.test].sum(0) > 0)
+    names = [classes[number] for number in there.nonzero().flatten().tolist()]
+    more = f" and {len(names) - SHOWN_CLASSES:,} more" if len(names) > SHOWN_CLASSES else ""
+    return [f"In the test part alone: {', '.join(names[:SHOWN_CLASSES])}{more}."] if names else []
 
 
 def _repeated(encoded: EncodedCorpus, split: Split) -> list[str]:

@@ -109,6 +109,16 @@ def test_the_first_document_is_shown_before_and_after_pre_processing(describe: D
     assert sum(line.startswith("First document: ") for line in lines) == 1
 
 
+def test_the_columns_of_a_series_are_listed_to_choose_from(describe: Describe, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("day,units\n2020-01-01,1\n2020-01-02,2\n2020-01-03,3\n2020-01-04,4\n")
+    assert describe("series", f"series.file={tmp_path / 's.csv'}") == [
+        "s.csv: its columns, and the values of the first rows",
+        "  day    2020-01-01, 2020-01-02, 2020-01-03",
+        "  units  1, 2, 3",
+        "Name them with series.date= and series.target=.",
+    ]
+
+
 def test_the_command_line_and_a_reading_go_together(describe: Describe, tmp_path: Path) -> None:
     lay_out(tmp_path)
     lines = describe(

@@ -78,6 +78,13 @@ def test_mistakes_name_the_line(change, says: str, tmp_path: Path) -> None:  # t
         loaded(change(sales()), tmp_path)
 
 
+@pytest.mark.parametrize(("name", "kind"), [("x.json", "JSON"), ("x.jsonl.gz", "JSON"), ("X.PARQUET", "Parquet")])
+def test_other_formats_are_named(name: str, kind: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("[]")
+    with pytest.raises(DataError, match=f"{name} is {kind}, and series are read from CSV: write it as a CSV file."):
+        read_series(tmp_path / name, Columns("day", "units"))
+
+
 def test_several_series_stand_one_below_another(tmp_path: Path) -> None:
     both = pd.concat([sales(100).assign(shop="a"), sales(80, 1, start="2020-01-11").assign(shop="b")])
     panel = loaded(both.sample(frac=1, random_state=0).sort_values("shop"), tmp_path, "series.id=shop").panel

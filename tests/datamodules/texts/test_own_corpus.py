@@ -22,8 +22,10 @@ from datamodules.errors import DataError
 from datamodules.texts import own_classes, own_corpus
 from datamodules.texts.corpora import Corpus, Origin
 from datamodules.texts.folds import make_folds
+from datamodules.texts.preprocess import PreprocessSettings
 from datamodules.texts.sources import load_corpus
 from datamodules.texts.text_datamodule import TextDataModule
+from datamodules.texts.tokenizer import WordTokenizer
 
 ROWS = [
     {"id": 1, "title": "A", "review": 'she said "no", twice', "grade": "good", "author": "x", "use": "train"},
@@ -367,6 +369,11 @@ def test_files_give_the_parts(read: Callable[..., Corpus], tmp_path: Path) -> No
     assert tested.notes[-1] == (
         "g: 18 groups of 122 documents, up to 9 in one; the given parts tear 1 of them apart (g0), the folds none."
     )
+    words = WordTokenizer(PreprocessSettings(min_count=1), tmp_path)
+    learnt = TextDataModule(tested, words, n_folds=3, split_seed=0, fold=0, seed=0, batch_size=1, padding="mask")
+    assert learnt.report[-1] == "In the test part alone: new."
+    with pytest.raises(DataError, match=r"data.test_file=texts.csv is the file of data.file=, which is learnt"):
+        corpus_of(read, test_file="texts.csv")
     both = corpus_of(read, test_file="b.csv", val_file="c.csv")
     assert len({str(split) for split in make_folds(both.labels, 3, 0, None, both.parts)}) == 1
     assert [part.tolist() for part in make_folds(both.labels, 3, 0, None, both.parts)[1][1:]] == [[120], [121, 122]]
