@@ -13,9 +13,6 @@ from conf.kinds import BY_SEED, GIVEN
 COMPARED_METRICS = [*PRINTED_SCORES, "top1", "seconds", "epoch_seconds"]
 """The columns of results that are compared."""
 
-TIMES = ["seconds", "epoch_seconds"]
-"""The compared columns that runs of one stack share in equal parts."""
-
 F1 = "f1"
 """Compared as well, though it is no column: the mean of the improvements in macro, micro and weighted F1, which the
 paper's text calls "F1 metrics"."""
@@ -102,11 +99,7 @@ def _over_splits(both: pd.DataFrame) -> pd.DataFrame:
     over its seeds is the fold's one value, since the same documents tested again say nothing about others. A test over
     pairs would call a third of all studies of three such folds significant although nothing differs, see the
     simulation in tests/analysis/test_false_alarms.py.
-
-    Pairs of equal times are one measurement: the runs of a stack are trained together and share its seconds equally.
     """
-    measured = [*COMPARISON, "base", "score"]
-    both = both[~(both["metric"].isin(TIMES) & both.duplicated(measured))]
     own = both["seed"].where(both["partition"] == BY_SEED, -1)
     fold = both["fold"].where(both["partition"] != GIVEN, -1)  # all folds test the same documents
     each = both.assign(own=own, fold=fold).groupby([*COMPARISON, "own", "fold"], sort=False)["improvement"].mean()

@@ -19,10 +19,6 @@ TOP = ("baseline", "C1", "H2", PLACEBO)
 does."""
 
 MACHINE = "Seconds are wall-clock time of the machine that trained the runs, with all else that ran there."
-STACKS = (
-    "Runs of one stack share its seconds: equal times are one measurement, and one alone has no interval. Runs of "
-    "a stack that stopped at different epochs count as several, although they are not independent."
-)
 UNALTERED = "Paper / ours, unaltered cells."
 
 
@@ -146,7 +142,7 @@ def _overhead(rows: pd.DataFrame, name: str, which: str) -> Iterator[Table]:
     if rows.empty:
         return
     about = ["data", "model", "recipe", "cell", "n", "baseline", "score", "improvement", "low", "high"]
-    notes = ["In percent above the baseline's of the same seed and fold, [95 % interval].", MACHINE, STACKS]
+    notes = ["In percent above the baseline's of the same seed and fold, [95 % interval].", MACHINE]
     if which == "all":
         notes.append("More epochs take more time: training stops when the validation loss no longer falls.")
     title = f"Not in the paper: {which} seconds of training with each alteration"

@@ -118,24 +118,3 @@ def test_seeds_on_one_partition_are_means_of_their_fold() -> None:
     shared = one(improvements(table.assign(partition="fixed 0")))
     assert (shared["n"], shared["splits"], shared["improvement"]) == (4, 2, pytest.approx(25))
     assert shared["sd"] == pytest.approx(np.std([50, 0], ddof=1))
-
-
-@pytest.mark.parametrize("metric", ["seconds", "epoch_seconds"])
-def test_equal_times_of_a_stack_are_one_measurement(metric: str) -> None:
-    """The runs of a stack share its seconds; only a second stack says how much they vary."""
-
-    def found(cells: dict[str, list[float]]) -> pd.Series:
-        runs = results({cell: [0.5] * len(times) for cell, times in cells.items()})
-        times = [time for values in cells.values() for time in values]
-        rows = improvements(runs.assign(**{metric: times})).set_index("metric")
-        return rows.loc[metric]
-
-    one = found({"baseline": [10.0] * 4, "C1": [11.0] * 4})
-    assert (one["n"], one["splits"]) == (4, 1)
-    assert one["improvement"] == pytest.approx(10)
-    assert one[["low", "high", "p"]].isna().all()
-    two = found({"baseline": [10.0] * 2 + [10.5] * 2, "C1": [11.0] * 2 + [12.5] * 2})
-    alone = found({"baseline": [10.0, 10.5], "C1": [11.0, 12.5]})
-    assert two["splits"] == 2
-    assert two[["low", "high"]].tolist() == pytest.approx(alone[["low", "high"]].tolist())
-    assert two["low"] < two["improvement"] < two["high"]
