@@ -112,7 +112,9 @@ def test_a_killed_worker_and_a_node_that_leaves_lose_nothing(ended: Ended) -> No
     after = finished(ended.folder)
     assert 1 <= len(ended.before) < len(after) == 6
     assert {run: after[run] for run in ended.before} == ended.before
-    assert set(ended.interrupted) <= set(after) - set(ended.before)
+    killed, left = ended.interrupted
+    assert killed in after  # begun again, maybe before the node left
+    assert left in set(after) - set(ended.before)
     rows = pd.concat([pd.read_csv(run / "metrics.csv") for run in after])
     assert sorted(rows["split"]) == ["test"] * 6 + ["val"] * 6
     assert not rows.duplicated(["cell", "seed", "split"]).any()
@@ -122,9 +124,11 @@ def test_a_killed_worker_and_a_node_that_leaves_lose_nothing(ended: Ended) -> No
 def test_the_terminal_says_what_was_lost(ended: Ended) -> None:
     assert ended.errors == ""
     lines = ended.output.splitlines()  # Ray's own lines about the node may stand anywhere between them
-    ours = ["6 runs.", "6 runs were finished now, 0 before."]
-    ours.append("2 runs were interrupted by the death of a worker and begun again.")
-    assert [line for line in lines if line in ours] == ours
+    again = "interrupted by the death of a worker and begun again."
+    begun_again = [f"1 run was {again}", f"2 runs were {again}"]
+    ours = [line for line in lines if line in ("6 runs.", "6 runs were finished now, 0 before.", *begun_again)]
+    # A run that was begun again and finished before the study looked for dead workers is not known as interrupted.
+    assert ours in [["6 runs.", "6 runs were finished now, 0 before.", line] for line in begun_again]
 
 
 def test_the_results_are_those_of_one_process(ended: Ended, tmp_path: Path) -> None:
