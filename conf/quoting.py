@@ -1,4 +1,4 @@
-"""What to type for an override that Hydra cannot read: it wants quotes around other signs, and so does the shell."""
+"""Advice on quotes for an override that Hydra cannot read: it wants them around other signs, and so does the shell."""
 
 import re
 import shlex

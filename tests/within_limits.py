@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 SECONDS = 1.0
-"""Of this thread's own work on a processor: waiting for one does not count."""
+"""Seconds of this thread's own work on a processor: waiting for one does not count."""
 
 MEGABYTES = 200
 
@@ -29,7 +29,7 @@ class Cost(NamedTuple):
 
 
 def within_limits(call: Callable[[], Result]) -> Result:
-    """What a call returns or raises. It is made again if it took too much, so that its answer has to be the same then.
+    """Return or raise what a call does; it is made again if it took too much, so its answer has to be the same then.
 
     Raises:
         AssertionError: it took more than SECONDS or MEGABYTES each time.

@@ -1,4 +1,4 @@
-"""What benchmarks/card.sh compares the kernels with on a card: the definition, run on a device that is not the CPU."""
+"""The definition that benchmarks/card.sh compares the kernels with on a card, run on a device that is not the CPU."""
 
 import pytest
 import torch
