@@ -15,7 +15,7 @@ from analysis.study import market_results
 from analysis.tables.market_tables import market_tables
 from datamodules.__main__ import _described
 from datamodules.files import known_as
-from inference.next_value import RIVALS, backtest, scale_of
+from inference.series_backtest import RIVALS, backtest, scale_of
 from training.run.folder import RunFolder
 from training.run.provenance import changed_data
 
