@@ -81,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--output", type=Path, required=True, help="folder for the files: conf/experiment")
     command = add(
         "archive",
-        "the results of runs in a few small files, which the other commands but status take in place of the runs",
+        "the results of runs, or of archives and further runs, in a few small files, which the other commands but "
+        "status take in place of the runs",
         lambda given: archive(given.runs, given.output),
         several="+",
     )

@@ -192,6 +192,9 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     ),
     "python -m analysis placebo runs": Runs(),
     "python -m analysis archive runs -o results": Runs(),
+    "python -m analysis archive results runs -o results": IsTestedBy(
+        "tests/analysis/test_archive.py::test_an_archive_is_extended_by_further_runs"
+    ),
     "python -m analysis findings results -o docs": Runs(),
     "python -m analysis experiments results -o conf/experiment": Runs(),
     # docs/trained-nets.md

@@ -9,7 +9,7 @@ from analysis.findings import about_market, about_texts, claim_tables
 from analysis.findings.evidence import Evidence, evidence_of
 from analysis.findings.finding import Finding, unanswered
 from analysis.report.svg_file import svg_file
-from analysis.study.archive import archive_of, is_archive
+from analysis.study.archive import archive_at
 from analysis.study.reasons import reasons
 from analysis.tables.chance_tables import chance_tables
 from analysis.tables.formatting import number, with_recipe
@@ -122,8 +122,7 @@ def _what_was_run(runs: Path, evidence: Evidence) -> Iterator[str]:
         )
     if evidence.texts is not None and len(evidence.texts.without_result):
         yield "\n".join(_without_result(evidence.texts.without_result))
-    archived = archive_of(runs) if is_archive(runs) else None
-    if archived is not None:
+    if archived := archive_at(runs):
         yield "\n".join(_programs(archived.provenance["runs_by"]))
 
 

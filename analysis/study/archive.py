@@ -69,6 +69,11 @@ class Archive:
         return rows.assign(folder=[str(self.path / name) for name in rows["folder"]])
 
     @property
+    def folders(self) -> list[str]:
+        """Every run, with or without a result, as in `rows`."""
+        return list(self.rows(RUNS)["folder"])
+
+    @property
     def kinds(self) -> set[str]:
         """The kinds of the runs with results: "data", "features"."""
         return {kind for kind, table in METRICS.items() if table in self._tables}
@@ -106,6 +111,11 @@ def is_archive(path: Path) -> bool:
     return (path / PROVENANCE).is_file() and (path / file_name(RUNS)).is_file()
 
 
+def archive_at(folder: Path) -> Archive | None:
+    """The archive that a folder is; None for a folder with runs."""
+    return archive_of(folder) if is_archive(folder) else None
+
+
 def archive_of(path: Path) -> Archive | None:
     """The archive that a path, or one of the folders above it, is; None if there is none."""
     for folder in (path, *path.parents):
@@ -114,7 +124,7 @@ def archive_of(path: Path) -> Archive | None:
     return None
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _opened(path: Path, _changed: int) -> Archive:
     return Archive(path)
 

@@ -2,31 +2,28 @@
 
 import json
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from analysis.study import market_results, results
-from analysis.study.archive import MARKET_TABLES, METRICS, RUNS, TRIALS, write_archive
+from analysis.study.archive import MARKET_TABLES, METRICS, RUNS, TRIALS, archive_at, write_archive
+from analysis.study.archive_provenance import provenance
 from analysis.study.data_versions import refuse_versions
 from analysis.study.predictions import FORECASTS, without_prices
+from analysis.study.private import ABSOLUTE
 from analysis.study.trials import read_trials
 from cells.errors import UserError
-from training.run.folder import RunFolder
-from training.run.provenance import PROVENANCE
-
-ABSOLUTE = re.compile(r"(?<![\w.])(?:~|[A-Za-z]:)?[/\\](?:[^\s'\":;,()]+[/\\])+")
-"""The folders of an absolute path in a text: what stands in front of its last name."""
-
-UNKNOWN = "unknown"
-"""Stands for a commit or a version that an older program did not write down."""
 
 
 def archive(folders: Sequence[Path], output: Path) -> str:
     """Write the results of all runs below these folders as one archive; returns a sentence about it.
+
+    Args:
+        folders: with runs below them, or archives of runs, such as an earlier `output`.
+        output: the archive's folder.
 
     Raises:
         UserError: there are no runs, the same run is there twice, runs learnt from different versions of a data file, a
@@ -44,7 +41,7 @@ def archive(folders: Sequence[Path], output: Path) -> str:
     for table in MARKET_TABLES:
         tables[table] = _joined([_market_rows(folder, table) for folder in market], names)
     tables[TRIALS] = _trials(folders)
-    about = _provenance(names, tables)
+    about = provenance(folders, names, tables)
     size = write_archive(output, tables, about)
     return (
         f"{output}: {about['fits']:,} finished runs, {about['without_result']:,} without a result, "
@@ -60,8 +57,7 @@ def _names(folders: Sequence[Path]) -> dict[str, str]:
     """
     names: dict[str, str] = {}
     for folder in folders:
-        found = [*map(str, RunFolder.finished_below(folder)), *results.without_result(folder)["folder"]]
-        for path in dict.fromkeys(found):
+        for path in results.folders(folder):
             names[path] = Path(path).relative_to(folder).as_posix()
     twice = [name for name, count in Counter(names.values()).items() if count > 1]
     if twice:
@@ -111,65 +107,15 @@ def _trials(folders: Sequence[Path]) -> pd.DataFrame:
     for folder in folders:
         rows = read_trials(folder)
         parts.append(rows.assign(folder=[Path(path).relative_to(folder).as_posix() for path in rows["folder"]]))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True).drop_duplicates(ignore_index=True)
 
 
 def _market_rows(folder: Path, table: str) -> pd.DataFrame:
     """The rows of one of MARKET_TABLES, with the columns of its own files and the run's folder."""
+    if archived := archive_at(folder):
+        return archived.rows(table)
     if table == "predictions":
         rows = without_prices(market_results.read_table(folder, table))
         return rows[["folder", "day", "split", *(name for name in rows if name in FORECASTS)]]
     runs = market_results.scored(folder)["folder"]
     return pd.concat([results.own_table(Path(run), table).assign(folder=run) for run in runs], ignore_index=True)
-
-
-def _provenance(names: Mapping[str, str], tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Which programs made the runs, from which files, with which seeds, and at what cost."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    data: dict[str, set[str]] = defaultdict(set)
-    for path in sorted(names, key=lambda path: names[path]):
-        for key, value in _facts(Path(path)):
-            counts[key][value] += 1
-        for file in _about(Path(path)).get("data", {}).values():
-            data[ABSOLUTE.sub("", file["file"])].add(file["hash"])
-    studies = [study for table in METRICS.values() for study in _studies(tables[table])]
-    return {
-        "runs_by": {key: dict(sorted(values.items())) for key, values in sorted(counts.items())},
-        "data": {name: sorted(hashes) for name, hashes in sorted(data.items())},
-        "studies": studies,
-        "fits": sum(study["fits"] for study in studies),
-        "without_result": int((tables[RUNS]["error"] != "").sum()),
-        "hours": round(sum(study["hours"] for study in studies), 2),
-    }
-
-
-def _about(folder: Path) -> Mapping[str, Any]:
-    """A run's own provenance; empty for a run of an older version."""
-    path = folder / PROVENANCE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def _facts(folder: Path) -> Iterator[tuple[str, str]]:
-    """Commit, versions, device and machine of a run's last attempt."""
-    attempts = _about(folder).get("attempts", [])
-    last = attempts[-1] if attempts else {}
-    for key in ("commit", "device", "machine"):
-        yield key, str(last.get(key) or UNKNOWN)
-    for package, version in last.get("versions", {}).items():
-        yield f"version of {package}", str(version)
-
-
-def _studies(metrics: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Fits, seeds, folds and hours of each data or feature set, model and settings."""
-    if metrics.empty:
-        return
-    kind = "data" if "data" in metrics else "features"
-    fits = metrics.drop_duplicates("folder")
-    for (name, model, settings), rows in fits.groupby([kind, "model", "settings"]):
-        yield {
-            **{kind: name, "model": model, "settings": settings, "fits": len(rows)},
-            "cells": rows["cell"].nunique(),
-            "seeds": sorted(int(seed) for seed in rows["seed"].unique()),
-            "folds": sorted(int(fold) for fold in rows["fold"].unique()),
-            "hours": round(float(rows["seconds"].sum()) / 3600, 4),
-        }

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.study.archive import METRICS as ARCHIVED
-from analysis.study.archive import Archive, archive_of, is_archive
+from analysis.study.archive import archive_at, archive_of
 from analysis.study.data_versions import refuse_versions
 from analysis.study.faults import fault_of
 from cells.errors import UserError
@@ -33,7 +33,7 @@ def read(runs: Path, label: str = "data") -> pd.DataFrame:
         UserError: there is no such folder, or no such finished run in it, or they learnt from different versions of a
             data file.
     """
-    if archived := _archived(runs):
+    if archived := archive_at(runs):
         if label in archived.kinds:
             return archived.rows(ARCHIVED[label])
         raise _none(runs, label)
@@ -60,7 +60,7 @@ def kinds(runs: Path) -> set[str]:
     Raises:
         UserError: there is no such folder, or no run in it.
     """
-    if archived := _archived(runs):
+    if archived := archive_at(runs):
         return archived.kinds
     whole = [folder for folder in _finished(runs) if not fault_of(folder)]
     columns = {column for folder in whole for column in metrics_lines(folder)[0].split(",")}
@@ -77,7 +77,7 @@ def read_table(runs: Path, label: str, table: str) -> pd.DataFrame:
         UserError: one of the tables is missing or damaged.
     """
     tables = []
-    archived = _archived(runs)
+    archived = archive_at(runs)
     kept = {} if archived is None else dict(list(archived.rows(table).groupby("folder")))
     for folder, metrics in read(runs, label).groupby("folder", sort=False):
         if archived is None:
@@ -104,6 +104,17 @@ def own_table(folder: Path, table: str) -> pd.DataFrame:
         raise UserError(f"{path} cannot be read ({type(error).__name__}): {_REPEAT}.") from error
 
 
+def folders(runs: Path) -> list[str]:
+    """The folder of every run below `runs`, with or without a result.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if archived := archive_at(runs):
+        return archived.folders
+    return list(dict.fromkeys([*map(str, _finished(runs)), *without_result(runs)["folder"]]))
+
+
 def without_result(runs: Path) -> pd.DataFrame:
     """Runs that were started and have no result: columns folder, kind, data, model, settings, cell, seed, fold, error.
 
@@ -111,7 +122,7 @@ def without_result(runs: Path) -> pd.DataFrame:
     fingerprint that metrics.csv would have. `error` is, for a failed run, the first line of its file `failed`; for an
     interrupted or running one, "unfinished"; for one marked as finished, what is wrong with its metrics.csv.
     """
-    if archived := _archived(runs):
+    if archived := archive_at(runs):
         rows = [
             _started(folder, Record(archived.configuration(folder)), why) for folder, why in archived.errors().items()
         ]
@@ -141,11 +152,6 @@ def _finished(runs: Path) -> list[Path]:
     if found := [folder for folder in nameless if (folder / METRICS).exists()]:
         raise UserError(f"{found[0]} has results and no {CONFIG}, so what was run is not known: remove the folder.")
     return RunFolder.finished_below(runs)
-
-
-def _archived(runs: Path) -> Archive | None:
-    """The archive that a folder is, if it is one and not a folder with runs."""
-    return archive_of(runs) if is_archive(runs) else None
 
 
 def _none(runs: Path, label: str) -> UserError:

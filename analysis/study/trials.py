@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.study.archive import TRIALS, archive_of, is_archive
+from analysis.study.archive import TRIALS, archive_at
 from cells.errors import UserError
 from training.studies.trial_table import OF_SEARCH, TRIAL, TUNING
 
@@ -18,8 +18,7 @@ def read_trials(runs: Path) -> pd.DataFrame:
     Raises:
         UserError: a table is damaged.
     """
-    archived = archive_of(runs) if is_archive(runs) else None
-    if archived is not None:
+    if archived := archive_at(runs):
         return archived.rows(TRIALS)
     tables = []
     for path in sorted((runs / TUNING).glob("*.csv")):

@@ -106,12 +106,46 @@ def test_it_says_what_the_runs_were_made_with_and_what_they_cost(tmp_path: Path)
     assert [(study["seeds"], study["folds"]) for study in about["studies"]] == [([0, 3], [0])]
 
 
+def test_an_archive_is_extended_by_further_runs(tmp_path: Path) -> None:
+    """python -m analysis archive results runs -o results."""
+    texts, market = texts_and_market(tmp_path)
+    for folder in (write_run(texts / "x", [0.5] * 5, seed=8), write_run(texts / "y", [0.5] * 5, seed=9)):
+        _learnt_from("sha256:12", folder)
+    archive([texts, market], tmp_path / "at_once")
+    archive([texts], tmp_path / "results")
+    extended, at_once = tmp_path / "results", tmp_path / "at_once"
+    main(["archive", str(extended), str(market), "-o", str(extended)])
+    assert {path.name for path in extended.iterdir()} == {path.name for path in at_once.iterdir()}
+    for name in map(file_name, TABLES):  # pandas before 3.1 rounds the last bit each time it reads
+        pd.testing.assert_frame_equal(pd.read_csv(extended / name), pd.read_csv(at_once / name), rtol=1e-14)
+    about, expected = (json.loads((folder / PROVENANCE).read_text()) for folder in (extended, at_once))
+    assert {**about, "files": None} == {**expected, "files": None}
+
+
+def test_an_archive_of_runs_on_other_data_is_not_extended(tmp_path: Path) -> None:
+    for place in ("one", "other"):
+        folder = write_run(tmp_path / place / place, [0.5] * 5)
+        _learnt_from(f"sha256:{place}", folder)
+    archive([tmp_path / "one"], tmp_path / "results")
+    with pytest.raises(UserError, match=r"different versions of text/hate/dataset\.csv"):
+        archive([tmp_path / "results", tmp_path / "other"], tmp_path / "results")
+
+
+def _learnt_from(version: str, folder: Path) -> None:
+    data = {"data": {"file": "text/hate/dataset.csv", "hash": version}}
+    attempts = [{"commit": "abc", "versions": {"torch": "2.9"}, "device": "cpu"}]
+    (folder / "provenance.json").write_text(json.dumps({"data": data, "attempts": attempts}))
+
+
 def test_the_same_run_twice_is_refused(tmp_path: Path) -> None:
     for place in ("one", "other"):
         write_run(tmp_path / place / "hate" / "seed0", [0.5] * 5)
     with pytest.raises(UserError, match="hold the same run"):
         archive([tmp_path / "one", tmp_path / "other"], tmp_path / "results")
     assert not (tmp_path / "results").exists()
+    archive([tmp_path / "one"], tmp_path / "results")
+    with pytest.raises(UserError, match="hold the same run"):
+        archive([tmp_path / "results", tmp_path / "other"], tmp_path / "results")
 
 
 def test_an_absolute_path_in_a_configuration_is_refused(tmp_path: Path) -> None:
