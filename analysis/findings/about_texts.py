@@ -15,7 +15,7 @@ from analysis.statistics.averages import averages
 from analysis.statistics.best_of_many import PAPERS_FOLDS, PAPERS_SEEDS
 from analysis.statistics.false_alarms import ALL_SEEDS, ONE_SEED
 from analysis.statistics.significance import ALPHA
-from analysis.study.results import UNFINISHED
+from analysis.study.results import has_failed
 from analysis.tables.alteration_tables import LEFT_OUT, TITLES
 from analysis.tables.formatting import estimate, estimates, number
 
@@ -87,7 +87,7 @@ def _claimed(texts: Texts) -> list[str]:
 
 def _failed(without_result: pd.DataFrame) -> list[str]:
     """The fits that ended without a result, which no comparison has."""
-    failed = without_result[(without_result["error"] != UNFINISHED) & (without_result["model"] == LSTM_CS)]
+    failed = without_result[has_failed(without_result["error"]) & (without_result["model"] == LSTM_CS)]
     return [
         f"{cell} on {str(data).upper()} ended without a result in {len(rows)} fits, and is not compared there."
         for (data, cell), rows in failed.groupby(["data", "cell"], sort=False)

@@ -34,24 +34,29 @@ class Texts:
     without_result: pd.DataFrame
 
     @cached_property
+    def compared(self) -> pd.DataFrame:
+        """See `text_results.comparable`."""
+        return text_results.comparable(self.results, self.without_result)
+
+    @cached_property
     def improved(self) -> pd.DataFrame:
         """See `improvements.improvements`; of LSTM-CS only."""
-        return improvements(self.results[self.results["model"] == LSTM_CS])
+        return improvements(self._lstm_cs)
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
         """See `verdicts.verdicts`."""
-        return verdicts(self.results)
+        return verdicts(self.compared)
 
     @cached_property
     def false_alarms(self) -> pd.DataFrame:
         """See `false_alarms.false_alarms`; of LSTM-CS only."""
-        return false_alarms(self.results[self.results["model"] == LSTM_CS])
+        return false_alarms(self._lstm_cs)
 
     @cached_property
     def best_of_many(self) -> pd.DataFrame:
         """See `best_of_many.best_of_many`."""
-        return best_of_many(self.results[self.results["model"] == LSTM_CS])
+        return best_of_many(self._lstm_cs)
 
     @cached_property
     def detectable(self) -> pd.DataFrame:
@@ -63,6 +68,10 @@ class Texts:
         """The recipe that the pictures show: "best" if it was run, else the one with the most runs."""
         counts = self.results.loc[self.results["model"] == LSTM_CS, "recipe"].value_counts()
         return next((str(name) for name in counts.index if name == BEST), str(counts.index[0]) if len(counts) else "")
+
+    @property
+    def _lstm_cs(self) -> pd.DataFrame:
+        return self.compared[self.compared["model"] == LSTM_CS]
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ def sections(runs: Path) -> list[Section]:
     if "data" in found:
         results = text_results.read(runs)
         sentences.append(overview.about_texts(results, first["design"].numbers))
-        rest += _text_sections(results, text_results.without_result(runs, results))
+        without_result = text_results.without_result(runs, results)
+        rest += _text_sections(text_results.comparable(results, without_result), without_result)
     if "features" in found and NO_MARKET not in first:
         forecasters = market_results.scored(runs)
         own = forecasters["source"].isin(SOURCES)

@@ -17,6 +17,7 @@ from training.run.folder import CONFIG, FAILED, MARK, RunFolder
 from training.run.record import METRICS, Record, metrics_lines
 
 UNFINISHED = "unfinished"
+FAULTY = "finished, but"
 _REPEAT = "remove that run's folder and repeat its command"
 
 
@@ -133,6 +134,11 @@ def without_result(runs: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["folder", "kind", "data", "model", "settings", "cell", "seed", "fold", "error"])
 
 
+def has_failed(errors: "pd.Series[str]") -> "pd.Series[bool]":
+    """Whether each error of `without_result` is that of a run that failed."""
+    return (errors != UNFINISHED) & ~errors.str.startswith(FAULTY)
+
+
 def configuration(folder: Path) -> dict[str, Any]:
     """The resolved configuration of a run, in a folder or in an archive.
 
@@ -175,7 +181,7 @@ def _started(folder: Path, record: Record, error: str) -> dict[str, object]:
 def _error(folder: Path) -> str:
     """Why a run has no result."""
     if (folder / MARK).exists():
-        return f"finished, but its {fault_of(folder)}: {_REPEAT}"
+        return f"{FAULTY} its {fault_of(folder)}: {_REPEAT}"
     if not (folder / FAILED).exists():
         return UNFINISHED
     lines = (folder / FAILED).read_text(encoding="utf-8", errors="replace").splitlines()

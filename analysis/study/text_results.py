@@ -84,6 +84,30 @@ def without_result(runs: Path, finished: pd.DataFrame | None = None) -> pd.DataF
     return found.assign(recipe=found["settings"].map({**described, **known}))
 
 
+def comparable(rows: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
+    """The rows without those of altered cells of which a run of the same group failed.
+
+    A cell may diverge on the very folds that it would do worst on, so the mean over the others flatters it.
+
+    Args:
+        rows: from `read`.
+        without: from `without_result`.
+    """
+    failed = without[results.has_failed(without["error"]) & (without["cell"] != "baseline")]
+    cells = [*GROUP, "cell"]
+    return rows[~pd.MultiIndex.from_frame(rows[cells]).isin(pd.MultiIndex.from_frame(failed[cells]))]
+
+
+def read_comparable(runs: Path, part: str = "test") -> pd.DataFrame:
+    """The `comparable` rows of `read`.
+
+    Raises:
+        UserError: see `read`.
+    """
+    rows = read(runs, part)
+    return comparable(rows, without_result(runs, rows))
+
+
 def refuse_duplicates(rows: pd.DataFrame, run: Sequence[str] = RUN) -> None:
     """Refuse two scored rows of the same run.
 

@@ -61,16 +61,17 @@ def all_tables(runs: Path) -> Iterator[Table]:
     results = text_results.read(runs) if "data" in found else None
     without_result = text_results.without_result(runs, results)
     design = None if results is None else design_of(results, without_result)
-    improved = None if results is None else improvements(results)
+    compared = None if results is None else text_results.comparable(results, without_result)
+    improved = None if compared is None else improvements(compared)
     if improved is not None:
         yield from effect_table(improved)
     if design is not None:
         yield _design(design.groups)
     yield missing_runs(runs, found, design, without_result)
-    if results is not None and improved is not None:
-        validation = text_results.read(runs, "val")
-        yield from text_tables(results, improved, without_result, top_rows(results, validation, LEFT_OUT))
-        yield from tuned_tables(results, read_trials(runs))
+    if compared is not None and improved is not None:
+        validation = text_results.read_comparable(runs, "val")
+        yield from text_tables(compared, improved, without_result, top_rows(compared, validation, LEFT_OUT))
+        yield from tuned_tables(compared, read_trials(runs))
     if "features" in found:
         yield from market_tables(runs) if results is None else _market_beside_texts(runs)
 
@@ -90,7 +91,7 @@ def text_tables(
     """All tables of runs on texts; those of the cell paper only where one of its data sets was run.
 
     Args:
-        results: from `text_results.read`.
+        results: from `text_results.comparable`.
         improved: from `improvements.improvements`.
         without_result: from `text_results.without_result`.
         top: from `selection.top_rows`.

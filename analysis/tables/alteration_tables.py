@@ -11,6 +11,7 @@ from analysis.statistics.improvements import improvements
 from analysis.statistics.selection import times_chosen, with_best_three
 from analysis.statistics.significance import ALPHA
 from analysis.study.reasons import reasons
+from analysis.study.results import has_failed
 from analysis.study.text_results import GROUP, in_cell_order
 from analysis.tables.formatting import estimate, file_name, number, with_recipe
 from analysis.tables.table import Table
@@ -99,7 +100,10 @@ def _placebo(group: pd.DataFrame) -> Iterator[str]:
 def _why_none(without_result: pd.DataFrame) -> Iterator[str]:
     """One sentence for each cell with runs that have no result."""
     for cell, runs in without_result.groupby("cell", sort=False):
-        yield f"{cell}: {len(runs)} runs without a result ({'; '.join(dict.fromkeys(reasons(runs['error'])))})."
+        which = "; ".join(dict.fromkeys(reasons(runs["error"])))
+        failed = has_failed(runs["error"]).any() and cell != "baseline"
+        left_out = ", so it is not compared: those that did not fail were not chosen by chance" if failed else ""
+        yield f"{cell}: {len(runs)} runs without a result ({which}){left_out}."
 
 
 def average_tables(improved: pd.DataFrame, results: pd.DataFrame, top: pd.DataFrame) -> Iterator[Table]:

@@ -57,7 +57,7 @@ def as_text(runs: Path) -> str:
     Raises:
         UserError: there are no runs on texts, or none of the placebo.
     """
-    tables = list(placebo_table(text_results.read(runs)))
+    tables = list(placebo_table(text_results.read_comparable(runs)))
     if not tables:
         raise UserError(
             f"{runs} holds no placebo with two splits of a data set: python train.py -m cell=baseline,{PLACEBO} "

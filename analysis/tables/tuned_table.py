@@ -56,7 +56,7 @@ def as_text(runs: Path) -> str:
     Raises:
         UserError: there are no runs on texts, or none was tuned.
     """
-    tables = list(tuned_tables(text_results.read(runs), read_trials(runs)))
+    tables = list(tuned_tables(text_results.read_comparable(runs), read_trials(runs)))
     if not tables:
         raise UserError(f"{runs} holds no tuned run: python train.py tune=20 data=robo cell=baseline,C1 trains some.")
     return "\n\n".join(map(plain_text, tables))
