@@ -4,6 +4,7 @@ import pandas as pd
 
 from analysis.claims.market_claims import MODELS, WINDOWS, effect
 from analysis.claims.rules import NOT_REPRODUCED, REPRODUCED
+from analysis.findings import walking
 from analysis.findings.evidence import Market
 from analysis.findings.finding import Finding, unanswered
 from analysis.findings.pictures import of_contrasts
@@ -17,7 +18,7 @@ ALL = "sentiment improves the forecasts (all windows, models and pairs)"
 """The claim of the Conclusion that answers the question about sentiment."""
 
 
-def beats_persistence(market: Market) -> Finding:
+def beats_persistence(market: Market, walked: pd.DataFrame | None = None) -> Finding:
     """Whether the mean error of any field of Tables 1-3 is below persistence's."""
     fields = market.fields
     better = fields[fields["relative"] < 1]
@@ -39,6 +40,8 @@ def beats_persistence(market: Market) -> Finding:
         f"Persistence itself has an RMSE of {number(market.persistence, 4)} in units of 0 to 1. The paper's best is "
         f"{paper}, which is {paper / market.persistence:.1f} times as much.",
     ]
+    if walked is not None:
+        sentences += [*walking.persistence(walked), *walking.volatility(walked)]
     figure = persistence.figure(market.scored, market.baselines)
     return Finding("persistence", "Does a net forecast Bitcoin's next close?", answer, sentences, figure)
 
@@ -47,7 +50,7 @@ def _named(row: pd.Series) -> str:
     return f"{row['model']} on {row['features']} with windows of {row['window']} days"
 
 
-def sentiment_helps(market: Market) -> Finding:
+def sentiment_helps(market: Market, walked: pd.DataFrame | None = None) -> Finding:
     """Whether errors are smaller with the sentiment than without."""
     name, question = "sentiment", "Does sentiment improve the forecasts?"
     why_not = market.contrasts.why_not(effect("sent", WINDOWS, MODELS))
@@ -68,6 +71,7 @@ def sentiment_helps(market: Market) -> Finding:
         f"have {number(row['printed'], 3, True)}."
         for row in rows.to_dict("records")
     ]
+    sentences += [] if walked is None else walking.sentiment(walked)
     return Finding(name, question, answer, sentences, _picture(market.verdicts))
 
 

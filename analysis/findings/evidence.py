@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.claims.market_verdicts import market_verdicts
 from analysis.claims.verdicts import verdicts
+from analysis.findings.walking import walks
 from analysis.published.cell_paper import LSTM_CS
 from analysis.statistics.best_of_many import best_of_many
 from analysis.statistics.contrasts import Contrasts
@@ -19,6 +20,8 @@ from analysis.study.daily_errors import contrasts
 from analysis.study.recipes import BEST
 from analysis.study.results import kinds
 from analysis.tables.market_tables import JUDGED, SETTINGS, refuse_mixed
+from analysis.tables.series_table import SOURCES
+from analysis.tables.walk_forward_table import walk_forward_table
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,17 @@ class Market:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The runs of an archive or of a folder; `texts` or `market` is None where there are none of that kind."""
+    """The runs of an archive or of a folder; an attribute is None where there are none of that kind.
+
+    Attributes:
+        texts: runs on texts.
+        market: runs with the Bitcoin paper's protocol.
+        walked: those that walked forward, from `walking.walks`.
+    """
 
     texts: Texts | None
     market: Market | None
+    walked: pd.DataFrame | None = None
 
 
 def evidence_of(runs: Path) -> Evidence:
@@ -134,7 +144,15 @@ def evidence_of(runs: Path) -> Evidence:
     if "data" in found:
         results = text_results.read(runs)
         texts = Texts(results, text_results.without_result(runs, results))
-    return Evidence(texts, _market(runs) if "features" in found else None)
+    if "features" not in found:
+        return Evidence(texts, None)
+    return Evidence(texts, _market(runs), _walked(runs))
+
+
+def _walked(runs: Path) -> pd.DataFrame | None:
+    predictions = market_results.read_table(runs, "predictions")
+    walked = predictions[(predictions["protocol"] == "walk_forward") & ~predictions["source"].isin(SOURCES)]
+    return walks(walk_forward_table(walked).numbers) if len(walked) else None
 
 
 def _market(runs: Path) -> Market | None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.findings import about_market, about_texts, claim_tables
+from analysis.findings import about_market, about_texts, claim_tables, walking
 from analysis.findings.evidence import Evidence, evidence_of
 from analysis.findings.finding import Finding, unanswered
 from analysis.report.svg_file import svg_file
 from analysis.study.archive import archive_at
 from analysis.study.reasons import reasons
+from analysis.tables.all_tables import all_tables
 from analysis.tables.chance_tables import chance_tables
 from analysis.tables.formatting import number, with_recipe
 from analysis.tables.output_folder import write_files
@@ -18,6 +19,7 @@ from analysis.tables.placebo_table import placebo_table
 from analysis.tables.table import Table, markdown
 
 PAGE, PICTURES = "RESULTS.md", "results"
+TABLES = f"{PICTURES}/tables.md"
 COMMAND = "python -m analysis findings results -o docs"
 
 NO_TEXTS = "there are no runs on texts"
@@ -35,7 +37,7 @@ def write(runs: Path, folder: Path) -> str:
         if f"{PICTURES}/{path.name}" not in files:
             path.unlink()
     write_files(folder, files)
-    return f"{folder / PAGE} and {len(files) - 1} pictures."
+    return f"{folder / PAGE}, {folder / TABLES} and {len(files) - 2} pictures."
 
 
 def page_of(runs: Path) -> dict[str, str]:
@@ -49,7 +51,8 @@ def page_of(runs: Path) -> dict[str, str]:
     files = {f"{PICTURES}/{finding.name}.svg": svg_file(finding.figure) for finding in found if finding.figure}
     told = [part for place, finding in enumerate(found, start=1) for part in finding_text(place, finding)]
     parts = [_head(), "## Findings", *told, *_claims(evidence), *_how_sure(evidence), *_what_was_run(runs, evidence)]
-    return {PAGE: "\n\n".join(parts) + "\n", **files}
+    tables = [_tables_head(), *map(markdown, all_tables(runs))]
+    return {**{name: "\n\n".join(text) + "\n" for name, text in ((PAGE, parts), (TABLES, tables))}, **files}
 
 
 def findings(evidence: Evidence) -> Iterator[Finding]:
@@ -64,15 +67,23 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
     if market is None:
         yield unanswered("persistence", "Does a net forecast Bitcoin's next close?", NO_MARKET)
     else:
-        yield about_market.beats_persistence(market)
-        yield about_market.sentiment_helps(market)
+        yield about_market.beats_persistence(market, evidence.walked)
+        yield about_market.sentiment_helps(market, evidence.walked)
 
 
 def _head() -> str:
     return (
         f"# Results\n\nWritten by `{COMMAND}` from the runs in [results](../results): every number,\n"
         "sentence and picture, and a test compares them. What was done as in the papers and what was not:\n"
-        "[Beside the papers](beside_the_papers.md). How the statistics work: [Studies](studies.md#the-test)."
+        "[Beside the papers](beside_the_papers.md). How the statistics work: [Studies](studies.md#the-test).\n"
+        f"Every number beside the papers': [All tables]({TABLES})."
+    )
+
+
+def _tables_head() -> str:
+    return (
+        f"# All tables\n\nWritten by `{COMMAND}`: every table of both papers\nbeside the runs in "
+        f"[results](../../results). What they say is told in [Results](../{PAGE})."
     )
 
 
@@ -93,13 +104,16 @@ def _claims(evidence: Evidence) -> Iterator[str]:
     if evidence.market:
         yield "## The Bitcoin paper, claim by claim"
         yield markdown(claim_tables.of_market(evidence.market))
+    if evidence.walked is not None:
+        yield "## Bitcoin, walking forward"
+        yield markdown(walking.walks_table(evidence.walked))
 
 
 def _how_sure(evidence: Evidence) -> Iterator[str]:
     if evidence.texts:
         tables = [
-            *placebo_table(evidence.texts.results),
-            *chance_tables(evidence.texts.results, evidence.texts.improved),
+            *placebo_table(evidence.texts.compared),
+            *chance_tables(evidence.texts.compared, evidence.texts.improved),
         ]
         if tables:
             yield "## How sure"
