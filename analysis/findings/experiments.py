@@ -104,10 +104,15 @@ def _cell(overrides: tuple[str, ...]) -> str:
 
 
 def _finished(runs: Path) -> pd.DataFrame:
-    """The scored row of every finished run."""
+    """The scored row of every finished run, and whether it is `text_results.comparable`."""
     found = kinds(runs)
-    parts = [text_results.read(runs)] if "data" in found else []
-    parts += [market_results.scored(runs)] if "features" in found else []
+    parts = []
+    if "data" in found:
+        rows = text_results.read(runs)
+        kept = text_results.comparable(rows, text_results.without_result(runs, rows))
+        parts.append(rows.assign(compared=rows.index.isin(kept.index)))
+    if "features" in found:
+        parts.append(market_results.scored(runs).assign(compared=True))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -130,7 +135,7 @@ def _market(rows: pd.DataFrame) -> str:
 
 def _texts(rows: pd.DataFrame) -> Iterator[str]:
     """For each data set and recipe of LSTM-CS: the baseline, and how many alterations differ from it significantly."""
-    improved = improvements(rows[rows["model"] == LSTM_CS])
+    improved = improvements(rows[(rows["model"] == LSTM_CS) & rows["compared"]])
     improved = improved[(improved["metric"] == SCORE) & (improved["p_holm"] < ALPHA)]
     for (data, model, recipe), group in rows.groupby(["data", "model", "recipe"], sort=False):
         base = group.loc[group["cell"] == "baseline", SCORE]
@@ -139,8 +144,10 @@ def _texts(rows: pd.DataFrame) -> Iterator[str]:
             yield f"{named}: macro-F1 {100 * base.mean():.1f}%"
             continue
         same = improved[(improved["data"] == data) & (improved["recipe"] == recipe)]["improvement"]
-        altered = group["cell"].nunique() - 1
+        altered = group.loc[group["compared"], "cell"].nunique() - 1
+        failed = sorted(group.loc[~group["compared"], "cell"].unique())
         yield (
             f"{named}: baseline's macro-F1 {100 * base.mean():.1f}%, {(same > 0).sum()} of {altered} other cells "
             f"significantly better and {(same < 0).sum()} worse"
+            + (f" ({', '.join(failed)} failed in some runs and left out)" if failed else "")
         )

@@ -48,6 +48,18 @@ def test_a_study_on_texts(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "of old runs" not in text
 
 
+def test_a_cell_that_failed_in_a_run_is_named_and_not_compared(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from analysis.study import text_results
+
+    write_study(small / "runs", ["hate"], ["baseline", "C1", "C2"], 4, 2, {"C1": 0.2})
+    one = next((small / "runs").rglob("C1/*/finished"))
+    one.rename(one.with_name("failed"))
+    planned(monkeypatch, text_results.read(small / "runs"), more=1)
+    ((_, text),) = experiments.files_of(small / "runs")
+    told = " ".join(text.split("\n# "))
+    assert "0 of 1 other cells significantly better and 0 worse (C1 failed in some runs and left out)." in told
+
+
 def test_a_study_on_the_market(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from analysis.study import market_results
 
