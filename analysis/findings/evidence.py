@@ -152,7 +152,10 @@ def evidence_of(runs: Path) -> Evidence:
 def _walked(runs: Path) -> pd.DataFrame | None:
     predictions = market_results.read_table(runs, "predictions")
     walked = predictions[(predictions["protocol"] == "walk_forward") & ~predictions["source"].isin(SOURCES)]
-    return walks(walk_forward_table(walked).numbers) if len(walked) else None
+    if walked.empty:
+        return None
+    warned = walked[walked["warning"].notna() & walked["control"].isna()] if "warning" in walked else walked.iloc[:0]
+    return walks(walk_forward_table(walked).numbers, sorted(warned["sentiment"].dropna().unique()))
 
 
 def _market(runs: Path) -> Market | None:

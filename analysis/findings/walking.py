@@ -1,5 +1,7 @@
 """Bitcoin, walking forward: the nets of all seeds beside persistence and the best forecast without a net."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from analysis.statistics.significance import ALPHA, holm
@@ -19,16 +21,18 @@ NOTES = (
 )
 
 
-def walks(numbers: pd.DataFrame) -> pd.DataFrame:
+def walks(numbers: pd.DataFrame, like_prices: Sequence[str] = ()) -> pd.DataFrame:
     """A row for each question that nets were asked: their errors over seeds, and the best forecast without a net.
 
     Args:
         numbers: of `walk_forward_table`.
+        like_prices: sources of sentiment that the audit says to look like the price itself.
 
     Returns:
         The columns ASKED; days, seeds; mean, low, high: relative_rmse of the nets; better, worse: of how many seeds the
         Diebold-Mariano p is below 5%; surely: of how many it is after Holm's correction over all nets without a
-        control, and they are better; other, other_relative: the best forecast without a net.
+        control, and they are better; other, other_relative: the best forecast without a net; like_price: whether the
+        sentiment is among `like_prices`.
     """
     net = numbers["forecast"].str.contains(", seed ")
     nets, others = numbers[net], numbers[~net]
@@ -50,7 +54,9 @@ def walks(numbers: pd.DataFrame) -> pd.DataFrame:
                 **{"other": best["forecast"], "other_relative": best["relative_rmse"]},
             }
         )
-    return pd.DataFrame(rows).sort_values(ORDER, kind="stable", na_position="first", ignore_index=True)
+    found = pd.DataFrame(rows)
+    found = found.assign(like_price=found["sentiment"].isin(like_prices))
+    return found.sort_values(ORDER, kind="stable", na_position="first", ignore_index=True)
 
 
 def walks_table(rows: pd.DataFrame) -> Table:
@@ -66,7 +72,11 @@ def walks_table(rows: pd.DataFrame) -> Table:
         worse=rows["worse"],
         **{"best other": [f"{row['other']} {number(row['other_relative'], 3)}" for _, row in rows.iterrows()]},
     )
-    return Table("walks", "Walking forward: nets, relative to persistence", rows, shown, list(NOTES))
+    names = sorted(rows.loc[rows["like_price"], "sentiment"].unique())
+    named = [f"By the audit of daily series these look like the price itself: {', '.join(names)}."]
+    return Table(
+        "walks", "Walking forward: nets, relative to persistence", rows, shown, [*NOTES, *(named if names else [])]
+    )
 
 
 def persistence(rows: pd.DataFrame) -> list[str]:

@@ -68,6 +68,13 @@ def test_volatility_is_told_apart_from_closes() -> None:
     assert volatility(rows[rows["target"] == "close"]) == []
 
 
+def test_a_series_that_looks_like_the_price_is_named_under_the_table() -> None:
+    rows = walks(numbers(*asked([1.0], [0.5], sentiment="tag"), *asked([1.0], [0.5], sentiment="reddit")), ["tag"])
+    assert rows.set_index("sentiment")["like_price"].to_dict() == {"tag": True, "reddit": False}
+    assert any(note.endswith("look like the price itself: tag.") for note in walks_table(rows).notes)
+    assert not any("price itself" in note for note in walks_table(rows[~rows["like_price"]]).notes)
+
+
 def test_the_table_leaves_out_what_no_question_names() -> None:
     shown = walks_table(walks(numbers(*asked([1.0, 1.2], [0.5, 0.5])))).shown
     assert {"sentiment", "messages", "control"}.isdisjoint(shown)
