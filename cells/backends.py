@@ -76,7 +76,7 @@ class Backend(Protocol):
         """Outputs [K, N, D H] of K models with packed rows [K, N, I] and weights with a leading K, from zero states.
 
         The noise [K, Q, N, H] and the masks [K, R, B, H] are drawn for the rows of each model as `Packed` lists them:
-        masks for the first B of them, B being the largest number of rows of a model at the first step.
+        masks for the first B of them, B being the number of samples.
         """
 
 

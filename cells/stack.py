@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cells import backends
+from cells.draws import Draw, Draws, Part
 from cells.lengths import as_lengths, check_lengths
 from cells.lstm import LSTM
 from cells.obstacle import Obstacle
@@ -34,7 +35,7 @@ class StackedLSTM(nn.Module):
         lstms: the K modules, whose weights are copied.
 
     Attributes:
-        generators: of each model's noise, torch's own if empty. Each model draws the numbers that it would draw alone.
+        draws: of each model's noise. Each model draws the numbers that it would draw alone.
 
     Raises:
         ValueError: they differ in sizes or alteration, or have what no net of this project has: several layers, a
@@ -55,7 +56,7 @@ class StackedLSTM(nn.Module):
         self.alteration = first.alteration
         self.hidden_size = first.hidden_size
         self.recurrence = StackedUnroll(Step(cell))
-        self.generators: Sequence[torch.Generator | None] = ()
+        self.draws = Draws()
         for name, weight in first.named_parameters():
             together = torch.stack([lstm.get_parameter(name).detach() for lstm in lstms])
             self.register_parameter(name, nn.Parameter(together, weight.requires_grad))
@@ -143,16 +144,13 @@ class StackedLSTM(nn.Module):
 
     def _with_noise(self, own: Weights, rows: Tensor, layout: Packed) -> Weights:
         """The weights of one direction with the noise of a call: for each model as `LSTM` draws it."""
-        cell, models = self._cell, rows.size(0)
-        batch = max((sizes[0] for sizes in layout.sizes if sizes), default=0)
-        noise = rows.new_zeros(models, len(cell.noise), rows.size(1), self.hidden_size)
-        masks = rows.new_zeros(models, len(cell.masks), batch, self.hidden_size)
-        for k, (sizes, generator) in enumerate(zip(layout.sizes, self.generators or [None] * models, strict=True)):
-            for values, (_, probability) in zip(noise[k], cell.noise, strict=True):
-                values[: sum(sizes)].bernoulli_(probability, generator=generator)
-            for values, (_, probability) in zip(masks[k], cell.masks, strict=True):
-                values[: sum(sizes[:1])].bernoulli_(probability, generator=generator)
-        return own._replace(noise=noise if cell.noise else None, masks=masks if cell.masks else None)
+
+        def drawn(of: Part, names: Sequence[tuple[str, float]]) -> Tensor | None:
+            draw = Draw(of, tuple(probability for _, probability in names), self.hidden_size)
+            return self.draws(draw, layout.counts, rows) if names else None
+
+        noise = drawn("rows", self._cell.noise)  # first, as `LSTM` does
+        return own._replace(noise=noise, masks=drawn("running", self._cell.masks))
 
 
 @functools.lru_cache(maxsize=8)

@@ -1,8 +1,10 @@
-"""The batches of a net for texts."""
+"""What a net for texts is given."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
+
+from cells.packed import Packed
 
 
 class TextBatch(Protocol):
@@ -12,3 +14,11 @@ class TextBatch(Protocol):
     lengths: Tensor
     targets: Tensor
     rows: Tensor
+
+
+@runtime_checkable
+class PackedNet(Protocol):
+    """A net that computes for real words only, and can be told how they lie as rows instead of finding it out."""
+
+    def of_rows(self, tokens: Tensor, layout: Packed) -> Tensor:
+        """Logits `[B, C]` of `tokens [B, T]`."""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from cells import LSTM
 from cells.alterations import Spec
-from cells.packed import packed
+from cells.packed import Packed, packed
 from models.dropout import SpatialDropout
 from models.initialise import like_keras
 from models.pooling import max_and_mean, max_and_mean_of_rows
@@ -48,7 +48,7 @@ class BiLSTMClassifier(nn.Module):
         """Logits `[B, classes]` of `tokens [B, T]` with `lengths [B]`."""
         if not torch.jit.is_scripting():  # noqa: SIM102 (TorchScript evaluates this condition only if it stands alone)
             if not _is_exporting():
-                return self._packed(tokens, lengths)
+                return self.of_rows(tokens, packed(lengths, tokens.size(-1), tokens.device))
         return self._padded(tokens, lengths)
 
     def _padded(self, tokens: Tensor, lengths: Tensor) -> Tensor:
@@ -57,9 +57,8 @@ class BiLSTMClassifier(nn.Module):
         x, _ = self.lstm_2(x, None, lengths)
         return self.dense(max_and_mean(x, lengths))
 
-    def _packed(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def of_rows(self, tokens: Tensor, layout: Packed) -> Tensor:
         """The same logits, computed for the real words only; scripted and exported nets use `_padded`."""
-        layout = packed(lengths, tokens.size(-1), tokens.device)
         x = self.dropout.rows(self.embedding(layout.pick(tokens)), layout)
         x, _ = self.lstm_1(layout.sequence(x))
         x, _ = self.lstm_2(layout.sequence(x.data))

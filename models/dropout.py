@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cells.draws import Draw, Draws
 from cells.packed import Packed
 
 
@@ -44,19 +44,17 @@ class StackedSpatialDropout(nn.Module):
         modules: those of the K nets.
 
     Attributes:
-        generators: of the K nets' random numbers.
+        draws: of the K nets' random numbers.
     """
 
     def __init__(self, modules: Sequence[SpatialDropout]):
         super().__init__()
         self.p = modules[0].p
-        self.generators: Sequence[torch.Generator] = []
+        self.draws = Draws()
 
     def rows(self, x: Tensor, layout: Packed) -> Tensor:
         """Drop features of `x [K, N, F]`, the real steps of K packed batches."""
         if not self.training or self.p == 0:
             return x
-        kept = x.new_empty(*layout.lengths.shape, x.size(2))
-        for own, generator in zip(kept, self.generators, strict=True):
-            own.bernoulli_(1 - self.p, generator=generator)
-        return x * kept.div_(1 - self.p).flatten(0, 1).index_select(0, layout.owners).view_as(x)
+        kept = self.draws(Draw("samples", (1 - self.p,), x.size(2)), layout.counts, x).flatten(0, 2) / (1 - self.p)
+        return x * kept.index_select(0, layout.owners).view_as(x)

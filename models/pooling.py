@@ -20,10 +20,6 @@ def max_and_mean_of_rows(x: Tensor, layout: Packed) -> Tensor:
     """`max_and_mean` of packed steps: `x [N, F]` to `[B, 2F]`, or `x [K, N, F]` of K nets to `[K, B, 2F]`."""
     lengths = layout.lengths.flatten()
     steps = x.flatten(0, -2).index_select(0, layout.by_sample)
-    # A row without steps is no segment: a maximum of nothing has no gradient.
-    own = lengths.index_select(0, layout.present)
-    pooled = [torch.segment_reduce(steps, by, lengths=own, unsafe=True) for by in ("max", "mean")]
-    both = torch.cat(pooled, 1)
-    if len(both) < len(lengths):
-        both = both.new_zeros(len(lengths), both.size(1)).index_copy(0, layout.present, both)
+    pooled = [torch.segment_reduce(steps, by, lengths=lengths, unsafe=True) for by in ("max", "mean")]
+    both = torch.where((lengths > 0).unsqueeze(1), torch.cat(pooled, 1), 0.0)
     return both.unflatten(0, layout.lengths.shape)

@@ -71,13 +71,9 @@ def _noise(drawn: Tensor | None, packed: Packed, order: Tensor | None) -> Tensor
 
 
 def _masks(drawn: Tensor | None, packed: Packed) -> Tensor | None:
-    """The masks [K, R, B', H] of each model's longest rows first as [R, K, B, H] of its samples in their order."""
+    """The masks [K, R, B, H] of each model's longest rows first as [R, K, B, H] of its samples in their order."""
     if drawn is None:
         return None
-    models, batch = packed.lengths.shape
-    masks = drawn.new_zeros(models * batch, *drawn.shape[1::2])
-    owners = packed.owners.view(models, -1)
-    for k, sizes in enumerate(packed.sizes):
-        if sizes:
-            masks[owners[k, : sizes[0]]] = drawn[k, :, : sizes[0]].transpose(0, 1)
-    return masks.unflatten(0, (models, batch)).permute(2, 0, 1, 3)
+    order = packed.lengths.sort(dim=1, descending=True, stable=True).indices
+    masks = torch.zeros_like(drawn).scatter(2, order[:, None, :, None].expand_as(drawn), drawn)
+    return masks.transpose(0, 1)

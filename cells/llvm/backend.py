@@ -75,6 +75,7 @@ class LLVM:
         """See `cells.llvm.stacked_layer`."""
         from cells.llvm.stacked_layer import run_stacked_layer
 
+        assert packed.sizes is not None, "a layout on the CPU is made there"
         return run_stacked_layer(known_cell(unroll.step, weights).equations, rows, packed.sizes, weights)
 
 

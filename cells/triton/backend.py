@@ -90,7 +90,7 @@ class Triton:
         from cells.triton.layer import run_stacked_layer
 
         equations = known_cell(unroll.step, weights).equations
-        return run_stacked_layer(self.loops(), equations, rows, packed.sizes, weights)
+        return run_stacked_layer(self.loops(), equations, rows, packed, weights)
 
     def in_card(self, tensor: Tensor, hidden: int) -> Obstacle | None:
         """An obstacle in the card, or in the precision that is asked of it."""

@@ -8,10 +8,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from cells.equations import GATES, CellEquations
+from cells.packed import Packed
 from cells.recurrence import States, Unroll, Weights, known_cell
 from cells.torchscript.gradients import gradients_by_definition
 from cells.triton.kernels import Purpose
-from cells.triton.layout import layout
+from cells.triton.layout import layout, stacked_layout
 from cells.triton.loops import Gradient, Loops, Passed, Problem
 
 
@@ -45,7 +46,7 @@ def run_layer(
         with torch.no_grad():  # a pass of its own, which stores something else
             run_layer(loops, unroll, rows, sizes, c, h, weights, seen)
         seen = None
-    own = layout((tuple(sizes),), rows.size(0), rows.device)
+    own = layout((tuple(sizes),), rows.size(0), None, rows.device)
     problem = Problem(loops, known.equations, own, loops.operands(rows.dtype, c.size(2)))
     purpose = Purpose.GRADIENTS if wanted else Purpose.RESULTS if seen is None else Purpose.STATES
     batch = problem.layout.batch
@@ -113,13 +114,13 @@ def _show(seen: list[States], passed: Passed, dtype: torch.dtype) -> None:
 
 
 def run_stacked_layer(
-    loops: type[Loops], cell: CellEquations, rows: Tensor, sizes: Sequence[Sequence[int]], weights: Sequence[Weights]
+    loops: type[Loops], cell: CellEquations, rows: Tensor, packed: Packed, weights: Sequence[Weights]
 ) -> Tensor:
     """As `cells.backends.Backend.stacked_layer`, by these loops: the states begin at zero."""
     flat = [weight for own in weights for weight in own]
     hidden = weights[0].hh.size(2)
-    own = layout(tuple(map(tuple, sizes)), rows.size(1), rows.device)
-    if not own.batch:  # no model has a step
+    own = stacked_layout(packed, rows.size(1))
+    if not own.steps:  # no model has any
         return rows.new_zeros(*rows.shape[:2], len(weights) * hidden)
     purpose = Purpose.GRADIENTS if _wanted(rows, *flat) else Purpose.RESULTS
     problem = Problem(loops, cell, own, loops.operands(rows.dtype, hidden))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from cells import LSTM, LSTMCell
+from cells.draws import Draws
 from cells.observe import observe, saturation
 from cells.packed import packed
 from cells.stack import StackedLSTM
@@ -63,11 +64,11 @@ def test_an_lstm_gives_what_it_gives_on_the_cpu(
 def test_noise_is_drawn_where_the_rows_are(device: torch.device) -> None:
     alone = [LSTM(INPUTS, H, batch_first=True, bidirectional=True, alteration=OWN).to(device) for _ in range(2)]
     stack, x = StackedLSTM(alone).to(device), torch.randn(2, B, T, INPUTS, device=device)
-    stack.generators = [torch.Generator(device).manual_seed(seed) for seed in range(2)]
+    stack.draws = Draws([torch.Generator(device).manual_seed(seed) for seed in range(2)])
     for output in (alone[0](x[0], None, LENGTHS)[0], stack(x, None, torch.stack([LENGTHS, LENGTHS]))[0]):
         output.sum().backward()
         assert output.device == x.device
-    stack.generators = [torch.Generator("cpu")] * 2
+    stack.draws = Draws([torch.Generator("cpu")] * 2)
     with pytest.raises(RuntimeError, match="device type for generator"):
         stack(x)
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from cells import LSTM, backend
 from cells.alterations import NAMED
+from cells.draws import Draws
 from cells.obstacle import ObstacleKind
 from cells.packed import StackedSequence, packed
 from cells.stack import StackedLSTM
@@ -183,7 +184,7 @@ def test_a_stack_drops_what_each_net_drops() -> None:
     together = StackedSpatialDropout([SpatialDropout(0.4)] * K)
     layout = packed(LENGTHS[[0, 2, 2]], T)
     x = torch.ones(K, len(layout.places) // K, 9)
-    together.generators = [torch.Generator().manual_seed(seed) for seed in (5, 6, 7)]
+    together.draws = Draws([torch.Generator().manual_seed(seed) for seed in (5, 6, 7)])
     for _ in range(2):  # the second batch goes on where the first one stopped
         got = together.rows(x, layout)
     for k, seed in enumerate((5, 6, 7)):
@@ -204,7 +205,7 @@ def test_each_model_of_a_stack_draws_the_noise_that_it_would_draw_alone(path: st
     """Some rows and one model have no steps. The second of two calls goes on where the first one stopped."""
     alone = lstms(NOISY, True, torch.float64)
     together = StackedLSTM(alone)
-    together.generators = [torch.Generator().manual_seed(seed) for seed in (5, 6, 7)]
+    together.draws = Draws([torch.Generator().manual_seed(seed) for seed in (5, 6, 7)])
     x = torch.randn(K, B, T, INPUTS, dtype=torch.float64)
     with backend(path):
         got = [together(x, None, LENGTHS)[0] for _ in range(2)]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cells import backends
 from cells.cell_module import cell_module
-from cells.packed import packed
+from cells.packed import packed, packed_on_device
 from cells.recurrence import StackedUnroll, Step, Unroll, Weights
 
 pytestmark = [
@@ -22,6 +22,7 @@ pytestmark = [
 
 K, B, T, INPUTS, H = 2, 3, 4, 3, 20
 LENGTHS = torch.tensor([[4, 3, 0], [2, 2, 1]])
+PLACES = 9  # two more than there are real rows
 DECLARED = "learn p = 0.1; noise z = 0.5; mask m = 0.5"
 CELL = "f = sigmoid(a_f + p * c_prev); recurrent = m * tanh(h_prev); hidden = h * z; " + DECLARED
 
@@ -62,13 +63,19 @@ def moved(own: Weights, device: torch.device, dtype: torch.dtype) -> Weights:
     return Weights._make(None if t is None else t.to(device, dtype).requires_grad_() for t in own)
 
 
-def found(name: str, device: torch.device, dtype: torch.dtype, stacked: bool) -> list[Tensor]:
+def found(name: str, device: torch.device, dtype: torch.dtype, kind: str) -> list[Tensor]:
     """The results by a backend's loops, and the gradients of the weights."""
     generator = torch.Generator().manual_seed(3)
+    stacked = kind != "layer"
     lengths = LENGTHS if stacked else LENGTHS[:1]
-    layout = packed(lengths, T, device)
-    rows = torch.randn(len(lengths), int(lengths.sum(1).max()), INPUTS, generator=generator, dtype=torch.float64)
-    weights = weights_of(generator, *rows.shape[:2], max(sizes[0] for sizes in layout.sizes))
+    real = int(lengths.sum(1).max())
+    rows = torch.randn(len(lengths), PLACES, INPUTS, generator=generator, dtype=torch.float64)
+    weights = weights_of(generator, len(lengths), PLACES, B if stacked else 2)
+    if kind == "rounded":
+        layout = packed_on_device(lengths.to(device), T, PLACES, None)
+    else:
+        layout, rows = packed(lengths, T, device), rows[:, :real]
+        weights = [own._replace(noise=own.noise[:, :, :real]) for own in weights if own.noise is not None]
     weights = [moved(own, device, dtype) for own in weights]
     rows = rows.to(device, dtype)
     chosen = next(backend for backend in backends.BACKENDS if backend.name == name)
@@ -79,16 +86,17 @@ def found(name: str, device: torch.device, dtype: torch.dtype, stacked: bool) ->
     else:
         states = torch.zeros(2, 2, B, H, device=device, dtype=dtype)
         own = [Weights._make(None if t is None else t[0] for t in each) for each in weights]
+        assert layout.sizes is not None
         results = list(chosen.layer(Unroll(step), rows[0], layout.sizes[0], *states, own))
     by = [t for own in weights for t in (own.ih, own.hh, own.bias_ih, own.learned)]
     loss = sum(result.square().sum() for result in results)
     return [*results, *torch.autograd.grad(loss, by)]
 
 
-@pytest.mark.parametrize("stacked", [True, False], ids=["stack", "layer"])
+@pytest.mark.parametrize("kind", ["stack", "rounded", "layer"])
 @pytest.mark.parametrize("name", ["triton", "triton-steps"])
-def test_the_loops_give_what_the_definition_gives_in_float64(name: str, stacked: bool, device: torch.device) -> None:
-    wanted = found("eager", torch.device("cpu"), torch.float64, stacked)
-    for result, want in zip(found(name, device, torch.float32, stacked), wanted, strict=True):
+def test_the_loops_give_what_the_definition_gives_in_float64(name: str, kind: str, device: torch.device) -> None:
+    wanted = found("eager", torch.device("cpu"), torch.float64, "layer" if kind == "layer" else "stack")
+    for result, want in zip(found(name, device, torch.float32, kind), wanted, strict=True):
         assert result.device.type == device.type
         torch.testing.assert_close(result.cpu().double(), want, atol=1e-5 * float(want.detach().abs().max()), rtol=0)

@@ -88,7 +88,7 @@ def inputs(case: Case, device: str) -> tuple[Tensor, Tensor, list[Any]]:
     lengths = torch.randint(0, STEPS + 1, (k, BATCH), generator=generator)
     lengths = lengths.sort(1, descending=True).values if case.ragged else torch.full((k, BATCH), STEPS)
     lengths[0, 0] = STEPS
-    rows, batch = int(lengths.sum(1).max()), int((lengths > 0).sum(1).max())
+    rows, batch = int(lengths.sum(1).max()), BATCH if k > 1 else int((lengths > 0).sum(1).max())
     cell = cell_module(OTHERS.get(case.cell, case.cell))
     bound, flat = hidden**-0.5, []
     for _ in range(directions):

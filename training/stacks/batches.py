@@ -2,13 +2,35 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from cells.draws import Counts
 from datamodules.batches import Batches
-from training.stacks.tasks import StackedBatch
+
+
+class StackedBatch(NamedTuple):
+    """A batch of each of K nets, padded with zeros.
+
+    Attributes:
+        samples: `[K]` int64, the number of each net's samples.
+        own: a text or market batch whose fields have a leading K, such as `tokens [K, B, T]`.
+        places: of texts on a device, the packed rows of a net for which there is room; 0 elsewhere.
+        counts: of texts, for how much of the batch random numbers are drawn.
+    """
+
+    samples: Tensor
+    own: Any
+    places: int = 0
+    counts: Counts | None = None
+
+    @property
+    def real(self) -> Tensor:
+        """`[K, B]`: true where there is a sample, false where there is padding."""
+        rows = torch.arange(self.own.targets.size(1), device=self.samples.device)
+        return rows < self.samples.unsqueeze(1)
 
 
 class StackedBatches:

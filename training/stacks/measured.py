@@ -2,7 +2,6 @@
 
 import functools
 import gc
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -10,11 +9,11 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from datamodules.batches import Batches
-from training.stacks.batches import side_by_side
+from training.stacks.batches import StackedBatch, side_by_side
 from training.stacks.nets import stack_nets
-from training.stacks.recorded import recorder_for
 from training.stacks.stacked_run import StackedRun
-from training.stacks.tasks import StackedBatch, stacked_task
+from training.stacks.stacked_task import Given
+from training.stacks.tasks import stacked_task
 
 SHARE = 0.9
 """The part of the free memory to use: an allocator's blocks do not fit without gaps."""
@@ -86,17 +85,17 @@ def needed(run: StackedRun, nets: int, device: torch.device, allocator: Allocato
     tasks = [run.problem.task(run.net, run.config.lr)] * nets
     task = stacked_task(stack_nets([run.net] * nets), tasks, run.config.clip).to(device)
     task.seed([0] * nets)
+    task.find_recorder()
     optimizer = task.configure_optimizers()
-    batch = _moved(side_by_side([largest(run.problem.data.train_dataloader())] * nets), device)
-    learn = functools.partial(task.learn, optimizer, batch)
-    recorder = recorder_for(task.net, device) if task.has_fixed_shapes else None
+    batch = task.prepared(side_by_side([largest(run.problem.data.train_dataloader())] * nets))
+    learn = functools.partial(task.learn, optimizer, Given(_moved(batch, device)))
     for _ in range(STEPS):
-        if recorder:
-            recorder.warm_up(learn)
+        if task.recorder:
+            task.recorder.warm_up(learn)
         else:
             learn()
     resting, most = allocator.taken(), allocator.most()
-    return most + (most - resting if recorder else 0)
+    return most + (most - resting if task.recorder else 0)
 
 
 def largest(batches: Batches[Any]) -> Any:
@@ -110,6 +109,5 @@ def largest(batches: Batches[Any]) -> Any:
 
 
 def _moved(batch: StackedBatch, device: torch.device) -> StackedBatch:
-    move: Callable[[Tensor], Tensor] = functools.partial(torch.Tensor.to, device=device)
-    moved: StackedBatch = pytree.tree_map(move, batch)
+    moved: StackedBatch = pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), batch)
     return moved

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -67,7 +67,7 @@ class CudaGraphs:
 class _Recording(NamedTuple):
     """A recorded step: what it reads, its result, and the function that takes it."""
 
-    given: list[Tensor]
+    given: list[Any]
     result: Tensor
     take: Callable[[], None]
 
@@ -79,7 +79,7 @@ class RecordedStep(Generic[Batch]):
     it leaves has to be in tensors that were there before.
 
     Args:
-        step: takes a step with a batch, and returns a tensor.
+        step: takes a step with a batch, and returns a tensor. What is no tensor in a batch is part of its shape.
         recorder: records it.
         generators: returns those that the step draws from.
     """
@@ -99,21 +99,22 @@ class RecordedStep(Generic[Batch]):
         if not self.recorder:
             return self.step(batch)
         given, structure = pytree.tree_flatten(batch)
-        shapes = tuple((tensor.shape, tensor.dtype) for tensor in given)
+        shapes = tuple((one.shape, one.dtype) if isinstance(one, Tensor) else one for one in given)
         if shapes not in self._recordings:
             self._recordings[shapes] = None
             return self.recorder.warm_up(lambda: self.step(batch))
         recording = self._recordings[shapes]
         if recording is None:
-            own = [tensor.clone() for tensor in given]
+            own = [one.clone() if isinstance(one, Tensor) else one for one in given]
             kept = pytree.tree_unflatten(own, structure)
             try:
                 recording = _Recording(own, *self.recorder.record(lambda: self.step(kept), self.generators()))
             except RuntimeError as error:
                 return self._without_recordings(batch, error)
             self._recordings[shapes] = recording
-        for into, tensor in zip(recording.given, given, strict=True):
-            into.copy_(tensor)
+        for into, one in zip(recording.given, given, strict=True):
+            if isinstance(one, Tensor):
+                into.copy_(one)
         recording.take()
         return recording.result.clone()  # the next step overwrites it
 

@@ -1,13 +1,7 @@
-"""The tasks of a stack: those of `training.run` with a leading K.
+"""The tasks of a stack: those of `training.run` with a leading K."""
 
-A stack's loss is the sum of its nets' losses, so each net gets the gradient of its own loss; and Adam treats each
-number by itself. So every net learns what it would learn alone.
-"""
-
-import functools
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
@@ -15,159 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.functional.classification import multilabel_accuracy, multilabel_f1_score
 
+from cells.packed import packed, packed_on_device
 from cells.stack import StackedLSTM
+from models.batch import PackedNet
 from models.decision import decide
-from models.dropout import StackedSpatialDropout
 from training.run.tasks.classification import Classification
-from training.run.tasks.epoch_mean import EpochMean
 from training.run.tasks.forecast import Errors, Forecast
-from training.stacks.divergences import Divergences
-from training.stacks.recorded import RecordedStep, recorder_for
-
-
-class StackedBatch(NamedTuple):
-    """A batch of each of K nets, padded with zeros.
-
-    Attributes:
-        samples: `[K]` int64, the number of each net's samples.
-        own: a text or market batch whose fields have a leading K, such as `tokens [K, B, T]`.
-    """
-
-    samples: Tensor
-    own: Any
-
-    @property
-    def real(self) -> Tensor:
-        """`[K, B]`: true where there is a sample, false where there is padding."""
-        rows = torch.arange(self.own.targets.size(1), device=self.samples.device)
-        return rows < self.samples.unsqueeze(1)
-
-
-class StackedTask(pl.LightningModule):
-    """The part that classifying and forecasting share.
-
-    Args:
-        net: made by `stack_nets`.
-        lr: Adam's learning rate.
-        clip: the largest norm of each net's gradient; None: no clipping.
-
-    Attributes:
-        has_fixed_shapes: whether a step launches the same for all batches of a shape, so that it can be recorded.
-        scores: each net's scores in the last epoch, by name, with `train/loss` and `val/loss`.
-        divergences: of the epoch.
-    """
-
-    has_fixed_shapes = False
-
-    def __init__(self, net: nn.Module, lr: float, clip: float | None):
-        super().__init__()
-        self.automatic_optimization = False  # the whole step is one function, which can be recorded
-        self.net = net
-        self.lr = lr
-        self.clip = clip
-        self.scores: list[dict[str, float]] = []
-        self.divergences = Divergences()
-        self.train_loss = EpochMean()
-        self.val_loss = EpochMean()
-        self.generators: list[torch.Generator] = []
-        self._step: Callable[[StackedBatch], Tensor]
-
-    @abstractmethod
-    def inputs(self, batch: StackedBatch) -> tuple[Tensor, ...]:
-        """The nets' inputs in a batch, each with a leading K."""
-
-    def outputs(self, batch: StackedBatch) -> Tensor:
-        """The nets' outputs for a batch: logits `[K, B, C]` or forecasts `[K, B]`."""
-        return self.net(*self.inputs(batch))
-
-    @abstractmethod
-    def losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
-        """The loss of each sample, `[K, B]`."""
-
-    @abstractmethod
-    def validation_scores(self) -> list[dict[str, float]]:
-        """Each net's scores on the validation part just seen, the loss aside."""
-
-    def keep_nets(self, places: Sequence[int]) -> None:
-        """Go on with the nets at these places of the stack alone."""
-        if isinstance(self._step, RecordedStep):
-            self._step.forget()
-
-    def seed(self, seeds: Sequence[int]) -> None:
-        """Seed each net's random numbers for an epoch; all its parts draw from one generator, as the net's alone."""
-        if len(self.generators) != len(seeds):
-            self.generators = [torch.Generator(self.device) for _ in seeds]
-        for generator, seed in zip(self.generators, seeds, strict=True):
-            generator.manual_seed(seed)
-        for part in self.net.modules():
-            if isinstance(part, StackedSpatialDropout | StackedLSTM):
-                part.generators = self.generators
-
-    def on_train_start(self) -> None:
-        """Have the steps recorded where that can be."""
-        optimizer: Any = self.optimizers(use_pl_optimizer=False)
-        learn = functools.partial(self.learn, optimizer)
-        recorder = recorder_for(self.net, self.device) if self.has_fixed_shapes else None
-        self._step = RecordedStep(learn, recorder, lambda: self.generators) if recorder else learn
-
-    def on_train_epoch_start(self) -> None:
-        """Note that no net has diverged in this epoch yet."""
-        self.divergences.begin(self.device)
-
-    def training_step(self, batch: StackedBatch, _: int) -> None:
-        """Take a step, and note each net's mean loss."""
-        means = self._step(batch)
-        self.divergences.note(means)
-        self.train_loss.update(means, batch.samples)
-
-    def learn(self, optimizer: torch.optim.Optimizer, batch: StackedBatch) -> Tensor:
-        """Take a step of the optimizer with a batch; -> each net's mean loss, `[K]`."""
-        means = self._means(self.outputs(batch), batch)
-        self.divergences.locate(means.detach(), self.inputs(batch))
-        optimizer.zero_grad()
-        means.sum().backward()
-        self._clip()
-        optimizer.step()
-        return means.detach()
-
-    def validation_step(self, batch: StackedBatch, _: int) -> None:
-        """Note each net's loss and outputs."""
-        outputs = self.outputs(batch)
-        means = self._means(outputs, batch).detach()
-        self.divergences.locate(means, self.inputs(batch))
-        self.divergences.note(means)
-        self.val_loss.update(means, batch.samples)
-        self.collect(outputs, batch)
-
-    @abstractmethod
-    def collect(self, outputs: Tensor, batch: StackedBatch) -> None:
-        """Keep what `validation_scores` needs."""
-
-    def on_validation_epoch_end(self) -> None:
-        """Compute the scores of the epoch that is about to end."""
-        losses = zip(self.train_loss.compute().tolist(), self.val_loss.compute().tolist(), strict=True)
-        found = ({"train/loss": train, "val/loss": val} for train, val in losses)
-        self.scores = [loss | of_net for loss, of_net in zip(found, self.validation_scores(), strict=True)]
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam over all weights that are trained; where steps may be recorded, it counts them on the device."""
-        on_device = self.has_fixed_shapes and self.device.type not in ("cpu", "mps")
-        return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr, capturable=on_device)
-
-    def _clip(self) -> None:
-        """Scale each net's gradient down to the largest norm allowed."""
-        if self.clip is None:
-            return
-        gradients = [p.grad for p in self.parameters() if p.grad is not None]
-        norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
-        scale = (self.clip / (norms + 1e-6)).clamp(max=1.0)  # as torch.nn.utils.clip_grad_norm_
-        for gradient in gradients:
-            gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
-
-    def _means(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
-        """Each net's mean loss over its samples, `[K]`; 0 if it has none."""
-        losses = self.losses(outputs, batch).masked_fill(~batch.real, 0.0)
-        return losses.sum(1) / batch.samples.clamp(min=1)
+from training.stacks.batches import StackedBatch
+from training.stacks.shapes import counted, launches_dominate, placed, rounded
+from training.stacks.stacked_task import StackedTask
 
 
 class StackedClassification(StackedTask):
@@ -181,11 +31,37 @@ class StackedClassification(StackedTask):
     def __init__(self, net: nn.Module, lr: float, clip: float | None, loss: str):
         super().__init__(net, lr, clip)
         self.loss = loss
+        self.has_fixed_shapes = isinstance(net, PackedNet)
+        self._documents = 0  # of the largest batch so far, which the first one is
+        self._units = max((part.hidden_size for part in net.modules() if isinstance(part, StackedLSTM)), default=0)
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def prepared(self, batch: StackedBatch) -> StackedBatch:
+        """Count its words before it is on a device; where steps are recorded, round the numbers."""
+        if not isinstance(self.net, PackedNet):
+            return batch
+        batch = counted(batch)
+        assert batch.counts is not None
+        if not self.is_on_device:
+            return batch
+        if self.training and self.recorder and launches_dominate(batch.counts, self._units):
+            self._documents = max(self._documents, batch.own.tokens.size(1))
+            return rounded(batch, self._documents)
+        return placed(batch, max(1, batch.counts.places))
 
     def inputs(self, batch: StackedBatch) -> tuple[Tensor, ...]:
         """Tokens `[K, B, T]` and lengths `[K, B]`."""
         return batch.own.tokens, batch.own.lengths
+
+    def outputs(self, batch: StackedBatch) -> Tensor:
+        """Logits `[K, B, C]`."""
+        tokens, lengths = self.inputs(batch)
+        if not isinstance(self.net, PackedNet):
+            return super().outputs(batch)
+        if batch.places:
+            return self.net.of_rows(tokens, packed_on_device(lengths, tokens.size(2), batch.places, batch.counts))
+        samples = batch.counts.samples if batch.counts else None
+        return self.net.of_rows(tokens, packed(lengths, tokens.size(2), samples=samples))
 
     def losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
         """The cross-entropy of each document; with `sigmoid`, the mean of the classes' binary cross-entropies."""

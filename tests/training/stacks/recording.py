@@ -2,7 +2,7 @@
 
 As for a CUDA graph, recording leaves everything as it was, nothing of Python runs when the step is taken again, every
 operator then reads and writes the very tensors that it had, and what a capture refuses is refused: waiting for the
-device, and copies between it and the CPU.
+device, for a number or for the size of a result, and copies between it and the CPU.
 """
 
 import functools
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from pretend_device import COPYING, READING, base_name, by_name, leaves, written
+from pretend_device import COPYING, INDEXING, READING, base_name, by_name, leaves, written
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -55,13 +55,18 @@ def restoring(tensor: Tensor) -> Callable[[], object]:
     return lambda: tensor.detach().copy_(values)
 
 
+SIZED = {"repeat_interleave", "bincount", "unique", "_unique", "_unique2", "unique_consecutive", "unique_dim"}
+"""Operators whose results have a size that only the device knows, beside those in READING."""
+
+
 def refuse(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Raise what a capture raises."""
     name, given = base_name(operator), [t for t in leaves([args, list(kwargs.values())]) if isinstance(t, Tensor)]
     devices = {tensor.device.type for tensor in given}
     if name in COPYING:
         devices.add(torch.device(kwargs.get("device") or given[0].device).type)
-    if name in READING or len(devices) > 1:
+    by_mask = name in INDEXING and any(isinstance(i, Tensor) and i.dtype == torch.bool for i in args[1])
+    if name in READING | SIZED or by_mask or len(devices) > 1:
         raise RuntimeError(f"operation not permitted when stream is capturing: {operator}")
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from training.stacks import measured, memory, trainer
+from training.stacks import measured, memory, stacked_task, trainer
 from training.stacks.stacked_run import StackedRun
 
 pytestmark = pytest.mark.slow
@@ -79,7 +79,7 @@ def test_a_recorded_step_takes_its_memory_twice(
 ) -> None:
     run = loaded(tmp_path, *MARKET)
     plain = measured.needed(run, 2, CPU, counter)
-    monkeypatch.setattr(measured, "recorder_for", lambda net, device: StandIn())
+    monkeypatch.setattr(stacked_task, "recorder_for", lambda net, device: StandIn())
     assert 1.2 * plain < measured.needed(run, 2, CPU, counter) < 2 * plain
 
 

@@ -1,6 +1,8 @@
 """Training steps that are recorded and taken again, as CUDA graphs are, by a recorder that stands in for them."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,13 +12,15 @@ from recording import StandIn
 from torch import Tensor, nn
 
 from cells import backend
-from training.stacks import tasks
+from training.stacks import stacked_task
 from training.stacks.recorded import RecordedStep, recorder_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_drawn")]
 
 DAYS = ("source=synthetic", "start=2015-01-01", "end=2015-12-31", "protocol=walk_forward", "n_folds=3", "batch_size=32")
 MARKET = (*DAYS, "features=btc", "model=cnn_lstm", "model.hidden=4", "cell=C1", "cell.zoneout=0.2", "clip=0.5")
+NET = ("model.hidden=4", "model.embedding=4", "model.dropout=0.2", "cell=C1", "cell.zoneout=0.2", "clip=0.5")
+TEXT = ("data=robo", "batch_size=100", "cell.recurrent_dropout=0.2", "lr=0.05", *NET)
 STACK = ("stack.seeds=3", "stack.folds=1", "epochs=4", "patience=1")
 
 
@@ -24,23 +28,31 @@ def curves(folder: Path, *overrides: str) -> list[pd.DataFrame]:
     """The predictions and metrics of all runs of a command."""
     folder.mkdir()
     with backend("eager"):
-        done = train_here_in(folder, *MARKET, *STACK, *overrides)
+        done = train_here_in(folder, *overrides, *STACK)
     assert done.returncode == 0, done.stdout + done.stderr
     tables = sorted([*folder.rglob("metrics.csv"), *folder.rglob("predictions.csv")])
     assert len(list(folder.rglob("finished"))) == 3
     return [pd.read_csv(table).drop(columns="seconds", errors="ignore") for table in tables]
 
 
+class Plain(StandIn):
+    """Records nothing, so that the steps with the very same batches are taken as they are."""
+
+    def record(self, step: Callable[[], Tensor], generators: Sequence[torch.Generator]) -> Any:
+        raise RuntimeError("not here")
+
+
+@pytest.mark.parametrize("overrides", [MARKET, TEXT], ids=["market", "text"])
 def test_recorded_steps_give_the_same_numbers(
-    device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    overrides: tuple[str, ...], device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = curves(tmp_path / "plain")
-    recorder = StandIn()
-    monkeypatch.setattr(tasks, "recorder_for", lambda net, device: recorder)
-    recorded = curves(tmp_path / "recorded")
-    assert recorder.recorded >= 2, "a full batch and the last one"
+    recorder, found = StandIn(), []
+    for kind in (Plain(), recorder):
+        monkeypatch.setattr(stacked_task, "recorder_for", lambda net, device, kind=kind: kind)
+        found.append(curves(tmp_path / type(kind).__name__, *overrides))
+    assert recorder.recorded >= 2, "a full batch and the last one, or two numbers of words"
     assert recorder.taken > recorder.recorded
-    for one, other in zip(plain, recorded, strict=True):
+    for one, other in zip(*found, strict=True):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
@@ -59,6 +71,8 @@ def means(device: torch.device, recorder: StandIn | None, spoil: str = "") -> li
             count = count + 1
         if spoil == "a wait" and float(loss.detach()) < 0:
             return loss
+        if spoil == "a size" and len(loss[kept.sum() > 0]) == len(batch):
+            return loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -75,7 +89,7 @@ def test_a_step_that_leaves_a_state_to_python_is_not_taken_again_rightly(device:
     assert means(device, None, state) != means(device, StandIn(), state)
 
 
-@pytest.mark.parametrize("mistake", ["a wait", "steps on the CPU"])
+@pytest.mark.parametrize("mistake", ["a wait", "a size", "steps on the CPU"])
 def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(
     mistake: str, device: torch.device, caplog: pytest.LogCaptureFixture
 ) -> None:
