@@ -64,16 +64,17 @@ part() {
 
 card=$("$python" -c 'import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else "")')
 
-part kernels 50 "$python" tests/cells/triton_cases.py quick
-part gpu 150 "$python" -m benchmarks gpu --minutes 2 --json "$out/gpu.json"
-part tests 110 "$python" -m pytest -n 0 -q -p no:cacheprovider -m device -k "not pretend" \
+part kernels 45 "$python" tests/cells/triton_cases.py quick
+part gpu 110 "$python" -m benchmarks gpu --minutes 1.5 --json "$out/gpu.json"
+part tests 100 "$python" -m pytest -n 0 -q -p no:cacheprovider -m device -k "not pretend" \
     $(find tests -name 'test_*on_a_device.py')
-part fits_hate 60 "$python" -m benchmarks fits data=hate "data_dir=$data" --fits 100 --epochs 10 --stacks 100 --workers 1 \
+# Each of the three with CUDA graphs, then without.
+part fits_hate 85 "$python" -m benchmarks fits data=hate "data_dir=$data" --fits 100 --epochs 10 --stacks 100 --workers 1 \
     --rounds 1 --only-stacks --json "$out/fits_hate.json"
-part run 40 "$python" train.py cell=C1 data=hate "data_dir=$data" "runs_dir=$out/runs" "cache_dir=$out/cache"
-part fits_mlma 60 "$python" -m benchmarks fits data=mlma "data_dir=$data" --fits 100 --epochs 10 --stacks 100 --workers 1 \
+part run 35 "$python" train.py cell=C1 data=hate "data_dir=$data" "runs_dir=$out/runs" "cache_dir=$out/cache"
+part fits_mlma 85 "$python" -m benchmarks fits data=mlma "data_dir=$data" --fits 100 --epochs 10 --stacks 100 --workers 1 \
     --rounds 1 --only-stacks --json "$out/fits_mlma.json"
-part fits_robo 30 "$python" -m benchmarks fits data=robo --fits 100 --epochs 10 --stacks 100 --workers 1 --rounds 1 \
+part fits_robo 40 "$python" -m benchmarks fits data=robo --fits 100 --epochs 10 --stacks 100 --workers 1 --rounds 1 \
     --only-stacks --json "$out/fits_robo.json"
 part market 40 "$python" train.py -m features=btc_sent source=synthetic window=7,30,90 "stack.seeds=10" \
     "stack.folds=1" "runs_dir=$out/runs"

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
@@ -21,12 +22,25 @@ from cells.errors import UserError
 ROOT = Path(__file__).parent.parent
 STOCK, PADDED = "nn.LSTM, packed, one by one", "nn.LSTM, padded, one by one"
 ALONE = "ours, one by one"
+UNRECORDED = "unrecorded"
 
 
-def contenders(stacks: Sequence[int], workers: int, only_stacks: bool = False) -> dict[str, list[str]]:
-    """Each contender's kind of `stock` LSTM in place of ours ("" for none), then the words it adds to the command."""
+def contenders(
+    stacks: Sequence[int], workers: int, only_stacks: bool = False, graphs: bool = False
+) -> dict[str, list[str]]:
+    """Each contender's kind for `changed` ("" for none), then the words it adds to the command.
+
+    Args:
+        stacks: sizes.
+        workers: processes.
+        only_stacks: leave out what is trained one by one.
+        graphs: whether there are CUDA graphs, so that stacks are trained without them as well.
+    """
     if only_stacks:
-        return {f"ours, stacks of {k}": ["", f"stack={k}"] for k in stacks}
+        found = {f"ours, stacks of {k}": ["", f"stack={k}"] for k in stacks}
+        if graphs:
+            found |= {f"ours, stacks of {k}, no CUDA graphs": [UNRECORDED, f"stack={k}"] for k in stacks}
+        return found
     joblib = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
     found = {STOCK: ["packed"], PADDED: ["padded"], ALONE: [""]}
     found |= {f"ours, stacks of {k}": ["", f"stack={k}"] for k in stacks}
@@ -40,7 +54,8 @@ def contenders(stacks: Sequence[int], workers: int, only_stacks: bool = False) -
 def run(arguments: argparse.Namespace) -> None:
     """Print the table: the contenders take turns, each in a folder of its own."""
     with tempfile.TemporaryDirectory() as cache:
-        chosen = contenders(arguments.stacks, arguments.workers, arguments.only_stacks)
+        graphs = torch.cuda.is_available()
+        chosen = contenders(arguments.stacks, arguments.workers, arguments.only_stacks, graphs)
         times: dict[str, list[float]] = {name: [] for name in chosen}
         for _ in range(arguments.rounds):
             for name, (kind, *more) in chosen.items():
@@ -68,7 +83,7 @@ def _study(arguments: argparse.Namespace) -> list[str]:
 def _seconds(kind: str, command: Sequence[str]) -> float:
     """The seconds of a command from its start to its end, with an empty folder for its runs."""
     with tempfile.TemporaryDirectory() as runs_dir:
-        program = ["-c", f"from benchmarks.fits import stock; stock({kind!r})"] if kind else ["train.py"]
+        program = ["-c", f"from benchmarks.fits import changed; changed({kind!r})"] if kind else ["train.py"]
         start = time.perf_counter()
         subprocess.run(
             [sys.executable, *program, *command, f"runs_dir={runs_dir}"],
@@ -80,19 +95,23 @@ def _seconds(kind: str, command: Sequence[str]) -> float:
         return time.perf_counter() - start
 
 
-def stock(kind: str) -> None:
-    """Run train.py with torch's own LSTM in place of ours.
+def changed(kind: str) -> None:
+    """Run train.py with torch's own LSTM in place of ours, or with steps of stacks that are not recorded.
 
-    It does not show its states, so none are recorded, which saves it that time; everything else is the same.
+    Torch's does not show its states, so none are recorded, which saves it that time; everything else is the same.
 
     Args:
-        kind: "packed" or "padded".
+        kind: "packed" or "padded" for torch's, or "unrecorded".
     """
     from models import bilstm
     from training.run import state_logger
+    from training.stacks import stacked_task
 
-    setattr(bilstm, "LSTM", {"packed": StockOnPacked, "padded": StockOnPadded}[kind])  # noqa: B010 (mypy sees the class there)
-    state_logger.StateLogger.record = lambda *_: None  # type: ignore[method-assign]  # it has no states to look at
+    if kind == UNRECORDED:
+        stacked_task.recorder_for = lambda net, device: None
+    else:
+        setattr(bilstm, "LSTM", {"packed": StockOnPacked, "padded": StockOnPadded}[kind])  # noqa: B010 (mypy sees the class there)
+        state_logger.StateLogger.record = lambda *_: None  # type: ignore[method-assign]  # it has no states to look at
     runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
 
 

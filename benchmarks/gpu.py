@@ -71,7 +71,7 @@ def report(
         new: list[Row] = []
         if time.monotonic() <= until:
             with tf32(allowed):
-                new = compare(shape, device, rounds)
+                new = compare_if_it_fits(shape, device, rounds)
             rows += [{**row, "tf32": allowed} for row in new]
             write(rows)
         print(line(shape, new, allowed), flush=True)
@@ -103,6 +103,17 @@ def tf32(allowed: bool) -> Iterator[None]:
     finally:
         for setting, value in zip(settings, before, strict=True):
             setting.allow_tf32 = value
+
+
+def compare_if_it_fits(shape: CudaShape, device: torch.device, rounds: int) -> list[Row]:
+    """`compare`; where the memory of the card is not enough, a single row says so."""
+    try:
+        return compare(shape, device, rounds)
+    except torch.OutOfMemoryError:
+        pass  # what it made is free from here on, as the error held it
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return [{**shape._asdict(), "layer": "all layers", "error": "not measured, the card's memory is too small"}]
 
 
 def compare(shape: CudaShape, device: torch.device, rounds: int) -> list[Row]:

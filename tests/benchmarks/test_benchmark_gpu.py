@@ -1,11 +1,15 @@
+import runpy
 import sys
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
-from benchmarks import gpu, gpu_shapes, gpu_stacks
+from benchmarks import fits, gpu, gpu_shapes, gpu_stacks
 from benchmarks.__main__ import main
 from benchmarks.measure import interleaved
+from training.stacks import stacked_task
 
 CPU = torch.device("cpu")
 SHAPE = gpu.CudaShape(steps=4, batch=3, inputs=5, hidden=2)
@@ -55,6 +59,41 @@ def test_many_nets_and_ragged_batches_are_compared_with_nets_one_by_one(nets: in
     assert not torch.allclose(altered[0], expected[0])
     if nets > 1 or ragged:
         assert [row["layer"] for row in gpu.compare(shape, CPU, rounds=1)] == list(calls)
+
+
+def test_a_shape_that_does_not_fit_says_so_and_the_next_one_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stacked_calls = gpu.stacked_calls
+
+    def calls(*arguments: Any) -> Any:
+        if arguments[4] == 100:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 80.00 GiB.")
+        return stacked_calls(*arguments)
+
+    monkeypatch.setattr(gpu, "stacked_calls", calls)
+    rows = gpu.report([(SHAPE._replace(nets=nets), True) for nets in (100, 2)], CPU, rounds=1)
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.endswith("K 100  TF32 on  | all layers: not measured, the card's memory is too small")
+    assert "ours C1" in second
+    assert ["error" in row for row in rows] == [True, False, False, False]
+
+
+def test_stacks_are_trained_with_and_without_cuda_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = fits.contenders([100], 1, only_stacks=True, graphs=True)
+    assert {name: words for name, (_, *words) in chosen.items()} == {
+        "ours, stacks of 100": ["stack=100"],
+        "ours, stacks of 100, no CUDA graphs": ["stack=100"],
+    }
+    assert list(fits.contenders([100], 1, only_stacks=True)) == ["ours, stacks of 100"]
+    kinds = [kind for kind, *_ in chosen.values()]
+    assert kinds[0] == ""
+    recorders: list[object] = []
+    monkeypatch.setattr(stacked_task, "recorder_for", lambda net, device: "some")
+    monkeypatch.setattr(runpy, "run_path", lambda *_, **__: recorders.append(stacked_task.recorder_for(net, CPU)))
+    net = nn.Linear(1, 1)
+    fits.changed(kinds[1])
+    assert recorders == [None]
 
 
 def test_shapes_that_are_not_reached_are_not_measured(capsys: pytest.CaptureFixture[str]) -> None:

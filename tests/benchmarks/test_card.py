@@ -102,7 +102,7 @@ def test_a_part_that_takes_too_long_is_cut_off_and_says_so(tmp_path: Path) -> No
     }
     command = ["sh", str(PROJECT / SCRIPT), "run"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == "run: cut off after 40 s on Some card; run.txt has what was measured by then\n"
+    assert done.stdout == "run: cut off after 35 s on Some card; run.txt has what was measured by then\n"
 
 
 def test_single_parts_are_run_in_the_order_of_the_script(tmp_path: Path) -> None:
