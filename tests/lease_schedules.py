@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ from simulated_machines import Machine, Process, SimulatedEvent, SimulatedPsutil
 from cells.errors import UserError
 from training.run import folder as run_folder
 from training.run import leases
-from training.run.folder import Member, RunFolder, write_atomically
+from training.run.folder import Member, RunFolder
 from training.run.record import Record
 from training.studies import outcome, worker
 from training.studies.outcome import RunOutcome
@@ -41,6 +41,9 @@ FAULTS_END = 500.0
 """Seconds after which nothing goes wrong any more."""
 
 POLL = 5.0
+
+RESULTS, LAST = ("checkpoints/model.ckpt", "metrics.csv"), "checkpoints/last.ckpt"
+"""Files that a run writes; the first and the last of them while it is being trained."""
 
 FILELOCKS_LEASES = sys.modules[SoftFileLease.__module__]
 FILELOCKS_FORKS = importlib.import_module(
@@ -61,9 +64,9 @@ class OneProcess:
 
 @dataclass
 class Tally:
-    """Events of a schedule: how often a run was marked as finished, and how often each other thing."""
+    """Events of a schedule: who marked each run as finished, and how often each other thing happened."""
 
-    finished: Counter[str] = field(default_factory=Counter)
+    finished: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     events: Counter[str] = field(default_factory=Counter)
     story: list[str] = field(default_factory=list)
 
@@ -104,7 +107,8 @@ class Schedule:
         """Let everything happen, then give the command once more where nothing goes wrong.
 
         Raises:
-            AssertionError: a run was made twice to the end, or at once by two undisturbed processes, or is lost.
+            AssertionError: a run was made twice to the end, or at once by two undisturbed processes, or is lost, or
+                its results are not those of the process that finished it.
         """
         with self._program(), simulated(self.simulation):
             for _ in range(self.random.randint(1, 3)):
@@ -119,7 +123,12 @@ class Schedule:
             raise error
         for run in self.runs:
             assert (self.disk / run / "finished").exists(), f"{run} is lost"
-            assert self.tally.finished[run] <= 1, f"{run} was made twice to the end"
+            finishers = self.tally.finished[run]
+            assert len(finishers) <= 1, f"{run} was made twice to the end"
+            found = [(self.disk / run / name).read_text() for name in RESULTS]
+            assert found == finishers * len(RESULTS) or not finishers, f"{run} has results of another attempt"
+            assert len(set(found)) == 1, f"{run} has results of several attempts"
+            assert not (self.disk / run / LAST).exists(), f"{run} is finished and has a checkpoint to resume from"
         return self.tally
 
     def _say(self, what: str, about: str = "") -> None:
@@ -245,13 +254,17 @@ class Schedule:
             if both and not self.simulation.stopped_looks:  # an exception would be the run's failure
                 self.simulation.errors.append(AssertionError(f"{name} is trained twice at once, undisturbed"))
             self.training.setdefault(name, []).append(here)
+            own = f"trained by process {here.pid}\n"  # in a smaller stack, for example, which rounds otherwise
             for _ in range(3):
                 time.sleep(self.random.uniform(1, 40))
+                for checkpoint in (RESULTS[0], LAST):
+                    member.folder.write(checkpoint, own)
             member.folder.check_lease()
-            write_atomically(member.folder.path / "metrics.csv", "always the same\n")
+            for result in RESULTS:
+                member.folder.write(result, own)
             member.folder.finish()
             self.training[name].remove(here)
-            self.tally.finished[name] += 1
+            self.tally.finished[name].append(own)
             self._say("finish", name)
 
     @contextmanager

@@ -26,7 +26,7 @@ import pytest
 REMEMBERED = 30.0
 """Seconds for which a machine may believe what it once saw of a file, as NFS does of attributes and absent names."""
 
-CHANGES = ("unlink", "rename", "replace", "mkdir", "link")
+CHANGES = ("unlink", "rename", "replace", "mkdir", "rmdir", "link")
 LOOKS = ("stat", "lstat")
 
 
@@ -144,6 +144,7 @@ class Simulation:
         self._number = itertools.count()
         self._cut = self.random.choice([0, 0, 0.001, 0.01])
         self._slow, self._stale = self.random.choice([0, 0, 0.02]), self.random.choice([0, 0, 0.3, 0.9])
+        self.tells_folders = self.random.random() < 0.5  # see `_refresh`
 
     @property
     def here(self) -> SimulatedThread:
@@ -272,17 +273,20 @@ def _change(simulation: Simulation, real: Callable[..., Any]) -> Callable[..., A
         if not simulation.on_disk(path):
             return real(path, *given, **named)
         simulation.delay()
-        result = real(path, *given, **named)
-        _refresh(simulation, os.fspath(path))
-        return result
+        try:
+            return real(path, *given, **named)
+        finally:
+            for name in (path, *given):
+                if simulation.on_disk(name):
+                    _refresh(simulation, os.fspath(name))
 
     return change
 
 
 def _refresh(simulation: Simulation, path: str) -> None:
-    """A machine that changes a folder is told the folder's new state."""
+    """A machine that changes a folder is told the folder's new state, as by NFS, or that of the changed name alone."""
     seen, folder = simulation.here.process.machine.seen, os.path.dirname(path)
-    for key in [key for key in seen if os.path.dirname(key) == folder]:
+    for key in [key for key in seen if key == path or (simulation.tells_folders and os.path.dirname(key) == folder)]:
         del seen[key]
 
 

@@ -180,7 +180,7 @@ def _started(folder: Path, record: Record, error: str) -> dict[str, object]:
 
 def _error(folder: Path) -> str:
     """Why a run has no result."""
-    if (folder / MARK).exists():
+    if (folder / MARK).is_file():
         return f"{FAULTY} its {fault_of(folder)}: {_REPEAT}"
     if not (folder / FAILED).exists():
         return UNFINISHED

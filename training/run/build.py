@@ -77,7 +77,7 @@ def trainer(config: DictConfig, problem: Problem, folder: RunFolder, begun: Resu
         max_epochs=config.epochs,
         gradient_clip_val=config.clip,
         callbacks=_callbacks(config, problem, folder) + ([] if interactive else [EpochLines()]),
-        plugins=[SharedCheckpointIO()],
+        plugins=[SharedCheckpointIO(folder)],
         logger=loggers(config, folder, begun),
         log_every_n_steps=1,  # the task logs once an epoch; a larger number only brings a warning on short epochs
         enable_progress_bar=interactive,

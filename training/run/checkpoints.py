@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import torch
 
 from cells.errors import UserError
-from datamodules.files import replacing
 from models.on_cpu import on_cpu
 from training.run.folder import RunFolder
 
@@ -52,17 +51,21 @@ class Resumption(NamedTuple):
     step: int
 
 
-def save(checkpoint: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint, whole or not at all."""
-    with saved(checkpoint, path):
+def save(checkpoint: dict[str, Any], path: Path, folder: RunFolder) -> None:
+    """Write a checkpoint of the run in `folder`, whole or not at all.
+
+    Raises:
+        HeldError: another process has taken the run over.
+    """
+    with saved(checkpoint, path, folder):
         pass
 
 
 @contextmanager
-def saved(checkpoint: dict[str, Any], path: Path) -> Iterator[None]:
-    """Write a checkpoint beside `path`, from where any machine can read it, and put it there when the block ends."""
+def saved(checkpoint: dict[str, Any], path: Path, folder: RunFolder) -> Iterator[None]:
+    """Write a checkpoint as `save`, but put it at `path` when the block ends."""
     # Lightning itself writes by way of /tmp, and if that is another disk a file may be half-written.
-    with replacing(path) as temporary, open(temporary, "wb") as file:  # open(): it reports a full disk
+    with folder.replacing(path) as temporary, open(temporary, "wb") as file:  # open(): it reports a full disk
         torch.save(on_cpu(checkpoint), file)
         file.close()
         yield

@@ -1,7 +1,7 @@
 """The folder of one run: named by its configuration, resumable, finished once."""
 
 import os
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from yaml import YAMLError
 
 from cells.errors import UserError
 from datamodules.files import replacing
+from training.run.attempt import Attempt, is_marked
 from training.run.errors import DiskFullError, HeldError, is_disk_full
 from training.run.leases import Lease, holder
 from training.run.record import Record
@@ -19,7 +20,12 @@ CONFIG, MARK, FAILED = "config.yaml", "finished", "failed"
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file, whole or not at all; it is on the disk afterwards."""
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+    with replacing(path) as temporary:
+        _write_through(temporary, text)
+
+
+def _write_through(path: Path, text: str) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -41,8 +47,8 @@ class RunFolder:
 
     `config.yaml` is written first; then come `checkpoints/model.ckpt` (the tested epoch) and `last.ckpt`, TensorBoard's
     events, `predictions.csv` and `metrics.csv`, and last `finished`, which is created once. A run that failed has
-    `failed` instead: the error in one line, then its traceback. While the run is being trained there is `running`, its
-    lease.
+    `failed` instead: the error in one line, then its traceback. While the run is being trained there are `running`, its
+    lease, and the folder of the attempt, through which all files but the logs are written.
 
     Attributes:
         is_over: whether this object has marked the run as finished or failed.
@@ -59,6 +65,7 @@ class RunFolder:
         self.is_over = False
         self.failure = ""
         self._lease: Lease | None = None
+        self._attempt: Attempt | None = None
         self._marked = False  # a network's disk may hide a mark that is there for as long as a minute
 
     @classmethod
@@ -86,7 +93,7 @@ class RunFolder:
     @staticmethod
     def finished_below(path: Path) -> list[Path]:
         """The folders of all finished runs in `path` and below it, as `started_below`."""
-        return [folder for folder in RunFolder.started_below(path) if (folder / MARK).exists()]
+        return [folder for folder in RunFolder.started_below(path) if (folder / MARK).is_file()]
 
     @staticmethod
     def started_below(path: Path) -> list[Path]:
@@ -103,13 +110,17 @@ class RunFolder:
         return sorted(found)
 
     def is_finished(self) -> bool:
-        """Whether all results of this configuration are there.
+        """Whether all results of this configuration are there. If so, checkpoints to resume from are removed.
 
         Raises:
             UserError: the folder belongs to another configuration.
         """
         self._refuse_another_configuration()
-        return self._marked or self._mark.exists()
+        if not (self._marked or self._mark.is_file()):
+            return False
+        with suppress(OSError):  # others may look at a finished run, too
+            self._remove_checkpoints_to_resume_from()  # a process that was killed right after its mark has left them
+        return True
 
     @property
     def last_checkpoint(self) -> Path:
@@ -132,11 +143,11 @@ class RunFolder:
         return self.checkpoints / "model.ckpt"
 
     def claim(self) -> None:
-        """Create the folder, take its lease and write config.yaml; a second call does nothing.
+        """Create the folder, take its lease, begin an attempt and write config.yaml; a second call does nothing.
 
         Raises:
             UserError: the folder belongs to another configuration, or cannot be written.
-            HeldError: another process is training the run.
+            HeldError: another process is training the run, or has finished it: see `is_finished` then.
         """
         self._refuse_another_configuration()
         if self._lease is not None:
@@ -147,12 +158,38 @@ class RunFolder:
             if not lease.take():
                 raise HeldError(self.path, holder(self.path))
             self._lease = lease
-            write_atomically(self._config, self.record.yaml)
+            self._begin_attempt(lease)
+            self.write(CONFIG, self.record.yaml)
+        except HeldError:
+            self.release()
+            raise
         except OSError as error:
             self.release()
             if is_disk_full(error):
                 raise DiskFullError(self.path) from error
             raise UserError(f"{self.path} cannot be written ({error.strerror}); choose runs_dir=...") from error
+
+    def _begin_attempt(self, lease: Lease) -> None:
+        self._attempt = Attempt(self.path)
+        if not lease.is_ours:  # who has taken it over before there was an attempt has not ended it
+            raise HeldError(self.path, holder(self.path))
+        self._attempt.end_others()  # from here on nobody else can finish the run
+        self._marked = is_marked(self._mark)
+        if self._marked:
+            raise HeldError(self.path, None)
+
+    def replacing(self, path: Path) -> AbstractContextManager[Path]:
+        """Yield a temporary path; rename it to `path`, a file of the run, when the block ends.
+
+        Raises:
+            HeldError: another process has taken the run over, so that `path` stays as it is.
+        """
+        return self._attempt.replacing(path) if self._attempt is not None else replacing(path)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the run, as `replacing`; it is on the disk afterwards."""
+        with self.replacing(self.path / name) as temporary:
+            _write_through(temporary, text)
 
     def check_lease(self) -> None:
         """Refuse to go on if another process took the run over or finished it: this one stood still for too long.
@@ -160,7 +197,7 @@ class RunFolder:
         Raises:
             HeldError: another process has the lease.
         """
-        if self._lease is not None and (not self._lease.is_ours or self._mark.exists()):
+        if self._lease is not None and (not self._lease.is_ours or self._mark.is_file()):
             raise HeldError(self.path, holder(self.path))
 
     def finish(self) -> None:
@@ -173,19 +210,23 @@ class RunFolder:
         (self.path / FAILED).unlink(missing_ok=True)
         if self.tested_checkpoint.exists():
             _flush(self.tested_checkpoint)
-        ours = True
-        try:
-            with open(self._mark, "x") as mark:  # exclusively: this process may have stood still since it looked
-                os.fsync(mark.fileno())
-        except FileExistsError:
-            ours = False
-        self._marked = True
-        for left in (self.last_checkpoint, self.stack_checkpoint):
-            left.unlink(missing_ok=True)
-        if not ours:
-            raise HeldError(self.path, None)
+        self._write_mark()
+        self._remove_checkpoints_to_resume_from()
         self.is_over = True
         self.release()
+
+    def _remove_checkpoints_to_resume_from(self) -> None:
+        for path in (self.last_checkpoint, self.stack_checkpoint):
+            path.unlink(missing_ok=True)
+
+    def _write_mark(self) -> None:
+        while not self._marked:
+            try:
+                self.write(MARK, "")
+                self._marked = True
+            except IsADirectoryError:  # for a moment, see `is_marked`
+                with suppress(OSError):
+                    self._mark.rmdir()
 
     def fail(self, report: str) -> None:
         """Write down why the run failed, if it had begun. If that cannot be written, the run counts as interrupted.
@@ -194,13 +235,16 @@ class RunFolder:
             report: the error in one line, then its traceback.
         """
         if self._config.exists() and (self._lease is None or self._lease.is_ours):
-            with suppress(OSError):
-                write_atomically(self.path / FAILED, report)
+            with suppress(OSError, HeldError):
+                self.write(FAILED, report)
         self.is_over, self.failure = True, report.partition("\n")[0]
         self.release()
 
     def release(self) -> None:
         """Give the lease back, so that other processes can train the run."""
+        if self._attempt is not None:
+            self._attempt.end()
+            self._attempt = None
         if self._lease is not None:
             self._lease.release()
             self._lease = None

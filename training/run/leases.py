@@ -7,8 +7,8 @@ There is no flock. We rely on three things: the file system that the machines sh
 (O_EXCL), renames whole files, and shows a changed file to whoever opens it. Local disks, NFS from version 3 on, Lustre,
 GPFS and the like all do.
 
-A process that hangs long enough to lose its lease may wake up later. It notices before it marks the run finished. What
-it has written until then is what the new holder writes too, because a run is a function of its configuration.
+A process that hangs long enough to lose its lease may wake up later. Then it can write no file of the run any more, see
+`training.run.attempt`.
 """
 
 import os

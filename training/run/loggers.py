@@ -21,7 +21,7 @@ from conf.compose import in_multirun
 from training.run import tensorboard
 from training.run.checkpoints import Resumption
 from training.run.errors import is_disk_full
-from training.run.folder import RunFolder, write_atomically
+from training.run.folder import RunFolder
 
 CURVES = "curves"
 """The folder of `logger=csv` inside a run's; its file is called metrics.csv, as the run's table of results is."""
@@ -126,7 +126,7 @@ def _mlflow(config: DictConfig, folder: RunFolder, begun: Resumption | None) -> 
         if not known.exists():
             raise
         logger = begin(None)  # mlruns/ or the run in it has been removed
-    write_atomically(known, str(logger.run_id))
+    folder.write(known.name, str(logger.run_id))
     logger.log_hyperparams(dict(folder.record.values))
     return logger
 
@@ -147,7 +147,7 @@ def _wandb(config: DictConfig, folder: RunFolder, begun: Resumption | None) -> L
         settings=wandb.Settings(console="off", silent=in_multirun()),  # a study prints a line for each run
     )
     logger.log_hyperparams(dict(folder.record.values))
-    write_atomically(known, str(logger.version))
+    folder.write(known.name, str(logger.version))
     return logger
 
 

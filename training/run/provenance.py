@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from cells.errors import UserError
 from conf.compose import CONF
 from training.run import data_files
-from training.run.folder import RunFolder, write_atomically
+from training.run.folder import RunFolder
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl
@@ -68,7 +68,7 @@ def write(folder: RunFolder, config: DictConfig, task: "pl.LightningModule") -> 
     before = _read(folder.path).get("attempts", []) if _is_begun(folder) else []
     attempts = before if attempt in before[-1:] else [*before, attempt]
     about = {"data": data_files.content(config), "attempts": attempts}
-    write_atomically(folder.path / PROVENANCE, json.dumps(about, indent=1) + "\n")
+    folder.write(PROVENANCE, json.dumps(about, indent=1) + "\n")
 
 
 def changed_data(folder: Path, config: DictConfig) -> list[str]:

@@ -7,9 +7,8 @@ import lightning.pytorch as pl
 import pandas as pd
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from datamodules.files import replacing
 from training.run import checkpoints
-from training.run.folder import RunFolder, write_atomically
+from training.run.folder import RunFolder
 from training.run.loggers import log_results
 from training.run.problem import Problem
 from training.run.record import MEASURED, METRICS
@@ -40,9 +39,9 @@ def write(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, folde
     rows = [{**facts, **row} for row in found.rows]
     tables = {f"{name}.csv": table for name, table in found.tables.items()} | {METRICS: pd.DataFrame(rows)}
     for name, table in tables.items():
-        write_atomically(folder.path / name, table.to_csv(index=False))
+        folder.write(name, table.to_csv(index=False))
     for name, picture in found.pictures.items():
-        with replacing(folder.path / f"{name}.png") as temporary:
+        with folder.replacing(folder.path / f"{name}.png") as temporary:
             picture.savefig(temporary, format="png", dpi=120)
         writer(trainer).add_figure(name, picture)
     _log_hyperparameters(trainer, problem, rows[-1])

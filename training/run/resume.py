@@ -11,8 +11,8 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from datamodules.files import replacing
 from training.run import checkpoints
+from training.run.folder import RunFolder
 from training.run.seeds import seed_of_epoch
 
 
@@ -122,20 +122,24 @@ class SharedCheckpointIO(TorchCheckpointIO):
     """Makes the checkpoint of an epoch once, even if two files keep it: the second is a copy of the first.
 
     It is no link, so that one fault of the disk cannot take both.
+
+    Args:
+        folder: of the run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: RunFolder) -> None:
         super().__init__()
+        self.folder = folder
         self.written: tuple[int, Path] | None = None
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write the checkpoint, or copy the one of the same step."""
         step = checkpoint["global_step"]
         if self.written is not None and self.written[0] == step:
-            with replacing(Path(path)) as temporary:
+            with self.folder.replacing(Path(path)) as temporary:
                 shutil.copyfile(self.written[1], temporary)
         else:
-            checkpoints.save(checkpoint, Path(path))
+            checkpoints.save(checkpoint, Path(path), self.folder)
         self.written = step, Path(path)
 
 

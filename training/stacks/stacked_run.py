@@ -67,7 +67,9 @@ class StackedRun:
     def saved(self, weights: StateDict, adam_state: dict[str, AdamState]) -> AbstractContextManager[None]:
         """Write what stack.ckpt will be when the block ends; from there the run resumes after its last epoch."""
         state = {name: getattr(self, name) for name in KEPT}
-        return checkpoints.saved({"net": weights, ADAM_STATE: adam_state, **state}, self.folder.stack_checkpoint)
+        return checkpoints.saved(
+            {"net": weights, ADAM_STATE: adam_state, **state}, self.folder.stack_checkpoint, self.folder
+        )
 
     def _resume(self) -> None:
         try:
@@ -124,6 +126,7 @@ class StackedRun:
         if self._error:
             self.folder.fail(self._error)
             return
+        self.folder.check_lease()
         self.net.load_state_dict(self._weights)
         task = self.problem.task(self.net, self.config.lr)
         for left in self.folder.path.glob("events.out.tfevents.*"):  # from a process that was killed here
@@ -142,7 +145,7 @@ class StackedRun:
             "state_dict": task.state_dict(),
             type(self.problem.data).__qualname__: self.problem.data.state_dict(),
         }
-        checkpoints.save(checkpoint, self.folder.tested_checkpoint)
+        checkpoints.save(checkpoint, self.folder.tested_checkpoint, self.folder)
 
     def _log(self, trainer: pl.Trainer) -> None:
         """Log the curves, and the states of the tested epoch alone: the weights of the other epochs are gone."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from threading import Event, Thread
 from typing import NamedTuple
 
@@ -132,9 +133,10 @@ def progress_of(folders: Iterable[Path], since: float, invalid: int = 0) -> Prog
 def _modified(path: Path) -> float:
     """When a file was written, in seconds since 1970; 0 if there is none."""
     try:
-        return path.stat().st_mtime
+        found = path.stat()
     except OSError:
         return 0.0
+    return found.st_mtime if S_ISREG(found.st_mode) else 0.0
 
 
 def time_left(seconds: float) -> str:

@@ -96,7 +96,7 @@ class Retries:
             outcome = outcomes.get(run.overrides)
             if outcome is not None and outcome.state == "failed":
                 self.outcome.failures.append((outcome.run, outcome.error))
-            elif run.path is not None and (_says_finished(outcome) or (run.path / MARK).exists()):
+            elif run.path is not None and (_says_finished(outcome) or (run.path / MARK).is_file()):
                 self.outcome.finished += 1
             elif run.path is not None and outcome is None and _failure_time(run.path) != self._failed_before[run.path]:
                 report = (run.path / FAILED).read_text(encoding="utf-8")

@@ -167,11 +167,11 @@ def _claim(folder: RunFolder) -> RunOutcome | None:
     try:
         if _disk_full:
             raise _disk_full[0]
-        if not folder.is_finished():
-            folder.claim()
-        if folder.is_finished():  # maybe by another command since this one began
-            folder.release()
+        if folder.is_finished():
             return RunOutcome(str(folder.record), "finished")
+        folder.claim()
+    except HeldError as error:  # maybe another command has finished it since this one began
+        return _outcome(folder, error)
     except Exception as error:
         if not is_mistake(error):
             raise

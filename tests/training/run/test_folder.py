@@ -76,6 +76,17 @@ def test_finishing_removes_only_the_checkpoints_to_resume_from(tmp_path: Path) -
     assert [path.name for path in run.checkpoints.iterdir()] == ["model.ckpt"]
 
 
+def test_a_finished_run_keeps_no_checkpoint_to_resume_from(tmp_path: Path) -> None:
+    run = folder(tmp_path)
+    run.claim()
+    run.finish()
+    run.checkpoints.mkdir()
+    for path in (run.last_checkpoint, run.stack_checkpoint):  # as a process leaves them that is killed after its mark
+        path.write_text("")
+    assert folder(tmp_path).is_finished()
+    assert list(run.checkpoints.iterdir()) == []
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     write_atomically(path, "old")

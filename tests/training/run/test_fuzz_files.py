@@ -13,6 +13,8 @@ from within_limits import within_limits
 
 from training.run import checkpoints
 from training.run.checkpoints import DamagedError
+from training.run.folder import RunFolder
+from training.run.record import Record
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -22,7 +24,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoints") / "model.ckpt"
     torch.manual_seed(0)
     state = {"net.weight": torch.randn(7, 5), "net.bias": torch.zeros(3), "net.k": torch.arange(4)}
-    checkpoints.save({"epoch": 3, "global_step": 40, "state_dict": state, "loops": {}, "optimizer_states": []}, path)
+    checkpoint = {"epoch": 3, "global_step": 40, "state_dict": state, "loops": {}, "optimizer_states": []}
+    checkpoints.save(checkpoint, path, RunFolder(path.parent, Record({})))
     return path
 
 

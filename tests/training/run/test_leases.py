@@ -15,7 +15,9 @@ from conftest import Command
 from filelock import SoftFileLease
 
 from cells.errors import UserError
-from training.run import leases
+from training.run import checkpoints, leases
+from training.run import folder as run_folder
+from training.run.attempt import PREFIX, Attempt
 from training.run.errors import HeldError
 from training.run.folder import MARK, Member, RunFolder
 from training.run.leases import LEASE_FILE, Lease, LeaseStates, LeaseWatcher, holder
@@ -25,7 +27,9 @@ from training.studies import worker
 HOLDER = """
 import sys
 from pathlib import Path
-from training.run import leases
+from training.run import checkpoints, leases
+from training.run import folder as run_folder
+from training.run.attempt import PREFIX, Attempt
 leases.HEARTBEAT = 0.1
 lease = leases.Lease(Path(sys.argv[1]))
 print(lease.take(), flush=True)
@@ -117,18 +121,74 @@ def test_a_run_is_finished_once_even_if_its_holder_stood_still_after_its_last_lo
     run.claim()
     (run.path / LEASE_FILE).unlink()  # as if it had stood still for too long
     other.claim()
+    other.write("metrics.csv", "the other's\n")
     other.finish()
     with pytest.raises(HeldError):
         run.check_lease()  # before it writes any result
     monkeypatch.setattr(run, "check_lease", lambda: None)
-    run.checkpoints.mkdir()
-    run.last_checkpoint.touch()
+    for change in (
+        lambda: run.write("metrics.csv", "ours\n"),
+        lambda: checkpoints.save({"global_step": 1}, run.tested_checkpoint, run),
+        run.finish,
+    ):
+        with pytest.raises(HeldError):
+            change()
+    run.fail("not ours to say")
+    files = sorted(path.name for path in run.path.iterdir() if path.is_file())
+    assert files == ["config.yaml", "finished", "metrics.csv"]
+    assert (run.path / "metrics.csv").read_text() == "the other's\n"
+    assert not run.tested_checkpoint.exists()
+
+
+def test_a_mark_that_this_machine_does_not_see_yet_is_found_by_a_claim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, other = (RunFolder(tmp_path / "run", Record({"seed": 0})) for _ in range(2))
+    run.claim()
+    run.finish()
+    looks = Path.is_file
+    with monkeypatch.context() as patch:  # as a network's disk hides new names from those who looked before
+        patch.setattr(Path, "is_file", lambda path: path.name != MARK and looks(path))
+        assert not other.is_finished()
+        with pytest.raises(HeldError):
+            other.claim()
+        assert other.is_finished()
+    assert sorted(path.name for path in run.path.iterdir()) == ["config.yaml", "finished"]
+    assert (run.path / MARK).is_file()
+
+
+def test_what_a_killed_process_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run", Record({"seed": 0}))
+    (run.path / f"{PREFIX}0").mkdir(parents=True)
+    (run.path / f"{PREFIX}0" / "model.ckpt").write_text("half of it")
+    (run.path / MARK).mkdir()  # killed while it looked whether there is a mark
+    assert not run.is_finished()
+    assert RunFolder.finished_below(tmp_path) == []
+    run.claim()
+    (run.path / MARK).mkdir()  # a process that lost its lease wakes up where it looks
+    run.finish()
+    assert RunFolder(run.path, run.record).is_finished()
+    assert sorted(path.name for path in run.path.iterdir()) == ["config.yaml", "finished"]
+
+
+def test_an_attempt_that_loses_its_lease_while_it_begins_ends_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, other = (RunFolder(tmp_path / "run", Record({"seed": 0})) for _ in range(2))
+
+    def taken_over(path: Path) -> Attempt:
+        (path / LEASE_FILE).unlink()  # as if it had stood still for too long
+        monkeypatch.setattr(run_folder, "Attempt", Attempt)
+        other.claim()
+        monkeypatch.setattr(Lease, "is_ours", False)  # a lease knows its process, and here both have the same
+        return Attempt(path)
+
+    monkeypatch.setattr(run_folder, "Attempt", taken_over)
     with pytest.raises(HeldError):
-        run.finish()
+        run.claim()
+    monkeypatch.undo()
+    other.finish()
     assert other.is_finished()
-    assert not run.last_checkpoint.exists()
-    (run.path / MARK).unlink()  # as a network's disk may hide it
-    assert run.is_finished()
 
 
 def test_a_run_is_claimed_once(tmp_path: Path) -> None:

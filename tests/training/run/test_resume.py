@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from training.run import resume
+from training.run.folder import RunFolder
+from training.run.record import Record
 from training.run.resume import MONITORED, SeededEpochs, SharedCheckpointIO, StayStopped
 
 
@@ -76,7 +78,8 @@ def test_a_run_that_had_stopped_early_stays_stopped() -> None:
 
 
 def test_one_fault_does_not_take_both_checkpoints_of_an_epoch(tmp_path: Path) -> None:
-    model, last, files = tmp_path / "model.ckpt", tmp_path / "last.ckpt", SharedCheckpointIO()
+    folder = RunFolder(tmp_path, Record({}))
+    model, last, files = tmp_path / "model.ckpt", tmp_path / "last.ckpt", SharedCheckpointIO(folder)
     files.save_checkpoint({"global_step": 7}, model)
     files.save_checkpoint({"global_step": 7}, last)
     assert model.read_bytes() == last.read_bytes()

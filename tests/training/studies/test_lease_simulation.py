@@ -5,7 +5,9 @@ from collections.abc import Iterable
 import pytest
 from lease_schedules import MEMORY_DISK, play
 
+from training.run import folder as run_folder
 from training.run import leases
+from training.run.attempt import Attempt
 from training.run.folder import RunFolder, write_atomically
 from training.run.leases import LeaseWatcher
 
@@ -42,14 +44,23 @@ def test_a_lease_that_anybody_can_take_is_found(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_mark_that_can_be_made_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def finish(folder: RunFolder) -> None:
+    def write_mark(folder: RunFolder) -> None:
         write_atomically(folder._mark, "")
-        folder.is_over = True
-        folder.release()
 
     monkeypatch.setattr(RunFolder, "check_lease", lambda folder: None)
-    monkeypatch.setattr(RunFolder, "finish", finish)
+    monkeypatch.setattr(RunFolder, "write", lambda folder, name, text: write_atomically(folder.path / name, text))
+    monkeypatch.setattr(RunFolder, "_write_mark", write_mark)
     assert "was made twice to the end" in failure(range(300))
+
+
+def test_a_claim_that_believes_what_its_machine_remembers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_folder, "is_marked", lambda mark: mark.is_file())
+    assert "has results of another attempt" in failure(range(70, 300))
+
+
+def test_a_process_that_writes_after_it_lost_its_run_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Attempt, "end_others", lambda attempt: None)
+    assert "has results of another attempt" in failure(range(30, 300))
 
 
 def test_a_launcher_that_takes_every_holder_for_living_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

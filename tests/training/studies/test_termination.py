@@ -25,7 +25,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "validation": (Classification, "on_validation_epoch_end"),
     "test": (Classification, "test_step"),
     "the end of the test": (Classification, "on_test_epoch_end"),
-    "results": (results, "write_atomically"),
+    "results": (results, "_log_hyperparameters"),
     "the finished run": (RunFolder, "finish"),
 }
 
