@@ -5,12 +5,13 @@ import importlib
 
 from benchmarks.shapes import SHAPES
 from conf.mistakes import one_line_errors
+from conf.pipes import until_nobody_reads
 
 
 def main() -> None:
     """Run the command line; a user's mistake is one line."""
     arguments = parser().parse_args()
-    with one_line_errors():
+    with one_line_errors(), until_nobody_reads():
         importlib.import_module(f"benchmarks.{arguments.command}").run(arguments)
 
 

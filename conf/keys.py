@@ -63,6 +63,12 @@ NOT_HERE = {
 }  # fmt: skip
 """Keys that Hydra takes and that would do nothing here, or something else than it says; and what to do instead."""
 
+SET_BY_HYDRA = (
+    "hydra.overrides", "hydra.runtime", "hydra.job.config_name", "hydra.job.id", "hydra.job.num",
+    "hydra.job.override_dirname",
+)  # fmt: skip
+"""Those of them that Hydra sets itself, whatever a file says."""
+
 
 def plain(override: str) -> str:
     """An override as Hydra takes it: without + and ++, and with quotes around names such as GC=F in a list.
@@ -100,6 +106,33 @@ def refuse_hydras_keys(overrides: Iterable[str]) -> None:
             raise UserError(f"{override}: choose one with hydra/launcher=; its settings are the keys below this one.")
         if key == "hydra.verbose" and not re.fullmatch(r"(?!null$)[A-Za-z_][\w.-]*|\[.*\]", value):
             raise UserError(f"{override}: give true, false, or names of loggers, as [lstm-cs,hydra].")
+
+
+def refuse_hydras_keys_of_files(hydra: DictConfig) -> None:
+    """Refuse what a file, such as an experiment's, sets below `hydra`, if that is refused on the command line.
+
+    Args:
+        hydra: that part of a configuration, as composed.
+
+    Raises:
+        UserError: names the key, and what to do instead.
+    """
+    own = GlobalHydra.instance().config_loader().load_configuration(PRIMARY, [], RunMode.RUN).hydra
+    found, usual = (dict(_leaves(OmegaConf.to_container(part, resolve=False), "hydra.")) for part in (hydra, own))
+    for path in (path for path in {**usual, **found} if found.get(path) != usual.get(path)):
+        known = {key: NOT_HERE[key] for key in NOT_HERE if key not in SET_BY_HYDRA}
+        instead = [known[key] for key in known if f"{path}.".startswith(f"{key}.")]
+        if instead:
+            raise UserError(f"{path}={_shown(found.get(path))} in a file such as an experiment's: {instead[0]}.")
+
+
+def _leaves(tree: Any, above: str) -> Iterator[tuple[str, object]]:
+    """The paths of a tree that have no keys below them, with their values."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def check_keys(config: DictConfig, choices: Mapping[str, str | None]) -> None:

@@ -216,8 +216,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, help="number of processes [one for each core, up to 12]")
     given = parser.parse_args()
     from conf.mistakes import one_line_errors  # not above: workers import this module, but do not need Hydra
+    from conf.pipes import until_nobody_reads
 
-    with one_line_errors("Interrupted; the same command resumes."):
+    with one_line_errors("Interrupted; the same command resumes."), until_nobody_reads():
         if given.cost:
             from datamodules.tweets.preparation_cost import as_text, preparation_cost
 

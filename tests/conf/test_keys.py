@@ -301,6 +301,11 @@ def test_every_part_of_hydra_can_be_shown(train_here: Command, shown: str) -> No
         ("hydra: {sweeper: {one_of: [{foo: 1}]}}\n", "'foo', did you mean 'fold'"),
         ("hydra: {sweeper: {one_of: [3]}}\n", "params is keys with values, and one_of a list of such"),
         ("hydra: {sweeper: {one_of: [{stack: 2}]}}\n", "stack=2 stands for many runs"),
+        ("hydra: {run: {dir: mine}}\n", "hydra.run.dir=mine in a file such as an experiment's: runs_dir="),
+        ("hydra: {sweep: {dir: mine}}\n", "hydra.sweep.dir=mine in a file such as an experiment's: runs_dir="),
+        ("hydra: {job: {chdir: true}}\n", "hydra.job.chdir=true in a file such as an experiment's: paths are"),
+        ("hydra: {output_subdir: .hydra}\n", "hydra.output_subdir=.hydra in a file such as an experiment's: conf"),
+        ("hydra: {job: {env_copy: [PATH]}}\n", "in a file such as an experiment's: nothing here reads what it sets"),
         ("defaults: [{override /model: null}]\n", "every run needs 'model'"),
         ("defaults: [{override /data: null}]\n", "every run needs 'data'"),
     ],
@@ -311,6 +316,12 @@ def test_an_experiment_brings_no_unknown_key(refused: Callable[..., str], tmp_pa
     small = [override for override in SMALL if not override.startswith("data" if "data" in text else "model")]
     assert says in refused("--config-dir=mine", "-m", "experiment=own", *small)
     assert not (tmp_path / "runs").exists()
+
+
+def test_neither_does_one_that_is_a_single_run(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment" / "own.yaml").write_text("# @package _global_\nhydra: {run: {dir: mine}}\n")
+    assert "hydra.run.dir=mine in a file" in refused("--config-dir=mine", "experiment=own", *SMALL)
 
 
 def test_an_experiment_may_name_the_size_of_its_stacks() -> None:

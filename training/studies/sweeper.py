@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from cells.errors import UserError
 from conf.compose import known
-from conf.keys import check_expanded
+from conf.keys import check_expanded, refuse_hydras_keys_of_files
 from training.studies import launchers, progress
 from training.studies.grid import Grid, RunOverrides
 from training.studies.job import Job
@@ -60,6 +60,7 @@ class StudySweeper(Sweeper):
         """
         if not isinstance(self.params, Mapping) or not all(isinstance(one, Mapping) for one in self.one_of):
             raise UserError("an experiment's hydra.sweeper.params is keys with values, and one_of a list of such.")
+        refuse_hydras_keys_of_files(self.given.hydra)
         parser = OverridesParser.create(config_loader=self.loader)
         grid = Grid.read(self.params, self.one_of, arguments, parser, self.given.n_folds)
         runs = grid.runs()

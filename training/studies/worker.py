@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from cells.errors import UserError
 from conf.checks import check
 from conf.compose import in_multirun
-from conf.keys import check_expanded, check_keys
+from conf.keys import check_expanded, check_keys, refuse_hydras_keys_of_files
 from conf.mistakes import exit_on_mistake, is_mistake, message, report
 from training.run import provenance, startup, termination
 from training.run.errors import DiskFullError, HeldError, MemoryFullError, is_disk_full, is_memory_full
@@ -49,6 +49,7 @@ def work(config: DictConfig) -> list[RunOutcome]:
 
 def _work_alone(config: DictConfig) -> None:
     hydra = HydraConfig.get()
+    refuse_hydras_keys_of_files(hydra)
     check_keys(config, hydra.runtime.choices)
     check_expanded(config)
     if hydra.sweeper.get("params") or hydra.sweeper.get("one_of"):
