@@ -45,7 +45,7 @@ soak: $(VENV)/.dev  ## simulated schedules of leases, kills, faults (as root), f
 	PYTHONPATH=. $(BIN)/python tests/lease_schedules.py 100000
 	PYTHONPATH=. $(BIN)/python tests/kills.py 100
 	PYTHONPATH=. $(BIN)/python tests/kills.py 20 --stop
-	for fault in disk clock two; do PYTHONPATH=. $(BIN)/python tests/faults.py 20 $$fault || exit 1; done
+	for fault in disk clock two network; do PYTHONPATH=. $(BIN)/python tests/faults.py 20 $$fault || exit 1; done
 	LSTM_CS_SOAK=1000 $(BIN)/python -m pytest -n 0 --timeout 0 tests/cells/test_fuzz_formulas.py -k test_formulas
 	LSTM_CS_SOAK=1000 $(BIN)/python -m pytest -n 0 --timeout 0 tests/conf/test_fuzz_overrides.py
 	LSTM_CS_SOAK=450 $(BIN)/python -m pytest -n 0 --timeout 0 tests/datamodules/test_fuzz.py
@@ -53,7 +53,6 @@ soak: $(VENV)/.dev  ## simulated schedules of leases, kills, faults (as root), f
 	LSTM_CS_SOAK=100 $(BIN)/python -m pytest -n 0 --timeout 0 tests/datamodules/test_fuzz_caches.py tests/inference/test_fuzz_predict.py
 	LSTM_CS_SOAK=200 $(BIN)/python -m pytest -n 0 --timeout 0 tests/training/run/test_fuzz_files.py
 	PYTHONPATH=. $(BIN)/python tests/leaks.py 120 leaks.csv --plot leaks.svg
-	PYTHONPATH=. $(BIN)/python tests/faults.py 20 network
 
 busy: $(VENV)/.dev  ## run the tests on one core beside two busy loops
 	$(BIN)/python tests/busy.py -n 0

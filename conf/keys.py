@@ -108,7 +108,7 @@ def refuse_hydras_keys(overrides: Iterable[str]) -> None:
             raise UserError(f"{override}: give true, false, or names of loggers, as [lstm-cs,hydra].")
 
 
-def refuse_hydras_keys_of_files(hydra: DictConfig) -> None:
+def refuse_hydras_keys_of_files(hydra: Any) -> None:
     """Refuse what a file, such as an experiment's, sets below `hydra`, if that is refused on the command line.
 
     Args:
