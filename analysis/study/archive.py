@@ -69,9 +69,10 @@ class Archive:
         return rows.assign(folder=[str(self.path / name) for name in rows["folder"]])
 
     @property
-    def folders(self) -> list[str]:
-        """Every run, with or without a result, as in `rows`."""
-        return list(self.rows(RUNS)["folder"])
+    def finished(self) -> list[str]:
+        """Every run with a result, as in `rows`."""
+        rows = self.rows(RUNS)
+        return list(rows.loc[rows["error"].isna(), "folder"])
 
     @property
     def kinds(self) -> set[str]:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -29,17 +29,19 @@ def archive(folders: Sequence[Path], output: Path) -> str:
         UserError: there are no runs, the same run is there twice, runs learnt from different versions of a data file, a
             configuration has an absolute path, or the output cannot be written.
     """
-    names = _names(folders)
+    errors = _errors(folders)
+    names = _names(folders, errors)
     kinds = {folder: results.kinds(folder) for folder in folders}
-    tables = {RUNS: _runs(folders, names)}
+    scored = {path: name for path, name in names.items() if not errors[path]}
+    tables = {RUNS: _runs(errors, names)}
     for kind, table in METRICS.items():
         found = [results.read(folder, kind) for folder in folders if kind in kinds[folder]]
         if len(found) > 1:
             refuse_versions(pd.concat(found), kind)  # `read` has compared the runs of one folder
-        tables[table] = _joined(found, names)
+        tables[table] = _joined(found, scored)
     market = [folder for folder in folders if "features" in kinds[folder]]
     for table in MARKET_TABLES:
-        tables[table] = _joined([_market_rows(folder, table) for folder in market], names)
+        tables[table] = _joined([_market_rows(folder, table) for folder in market], scored)
     tables[TRIALS] = _trials(folders)
     about = provenance(folders, names, tables)
     size = write_archive(output, tables, about)
@@ -49,16 +51,32 @@ def archive(folders: Sequence[Path], output: Path) -> str:
     )
 
 
-def _names(folders: Sequence[Path]) -> dict[str, str]:
+def _errors(folders: Sequence[Path]) -> dict[str, str]:
+    """Each run's folder, and why it has no result; empty if it has.
+
+    Runs may end while an archive is made. What is said here counts: a run that ends later has no result in it.
+    """
+    errors: dict[str, str] = {}
+    for folder in folders:
+        without = results.without_result(folder)
+        errors |= dict(zip(without["folder"], without["error"], strict=True))
+        for path in results.finished(folder):
+            errors.setdefault(path, "")
+    return errors
+
+
+def _names(folders: Sequence[Path], runs: Iterable[str]) -> dict[str, str]:
     """Each run's folder, and its name in the archive: the path below the one of `folders` that it lies in.
 
     Raises:
-        UserError: two have the same name, or none has results.
+        UserError: two have the same name, or one lies in two of the folders.
     """
     names: dict[str, str] = {}
-    for folder in folders:
-        for path in results.folders(folder):
-            names[path] = Path(path).relative_to(folder).as_posix()
+    for run in runs:
+        folder, *others = (folder for folder in folders if Path(run).is_relative_to(folder))
+        if others:
+            raise UserError(f"{folder} and {others[0]} hold the same run: give one of the two folders.")
+        names[run] = Path(run).relative_to(folder).as_posix()
     twice = [name for name, count in Counter(names.values()).items() if count > 1]
     if twice:
         one, other, *_ = [path for path, name in names.items() if name == twice[0]]
@@ -66,15 +84,11 @@ def _names(folders: Sequence[Path]) -> dict[str, str]:
     return names
 
 
-def _runs(folders: Sequence[Path], names: Mapping[str, str]) -> pd.DataFrame:
+def _runs(errors: Mapping[str, str], names: Mapping[str, str]) -> pd.DataFrame:
     """A row for each run, sorted by its folder."""
-    errors: dict[str, str] = {}
-    for folder in folders:
-        found = results.without_result(folder)
-        errors |= dict(zip(found["folder"], found["error"], strict=True))
     rows = [
-        {"folder": name, "configuration": _json(Path(path)), "error": ABSOLUTE.sub("", errors.get(path, ""))}
-        for path, name in names.items()
+        {"folder": names[path], "configuration": _json(Path(path)), "error": ABSOLUTE.sub("", error)}
+        for path, error in errors.items()
     ]
     return pd.DataFrame(rows).sort_values("folder", ignore_index=True)
 
@@ -91,11 +105,11 @@ def _json(folder: Path) -> str:
 
 
 def _joined(parts: Sequence[pd.DataFrame], names: Mapping[str, str]) -> pd.DataFrame:
-    """The rows of all parts, with the names of their runs, sorted by them."""
+    """The rows of the runs in `names`, with their names, sorted by them."""
     if not parts:
         return pd.DataFrame({"folder": []})
     rows = pd.concat(parts, ignore_index=True)
-    rows["folder"] = rows["folder"].map(names)
+    rows = rows[rows["folder"].isin(names)].assign(folder=rows["folder"].map(names))
     if "warning" in rows:
         rows["warning"] = rows["warning"].map(lambda text: ABSOLUTE.sub("", text), na_action="ignore")
     return rows.sort_values("folder", kind="stable", ignore_index=True)

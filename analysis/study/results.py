@@ -105,15 +105,15 @@ def own_table(folder: Path, table: str) -> pd.DataFrame:
         raise UserError(f"{path} cannot be read ({type(error).__name__}): {_REPEAT}.") from error
 
 
-def folders(runs: Path) -> list[str]:
-    """The folder of every run below `runs`, with or without a result.
+def finished(runs: Path) -> list[str]:
+    """The folder of every run below `runs` with the mark of a finished one.
 
     Raises:
         UserError: there is no such folder.
     """
     if archived := archive_at(runs):
-        return archived.folders
-    return list(dict.fromkeys([*map(str, _finished(runs)), *without_result(runs)["folder"]]))
+        return archived.finished
+    return list(map(str, _finished(runs)))
 
 
 def without_result(runs: Path) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from report_runs import write_market_run
 from study_runs import write_run, write_study
 
 from analysis.__main__ import main
+from analysis.study import results
 from analysis.study.archive import PROVENANCE, TABLES, file_name
 from analysis.study.archiving import archive
 from analysis.study.predictions import without_prices
@@ -137,11 +139,31 @@ def _learnt_from(version: str, folder: Path) -> None:
     (folder / "provenance.json").write_text(json.dumps({"data": data, "attempts": attempts}))
 
 
+def test_a_run_that_ends_meanwhile_is_in_the_next_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = tmp_path / "runs"
+    for seed in range(2):
+        write_run(runs / f"seed{seed}", [0.5] * 5, seed=seed)
+    running = write_run(runs / "seed2", [0.5] * 5, seed=2, finished=False)
+    read = results.read
+
+    def read_when_another_has_ended(*arguments: Any) -> pd.DataFrame:
+        (running / "finished").touch()
+        return read(*arguments)
+
+    monkeypatch.setattr(results, "read", read_when_another_has_ended)
+    archive([runs], tmp_path / "results")
+    listed = pd.read_csv(tmp_path / "results" / file_name("runs")).set_index("folder")["error"].fillna("")
+    assert listed.to_dict() == {"seed0": "", "seed1": "", "seed2": "unfinished"}
+    assert set(pd.read_csv(tmp_path / "results" / file_name("texts"))["folder"]) == {"seed0", "seed1"}
+
+
 def test_the_same_run_twice_is_refused(tmp_path: Path) -> None:
     for place in ("one", "other"):
         write_run(tmp_path / place / "hate" / "seed0", [0.5] * 5)
     with pytest.raises(UserError, match="hold the same run"):
         archive([tmp_path / "one", tmp_path / "other"], tmp_path / "results")
+    with pytest.raises(UserError, match="hold the same run"):
+        archive([tmp_path / "one", tmp_path / "one" / "hate"], tmp_path / "results")
     assert not (tmp_path / "results").exists()
     archive([tmp_path / "one"], tmp_path / "results")
     with pytest.raises(UserError, match="hold the same run"):
