@@ -112,8 +112,14 @@ class Generator(torch._C.Generator):
         return made
 
 
-DRAWING = ("rand", "randn", "randint", "randperm")
-"""Functions of torch that make a tensor from nothing but a generator: on the CPU, they never come to `compute`."""
+DRAWING = {
+    torch: ("rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial", "poisson", "binomial"),
+    Tensor: (
+        *("bernoulli", "multinomial", "bernoulli_", "normal_", "uniform_", "random_", "exponential_", "geometric_"),
+        *("cauchy_", "log_normal_"),
+    ),
+}
+"""Functions that draw numbers: on the CPU, they never come to `compute`."""
 
 
 def drawing(function: Any) -> Any:
@@ -121,11 +127,12 @@ def drawing(function: Any) -> Any:
 
     @functools.wraps(function)
     def checked(*args: Any, device: Any = None, generator: Any = None, **kwargs: Any) -> Any:
-        place = torch.device(torch.get_default_device() if device is None else device)
+        given = [value.device for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+        place = given[0] if given else torch.device(torch.get_default_device() if device is None else device)
         if generator is not None and generator._cdata in Generator.on_device and place.type != NAME:
             raise RuntimeError(f"Expected a '{place.type}' device type for generator but found '{NAME}'")
-        given = {"device": device, "generator": generator}
-        return function(*args, **{name: value for name, value in given.items() if value is not None}, **kwargs)
+        named = {"device": device, "generator": generator}
+        return function(*args, **{name: value for name, value in named.items() if value is not None}, **kwargs)
 
     return checked
 
@@ -296,7 +303,7 @@ def pretend_device() -> Iterator[torch.device]:
             (sys.modules[__name__], "_exists", True),
             (torch, "Generator", Generator),
             (nn.Module, "_apply", apply),
-            *((torch, name, drawing(getattr(torch, name))) for name in DRAWING),
+            *((owner, name, drawing(getattr(owner, name))) for owner, names in DRAWING.items() for name in names),
             (_AcceleratorConnector, "_choose_auto_accelerator", staticmethod(Accelerator)),
         ):
             stack.enter_context(mock.patch.object(place, name, pretended))

@@ -1,5 +1,6 @@
 """Cells on a device that is not the CPU: every way to call them, with indices and masks where they belong."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -122,11 +123,46 @@ def test_with_torch_s_default_device_set(device: torch.device) -> None:
         assert layout.sequence(torch.randn(9, INPUTS)).batch_sizes.is_cpu
 
 
-@pytest.mark.parametrize("name", ["rand", "randn", "randperm"])
+HALF = torch.full((4,), 0.5)
+DRAWING: dict[str, Callable[..., Tensor]] = {
+    "rand": lambda **given: torch.rand(4, **given),
+    "randn": lambda **given: torch.randn(4, **given),
+    "randint": lambda **given: torch.randint(9, (4,), **given),
+    "randperm": lambda **given: torch.randperm(4, **given),
+    "normal of a size": lambda **given: torch.normal(0.0, 1.0, (4,), **given),
+}
+DRAWING_OF: dict[str, Callable[..., Tensor]] = {
+    "normal": lambda x, **given: torch.normal(x, 1.0, **given),
+    "normal of deviations": lambda x, **given: torch.normal(mean=0.0, std=x, **given),
+    "bernoulli": lambda x, **given: torch.bernoulli(x, **given),
+    "multinomial": lambda x, **given: torch.multinomial(x, 2, **given),
+    "poisson": lambda x, **given: torch.poisson(x, **given),
+    "binomial": lambda x, **given: torch.binomial(x, x, **given),
+    "the method bernoulli": lambda x, **given: x.bernoulli(**given),
+    "the method multinomial": lambda x, **given: x.multinomial(2, **given),
+    **{
+        name: functools.partial(lambda x, name, **given: getattr(x.clone(), name)(**given), name=name)
+        for name in ("bernoulli_", "normal_", "uniform_", "random_", "exponential_", "cauchy_", "log_normal_")
+    },
+    "geometric_": lambda x, **given: x.clone().geometric_(0.5, **given),
+}
+
+
+@pytest.mark.parametrize("name", DRAWING)
 def test_a_generator_there_draws_nothing_on_the_cpu(name: str, device: torch.device) -> None:
-    draw = getattr(torch, name)
-    generator = torch.Generator(device)
+    draw, generator = DRAWING[name], torch.Generator(device)
     with pytest.raises(RuntimeError, match="device type for generator"):
-        draw(4, generator=generator)
-    assert draw(4, generator=generator, device=device).device.type == device.type
-    assert draw(4, generator=torch.Generator()).device.type == "cpu"
+        draw(generator=generator)
+    assert draw(generator=generator, device=device).device.type == device.type
+    assert draw(generator=torch.Generator()).device.type == "cpu"
+
+
+@pytest.mark.parametrize("name", DRAWING_OF)
+def test_a_generator_draws_nothing_for_a_tensor_elsewhere(name: str, device: torch.device) -> None:
+    draw, there = DRAWING_OF[name], HALF.to(device)
+    generator = torch.Generator(device)
+    for values, wrong in ((HALF, generator), (there, torch.Generator())):
+        with pytest.raises(RuntimeError, match="device type for generator"):
+            draw(values, generator=wrong)
+    assert draw(there, generator=generator).device.type == device.type
+    assert draw(HALF, generator=torch.Generator()).device.type == "cpu"
