@@ -11,7 +11,7 @@ import torch
 
 from cells.cell_module import cell_module
 from cells.errors import UserError
-from cells.triton.kernels import SIZES, Purpose
+from cells.triton.kernel_text import SIZES, Purpose
 from cells.triton.operands import Operands, shared_memory
 
 CARDS = {80: ("A100", 163), 90: ("H100, H200", 227), 100: ("B200", 227)}

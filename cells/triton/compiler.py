@@ -12,7 +12,8 @@ from torch import Tensor
 
 from cells.equations import CellEquations
 from cells.triton import functions
-from cells.triton.kernels import SIZES, Purpose, Text, backward_text, forward_text
+from cells.triton.kernel_text import SIZES, Purpose, Text
+from cells.triton.kernels import backward_text, forward_text
 from cells.triton.step_kernels import backward_step_text, forward_step_text
 
 

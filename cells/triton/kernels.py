@@ -18,48 +18,16 @@ The rows of a batch lie packed, see `cells.recurrence`. In memory (K models, D d
 No equation of a cell stands here: `cells.equations` has them and the programs that compute them and their gradients.
 """
 
-import enum
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from cells.equations import GATES, PRE_ACTIVATIONS, CellEquations
 from cells.language.program import program
 from cells.language.tree import Number
+from cells.triton.kernel_text import SIZES, Purpose, Text, declared_groups, lines_of, shown_gates
 from cells.triton.printer import code, local, program_lines, tensor_code
-
-
-class Purpose(enum.Enum):
-    """Tensors that a forward pass stores beside the outputs and the final states."""
-
-    RESULTS = enum.auto()  # nothing
-    GRADIENTS = enum.auto()  # what backward reads: gates or pre-activations, and the states *before* each step
-    STATES = enum.auto()  # what `observe` shows: the gates, and c *after* each step
-
-
-class Text(NamedTuple):
-    """A kernel, and the names of the tensors that it takes, in order."""
-
-    code: str
-    tensors: tuple[str, ...]
-
 
 CONSTANTS = ("H", "HP", "D", "BB", "PRECISION")
 """Known when a kernel is compiled: H, the next power of two (at least 16), D, rows of a block, see `functions.dot`."""
-
-SIZES = ("rows", "batch", "steps")
-"""N, B and T."""
-
-
-def shown_gates(cell: CellEquations, purpose: Purpose) -> tuple[str, ...]:
-    """The names of the four values that a forward pass stores as `kept`; none for RESULTS."""
-    gates = {Purpose.RESULTS: (), Purpose.GRADIENTS: tuple(cell.backward.kept.values()), Purpose.STATES: GATES}
-    return gates[purpose]
-
-
-def declared_groups(cell: CellEquations) -> list[str]:
-    """The tensors of declared names that there are."""
-    return [group for group in ("learned", "noise", "masks") if getattr(cell, group)]
-
 
 _BEGIN = """
 d = tl.program_id(1)
@@ -125,7 +93,7 @@ def forward_text(cell: CellEquations, purpose: Purpose, scaled: bool) -> Text:
         Purpose.STATES: ["kept", "c_kept"],
     }[purpose]
     body = [
-        *_lines(_NEXT_STEP),
+        *lines_of(_NEXT_STEP),
         *_loads(loads, "next_"),
         f"{local('c_prev')} = c",
         f"{local('h_prev')} = h",
@@ -146,19 +114,19 @@ def forward_text(cell: CellEquations, purpose: Purpose, scaled: bool) -> Text:
         "c = tl.where(live, current, c)",  # so that a row that is not running keeps its state, and a unit beyond H is 0
         "h = tl.where(live, hidden, h)",
         *(f"{name} = next_{name}" for name in loads),
-        *_lines(_ADVANCE),
+        *lines_of(_ADVANCE),
     ]
     return _kernel(
         "forward",
         tensors,
         [
-            *_lines(_BEGIN),
+            *lines_of(_BEGIN),
             *_weights("w", used),
             *_constants(cell),
             *(f"{state} = tl.load({state}_first + state, mask=there, other=0.0)" for state in "ch"),
             "t = tl.where(d == 0, 0, longest - 1)",
             "way = 1 - 2 * d",
-            *_lines(_FIRST_STEP),
+            *lines_of(_FIRST_STEP),
             *_loads(loads),
         ],
         body,
@@ -199,22 +167,22 @@ def backward_text(cell: CellEquations, scaled: bool) -> Text:
         "backward",
         tensors,
         [
-            *_lines(_BEGIN),
+            *lines_of(_BEGIN),
             *_weights("wt", used),
             *_constants(cell),
             *(f"d_{state} = tl.load(d_{state}_last + state, mask=there, other=0.0)" for state in "ch"),
             *(f"sum_{name} = zero" for name in learns),
             "t = tl.where(d == 0, longest - 1, 0)",
             "way = 2 * d - 1",
-            *_lines(_FIRST_STEP),
+            *lines_of(_FIRST_STEP),
             *_loads(loads),
         ],
         [
-            *_lines(_NEXT_STEP),
+            *lines_of(_NEXT_STEP),
             *_loads(loads, "next_"),
             *_step_backward(cell, used, learns, scaled),
             *(f"{name} = next_{name}" for name in loads),
-            *_lines(_ADVANCE),
+            *lines_of(_ADVANCE),
         ],
         [
             *(f"tl.store(d_{state}_first + state, d_{state}, mask=there)" for state in "ch"),
@@ -324,7 +292,3 @@ def _kernel(name: str, tensors: list[str], before: list[str], body: list[str], a
     lines += [f"        {line}" for line in body]
     lines += [f"    {line}" for line in after]
     return Text("".join(f"{line}\n" for line in lines), tuple(tensors))
-
-
-def _lines(text: str) -> list[str]:
-    return text.strip().splitlines()

@@ -11,7 +11,7 @@ from cells.equations import GATES, CellEquations
 from cells.packed import Packed
 from cells.recurrence import States, Unroll, Weights, known_cell
 from cells.torchscript.gradients import gradients_by_definition
-from cells.triton.kernels import Purpose
+from cells.triton.kernel_text import Purpose
 from cells.triton.layout import layout, stacked_layout
 from cells.triton.loops import Gradient, Loops, Passed, Problem
 
@@ -46,7 +46,7 @@ def run_layer(
         with torch.no_grad():  # a pass of its own, which stores something else
             run_layer(loops, unroll, rows, sizes, c, h, weights, seen)
         seen = None
-    own = layout((tuple(sizes),), rows.size(0), None, rows.device)
+    own = layout((tuple(sizes),), rows.size(0), rows.device)
     problem = Problem(loops, known.equations, own, loops.operands(rows.dtype, c.size(2)))
     purpose = Purpose.GRADIENTS if wanted else Purpose.RESULTS if seen is None else Purpose.STATES
     batch = problem.layout.batch

@@ -33,7 +33,7 @@ class Layout(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def layout(sizes: Sizes, rows: int, batch: int | None, device: torch.device) -> Layout:
+def layout(sizes: Sizes, rows: int, device: torch.device, batch: int | None = None) -> Layout:
     """The layout of `rows` places for each model, kept for the next batch of the same sizes.
 
     B is `batch` if that is given, and else no larger than has to be.
@@ -56,7 +56,7 @@ def stacked_layout(packed: Packed, rows: int) -> Layout:
     """The layout of K models with `rows` places each; where only the device knows it, without waiting for that."""
     batch = packed.lengths.size(1)
     if packed.sizes is not None:
-        return layout(tuple(map(tuple, packed.sizes)), rows, batch, packed.places.device)
+        return layout(tuple(map(tuple, packed.sizes)), rows, packed.places.device, batch)
     lengths = packed.lengths.sort(dim=1, descending=True).values
     step = torch.arange(packed.steps, device=lengths.device).unsqueeze(1)
     sizes = (step < lengths.unsqueeze(1)).sum(2)

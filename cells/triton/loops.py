@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cells.equations import CellEquations
 from cells.recurrence import Weights
-from cells.triton.kernels import Purpose
+from cells.triton.kernel_text import Purpose
 from cells.triton.layout import Layout
 from cells.triton.operands import Operands
 

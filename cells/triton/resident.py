@@ -5,7 +5,7 @@ from torch import Tensor
 
 from cells.equations import CellEquations
 from cells.triton.compiler import backward_kernel, forward_kernel
-from cells.triton.kernels import Purpose
+from cells.triton.kernel_text import Purpose
 from cells.triton.loops import Loops
 from cells.triton.operands import LEAST_UNITS, operands, tile_of
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from cells.equations import GATES, PRE_ACTIVATIONS, CellEquations
 from cells.language.program import program
-from cells.triton.kernels import SIZES, Purpose, Text, declared_groups, shown_gates
+from cells.triton.kernel_text import SIZES, Purpose, Text, declared_groups, lines_of, shown_gates
 from cells.triton.printer import code, local, program_lines, tensor_code
 
 CONSTANTS = ("H", "D", "BLOCK")
@@ -60,7 +60,7 @@ def forward_step_text(cell: CellEquations, purpose: Purpose) -> Text:
     tensors += [*(["kept"] if shown else []), *kept]
     lines = [
         "t = tl.where(d == 0, s, steps - 1 - s)",
-        *_lines(_AT.format("")),
+        *lines_of(_AT.format("")),
         *_constants(cell),
         *_noise(cell),
         *(f"{local(f'{c}_prev')} = tl.load({c}_last + state, mask=there, other=0.0)" for c in "ch"),
@@ -94,8 +94,8 @@ def backward_step_text(cell: CellEquations) -> Text:
     lines = [
         "t = tl.where(d == 0, steps - 1 - s, s)",
         "t_before = tl.where(d == 0, t + 1, t - 1)",
-        *_lines(_AT.format("")),
-        *_lines(_AT.format("_before")),
+        *lines_of(_AT.format("")),
+        *lines_of(_AT.format("_before")),
         *_constants(cell),
         *(f"d_{c} = tl.load(d_{c}_first + state, mask=there, other=0.0)" for c in "ch"),
         *_end_of_step_before(cell),
@@ -169,9 +169,5 @@ def _stores(tensor: str, place: str, values: list[str], mask: str) -> Iterator[s
 def _kernel(name: str, tensors: list[str], body: list[str]) -> Text:
     constants = [f"{constant}: tl.constexpr" for constant in CONSTANTS]
     lines = [f"def {name}({', '.join([*tensors, 's', *SIZES, *constants])}):"]
-    lines += [f"    {line}" for line in [*_lines(_BEGIN), *body]]
+    lines += [f"    {line}" for line in [*lines_of(_BEGIN), *body]]
     return Text("".join(f"{line}\n" for line in lines), tuple(tensors))
-
-
-def _lines(text: str) -> list[str]:
-    return text.strip().splitlines()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from cells.triton.compiler import backward_step_kernel, forward_step_kernel
-from cells.triton.kernels import Purpose
+from cells.triton.kernel_text import Purpose
 from cells.triton.loops import Loops
 from cells.triton.operands import Operands
 

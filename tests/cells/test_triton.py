@@ -16,9 +16,10 @@ from cells.backends import BackendError
 from cells.equations import CellEquations
 from cells.language.functions import FUNCTIONS
 from cells.obstacle import Obstacle, ObstacleKind
+from cells.packed import packed, packed_on_device
 from cells.triton import backend as triton_backend
 from cells.triton import printer
-from cells.triton.layout import layout
+from cells.triton.layout import layout, stacked_layout
 from cells.triton.operands import Operands, operands
 
 needs_triton = pytest.mark.skipif(
@@ -181,3 +182,14 @@ def test_a_layout() -> None:
     assert own.lengths.tolist() == [[3, 3, 1], [1, 0, 0]]
     assert (own.steps, own.batch, own.full) == (3, 3, False)
     assert layout(((3, 2, 2, 0),), 7, torch.device("cpu")).full
+    assert layout(((3, 2, 2, 0),), 7, torch.device("cpu"), 4).lengths.tolist() == [[3, 3, 1, 0]]
+
+
+def test_a_layout_that_only_the_device_knows() -> None:
+    lengths = torch.tensor([[1, 3, 0, 3], [0, 1, 0, 0]])
+    read, there = (stacked_layout(made, 9) for made in (packed(lengths, 5), packed_on_device(lengths, 5, 9, None)))
+    assert there.lengths.tolist() == read.lengths.tolist() == [[3, 3, 1, 0], [1, 0, 0, 0]]
+    assert there.starts[:, 2:5].tolist() == [[0, 3, 5], [0, 1, 1]], "at steps 0, 1 and 2"
+    assert read.starts.tolist() == [[0, 0, 0, 3, 5, 0, 0], [0, 0, 0, 0, 0, 0, 0]]
+    assert (there.steps, there.batch, there.full) == (5, 4, False)
+    assert there.starts.dtype == there.lengths.dtype == torch.int32
