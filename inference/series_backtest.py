@@ -30,14 +30,19 @@ class Rival(NamedTuple):
     Attributes:
         rmse: of it, in the unit of the column.
         scaled: the same in scaled units, by which forecasts are compared.
-        relative: RMSE of the net over its own, in scaled units; below 1 is better.
+        relative: RMSE of the net over its own, in scaled units; below 1 is better; None if its own is 0.
         p: of the hypothesis that both are equally good (Diebold-Mariano); None if there is no such test.
     """
 
     rmse: float
     scaled: float
-    relative: float
+    relative: float | None
     p: float | None
+
+    @property
+    def judged(self) -> float:
+        """`relative`, or infinity."""
+        return math.inf if self.relative is None else self.relative
 
 
 class SeriesBacktest(NamedTuple):
@@ -72,14 +77,16 @@ class SeriesBacktest(NamedTuple):
     @property
     def sentence(self) -> str:
         """The verdict on the net beside the best of its rivals."""
-        name, rival = max(self.rivals.items(), key=lambda item: item[1].relative)
+        name, rival = max(self.rivals.items(), key=lambda item: item[1].judged)
         called = RIVALS[name]
         if len(self.rivals) > 1:
             called += f", the best of {len(self.rivals)} forecasts without a net,"
         test = "" if rival.p is None else f" (Diebold-Mariano p {'< 0.001' if rival.p < 0.001 else f'= {rival.p:.3f}'})"
         when = f"over {self.forecasts:,} forecasts ({self.first} to {self.last})"
-        found = f"{when} the net has {rival.relative:.2f} times its error{test}"
-        if rival.relative >= 1:
+        found = f"{when} the net has {rival.judged:.2f} times its error{test}"
+        if rival.relative is None:
+            verdict = f"The net does not beat {called.rstrip(',')}: {when} its error is 0, so no ratio can be given."
+        elif rival.relative >= 1:
             verdict = f"The net does not beat {called.rstrip(',')}: {found}."
         elif rival.p is None or rival.p >= SIGNIFICANCE_LEVEL:
             verdict = f"Whether the net beats {called} is not decided: {found}, which may be chance."
@@ -117,7 +124,7 @@ def backtest(run: Path, written: Callable[[pd.Timestamp], str], scale: str = "")
         name: Rival(
             float(row["rmse_original"]),
             float(row["rmse"]),
-            float(net["rmse"] / row["rmse"]),
+            float(net["rmse"] / row["rmse"]) if row["rmse"] else None,
             _p_beside(name, row, net),
         )
         for name, row in scored.iterrows()

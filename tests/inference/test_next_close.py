@@ -103,6 +103,13 @@ def test_only_what_chance_would_hardly_do_counts_as_better(relative: float, p: f
     assert Backtest(9, "a", "b", 1.0, 1.0, relative, p).sentence.startswith(says)
 
 
+def test_a_file_for_the_folder_of_data_is_one_line(predict: Predict, runs: Path, tmp_path: Path) -> None:
+    copied(runs / "yahoo_paper", tmp_path)
+    (tmp_path / "prices.csv").write_text("")
+    done = predict("run", "--data-dir", "prices.csv", folder=tmp_path)
+    assert_one_line_error(done, "--data-dir prices.csv", "is a file, give the path of a folder")
+
+
 def test_without_its_market_files_one_line_says_what_to_put_where(
     predict: Predict, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

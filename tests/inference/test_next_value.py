@@ -1,5 +1,6 @@
 """Own series from end to end: trained, tabulated, described, and forecast by `python predict.py`."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -155,6 +156,18 @@ def test_one_series_has_the_same_order_in_its_own_unit(predict: Predict, runs: P
     assert len(errors) == 6
     assert [error for _, error in errors] == sorted(error for _, error in errors)
     assert next(name for name, _ in errors if name != "the net") == best
+
+
+@pytest.mark.filterwarnings("error")
+def test_beside_a_forecast_without_an_error_nothing_is_relative(predict: Predict, runs: Path, tmp_path: Path) -> None:
+    run = edited(run_of(runs, "sales", "paper"), tmp_path / "run", seasonal=(0.0, 0.0))
+    *_, listed, verdict = predict(str(run)).stdout.splitlines()
+    assert listed.startswith("RMSE in the backtest: seasonal naive 0, ")
+    assert verdict.startswith("The net does not beat seasonal naive, the best of ")
+    assert " its error is 0, so no ratio can be given." in verdict
+    answer = json.loads(predict(str(run), "--json").stdout, parse_constant=pytest.fail)
+    assert answer["backtest"]["rivals"]["seasonal"][2] is None
+    assert answer["backtest"]["sentence"] == verdict
 
 
 def test_the_p_beside_persistence_is_that_of_metrics(runs: Path) -> None:
