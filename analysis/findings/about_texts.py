@@ -18,6 +18,7 @@ from analysis.statistics.significance import ALPHA
 from analysis.study.results import has_failed
 from analysis.tables.alteration_tables import LEFT_OUT, TITLES
 from analysis.tables.formatting import estimate, estimates, number
+from datamodules.counts import count
 
 SCORE = "macro_f1"
 """The score of the headlines: the paper's own choice for its Table 15."""
@@ -89,7 +90,7 @@ def _failed(without_result: pd.DataFrame) -> list[str]:
     """The fits that ended without a result, which no comparison has."""
     failed = without_result[has_failed(without_result["error"]) & (without_result["model"] == LSTM_CS)]
     return [
-        f"{cell} on {str(data).upper()} ended without a result in {len(rows)} fits, and is not compared there."
+        f"{cell} on {str(data).upper()} ended without a result in {count(len(rows), 'fit')}, and is not compared there."
         for (data, cell), rows in failed.groupby(["data", "cell"], sort=False)
     ]
 

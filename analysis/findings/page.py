@@ -9,6 +9,7 @@ from analysis.findings import about_market, about_texts, claim_tables, walking
 from analysis.findings.evidence import Evidence, evidence_of
 from analysis.findings.finding import Finding, unanswered
 from analysis.report.svg_file import svg_file
+from analysis.study import market_results
 from analysis.study.archive import archive_at
 from analysis.study.reasons import reasons
 from analysis.tables.all_tables import all_tables
@@ -16,7 +17,9 @@ from analysis.tables.chance_tables import chance_tables
 from analysis.tables.formatting import number, with_recipe
 from analysis.tables.output_folder import write_files
 from analysis.tables.placebo_table import placebo_table
+from analysis.tables.series_table import SOURCES
 from analysis.tables.table import Table, markdown
+from datamodules.counts import count
 
 PAGE, PICTURES = "RESULTS.md", "results"
 TABLES = f"{PICTURES}/tables.md"
@@ -126,14 +129,15 @@ def _what_was_run(runs: Path, evidence: Evidence) -> Iterator[str]:
     if evidence.texts:
         rows = evidence.texts.results
         parts.append(_runs(rows.assign(of=rows["data"], model=_with_recipe(rows))))
-    if evidence.market:
-        rows = evidence.market.scored
-        parts.append(_runs(rows.assign(of="Bitcoin, window " + rows["window"].astype(str))))
+    if evidence.market or evidence.walked is not None:
+        rows = market_results.scored(runs)
+        rows = rows[~rows["source"].isin(SOURCES)].sort_values(["protocol", "target", "horizon", "window"])
+        parts.append(_runs(rows.assign(of=_forecasts(rows))))
     if parts:
-        shown = pd.concat(parts, ignore_index=True)
-        yield markdown(
-            Table("runs", "Finished fits", shown, shown, ["Hours are those of training, of all fits together."])
-        )
+        found = pd.concat(parts, ignore_index=True)
+        shown = found.assign(hours=[number(hours, 2) for hours in found["hours"]])
+        all_in_all = f"{count(int(found['fits'].sum()), 'fit')}, {number(found['hours'].sum(), 1)} hours of training."
+        yield markdown(Table("runs", "Finished fits", shown, shown, [all_in_all]))
     if evidence.texts is not None and len(evidence.texts.without_result):
         yield "\n".join(_without_result(evidence.texts.without_result))
     if archived := archive_at(runs):
@@ -148,9 +152,21 @@ def _runs(rows: pd.DataFrame) -> pd.DataFrame:
         seeds=("seed", "nunique"),
         folds=("fold", "nunique"),
         fits=("seed", "size"),
-        hours=("seconds", lambda seconds: number(float(seconds.sum()) / 3600, 2)),
+        hours=("seconds", lambda seconds: float(seconds.sum()) / 3600),
     )
     return found.reset_index().rename(columns={"of": "data"})
+
+
+def _forecasts(rows: pd.DataFrame) -> list[str]:
+    """What runs on the market forecast, and how they are tested."""
+    return [
+        "Bitcoin"
+        + ("'s volatility" if row["target"] == "volatility" else "")
+        + f", window {row['window']}"
+        + (f", horizon {row['horizon']}" if row["horizon"] != 1 else "")
+        + (", walking forward" if row["protocol"] == "walk_forward" else "")
+        for row in rows.to_dict("records")
+    ]
 
 
 def _with_recipe(rows: pd.DataFrame) -> list[str]:
@@ -161,7 +177,7 @@ def _without_result(rows: pd.DataFrame) -> Iterator[str]:
     """A line for each cell with runs that have no result."""
     for (data, model, cell), fits in rows.groupby(["data", "model", "cell"], sort=False):
         for reason, same in fits.groupby(reasons(fits["error"]), sort=False):
-            yield f"- No result of {len(same)} fits of {cell} on {str(data).upper()} ({model}): {reason}"
+            yield f"- No result of {count(len(same), 'fit')} of {cell} on {str(data).upper()} ({model}): {reason}"
 
 
 def _programs(runs_by: dict[str, dict[str, int]]) -> Iterator[str]:

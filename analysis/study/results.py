@@ -181,7 +181,8 @@ def _started(folder: Path, record: Record, error: str) -> dict[str, object]:
 def _error(folder: Path) -> str:
     """Why a run has no result."""
     if (folder / MARK).is_file():
-        return f"{FAULTY} its {fault_of(folder)}: {_REPEAT}"
+        fault = fault_of(folder)
+        return f"{FAULTY} its {fault}: {_REPEAT}" if fault else UNFINISHED  # it has ended while others were looked at
     if not (folder / FAILED).exists():
         return UNFINISHED
     lines = (folder / FAILED).read_text(encoding="utf-8", errors="replace").splitlines()

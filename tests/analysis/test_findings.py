@@ -131,6 +131,23 @@ def test_what_no_run_answers_is_not_answered(tmp_path: Path) -> None:
         assert "![" not in answer
 
 
+def test_runs_that_walk_forward_are_told_of_and_counted(tmp_path: Path) -> None:
+    write_market_run(tmp_path / "paper", 0.03)
+    for seed in range(2):
+        folder = tmp_path / f"walked{seed}"
+        write_market_run(folder, 0.03, protocol="walk_forward", settings="w", seed=seed, seconds=3600)
+        for name in ("metrics.csv", "baselines.csv"):
+            rows = pd.read_csv(folder / name)
+            pd.concat([rows, rows[rows["split"] == "val"].assign(split="test")]).to_csv(folder / name, index=False)
+        days = pd.read_csv(folder / "predictions.csv").assign(split="test")
+        days.assign(truth=[100.0, 102.0], prediction=[100.0, 101.5]).to_csv(folder / "predictions.csv", index=False)
+    page = page_of(tmp_path)[PAGE]
+    assert "1 of 1 combinations of features, sentiment, window and horizon err less on average" in page
+    assert "| btc | 7 | 1 | close | 2 | 2 | 0." in page
+    assert "| Bitcoin, window 7, walking forward | lstm | 1 | 2 | 1 | 2 | 2.00 |" in page
+    assert "3 fits, 2.0 hours of training." in page
+
+
 def test_every_claim_of_both_papers_has_a_row(tmp_path: Path) -> None:
     from analysis.claims.claims import CLAIMS, COUNTING_CLAIMS
     from analysis.claims.market_claims import claims
