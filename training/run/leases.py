@@ -132,17 +132,19 @@ class LeaseWatcher:
         abandoned = {folder for folder in leased if self._is_free(folder)}
         return LeaseStates(set(leased) - abandoned, abandoned)
 
-    def wait_for_one(self, folders: set[Path]) -> bool:
-        """Wait until one of these leases is given back or its holder is dead; False if all holders live."""
+    def wait_for_one(self, folders: set[Path]) -> set[Path] | None:
+        """Wait until one of these leases is given back or its holder is dead.
+
+        Returns: the folders whose holder died, whose leases are removed; None if all holders live.
+        """
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            if (
-                not all((folder / LEASE_FILE).exists() for folder in sorted(folders))
-                or self.look(sorted(folders)).abandoned
-            ):
-                return True
+            if not all((folder / LEASE_FILE).exists() for folder in sorted(folders)):
+                return set()
+            if abandoned := self.look(sorted(folders)).abandoned:
+                return abandoned
             time.sleep(min(POLL, HEARTBEAT))
-        return False
+        return None
 
     def _is_free(self, folder: Path) -> bool:
         if folder not in self._leases:

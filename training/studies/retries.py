@@ -46,17 +46,23 @@ class Retries:
         outcome, fruitless = self.outcome, 0
         while outcome.pending and not outcome.disk_full and fruitless < MAX_FRUITLESS:
             leases = self._leases.look(run.path for run in outcome.pending if run.path)
-            if outcome.deaths:
-                outcome.interrupted |= leases.abandoned
+            self._note_interrupted(leases.abandoned)
             free = [run for run in outcome.pending if run.path not in leases.held]
             before = outcome.over
             if free:
                 self._round(free, bool(fruitless))
-            elif not self._leases.wait_for_one(leases.held):
+            elif (abandoned := self._leases.wait_for_one(leases.held)) is None:
                 break
+            else:  # the holder may look alive for a while after its death, on another machine or as a zombie
+                self._note_interrupted(abandoned)
             self._settle({})
             fruitless = 0 if outcome.over > before or not free else fruitless + 1
         return outcome
+
+    def _note_interrupted(self, abandoned: set[Path]) -> None:
+        """Note the runs whose leases dead processes left, unless they may be those of an earlier command."""
+        if self.outcome.deaths:
+            self.outcome.interrupted |= abandoned
 
     def _round(self, free: list[PlannedRun], singly: bool) -> None:
         interrupted = [run for run in free if run.path in self.outcome.interrupted]

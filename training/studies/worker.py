@@ -78,7 +78,7 @@ def _work_alone(config: DictConfig) -> None:
 def _wait_for_holder(folder: RunFolder) -> None:
     if not folder.is_finished() and (there := holder(folder.path)) is not None:
         log.info("%s is being trained by %s; waiting to see whether that process is alive.", folder.path, there)
-        if not LeaseWatcher().wait_for_one({folder.path}):
+        if LeaseWatcher().wait_for_one({folder.path}) is None:
             raise HeldError(folder.path, there)
 
 

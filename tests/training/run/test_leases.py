@@ -72,7 +72,7 @@ def test_a_process_has_a_lease_as_long_as_it_lives(tmp_path: Path, monkeypatch: 
         assert LeaseWatcher().look([tmp_path]) == LeaseStates(held={tmp_path}, abandoned=set())
         with monkeypatch.context() as patch:
             patch.setattr(leases, "PATIENCE", 1.0)
-            assert not LeaseWatcher().wait_for_one({tmp_path})
+            assert LeaseWatcher().wait_for_one({tmp_path}) is None
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert holder(tmp_path) is None
@@ -91,7 +91,7 @@ def test_a_lease_of_another_machine_is_free_when_nobody_touched_it_for_its_durat
     monkeypatch.setattr(leases, "HEARTBEAT", 0.1)
     begin = time.monotonic()
     left_by_another_machine(tmp_path)
-    assert LeaseWatcher().wait_for_one({tmp_path})
+    assert LeaseWatcher().wait_for_one({tmp_path}) == {tmp_path}
     assert time.monotonic() - begin > 0.5 * leases.DURATION
     assert list(tmp_path.iterdir()) == []
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from training.run import leases
 from training.studies.outcome import RunOutcome
 from training.studies.retries import Retries
 from training.studies.study_plan import PlannedRun
@@ -72,6 +73,19 @@ def test_what_a_dead_worker_left_is_launched_again_interrupted_runs_last(tmp_pat
     assert launcher.launches == [[0, 1, 2, 3], [2, 3], [1]]
     assert sorted(launcher.made) == [0, 1, 2, 3]
     assert (outcome.finished, outcome.pending, outcome.deaths, len(outcome.interrupted)) == (4, [], 1, 1)
+
+
+def test_a_worker_whose_death_shows_only_after_a_while_has_interrupted_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("DURATION", 0.6), ("HEARTBEAT", 0.1)):  # PATIENCE stays that of the slowest machine
+        monkeypatch.setattr(leases, name, seconds)
+    elsewhere = DEAD.replace("host=", "host=far-away-").replace("duration=60.0", "duration=0.6")
+    monkeypatch.setattr(f"{__name__}.DEAD", elsewhere)
+    launcher = Launcher({1: 1})
+    outcome = retries(tmp_path, launcher).run()
+    assert launcher.launches == [[0, 1, 2, 3], [2, 3], [1]]
+    assert (outcome.finished, outcome.deaths, outcome.interrupted) == (4, 1, {tmp_path / "1"})
 
 
 def test_a_run_that_kills_every_worker_interrupts_no_other_run(tmp_path: Path) -> None:
