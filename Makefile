@@ -73,7 +73,7 @@ audit: $(VENV)/.core $(VENV)/.audit  ## list the licences of all dependencies, t
 notebooks: $(VENV)/.dev  ## run the notebooks in examples/ and write their outputs
 	$(BIN)/python tests/notebooks.py
 
-kernels: $(VENV)/.core  ## the Triton kernels of every named cell beside the definition, and compiled for three cards; takes an hour
+kernels: $(VENV)/.core  ## the Triton kernels of every named cell beside the definition, and compiled for three cards; takes an hour and a half
 	$(PIP) -e ".[triton]"
 	PYTHONPATH=. $(BIN)/python tests/cells/triton_cases.py all
 	$(BIN)/python -m benchmarks kernels

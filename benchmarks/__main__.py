@@ -4,6 +4,7 @@ import argparse
 import importlib
 
 from benchmarks.shapes import SHAPES
+from cells.alterations import NAMED
 from conf.mistakes import one_line_errors
 from conf.pipes import until_nobody_reads
 
@@ -48,7 +49,8 @@ def parser() -> argparse.ArgumentParser:
     gpu.add_argument("--minutes", type=float, default=30, help="shapes not reached by then are not measured [30]")
     gpu.add_argument("--json", metavar="FILE", help="write every number to this file as well")
     kernels = commands.add_parser("kernels", help="what the Triton kernels need of several cards; none has to be there")
-    kernels.add_argument("--cells", nargs="+", default=["baseline", "C1", "PEEPHOLES"], help="[baseline C1 PEEPHOLES]")
+    cells = ["baseline", *NAMED]
+    kernels.add_argument("--cells", nargs="+", default=cells, metavar="CELL", help="[all that have a name]")
     return parser
 
 

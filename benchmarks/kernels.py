@@ -42,7 +42,7 @@ class Needs(NamedTuple):
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Compile the kernels and print a table."""
+    """Compile the kernels and print a table; it is an error that one of them spills."""
     try:
         import triton  # noqa: F401
     except ImportError:
@@ -50,15 +50,25 @@ def run(arguments: argparse.Namespace) -> None:
             'the kernels are compiled by Triton, which is missing here: pip install -e ".[triton]".'
         ) from None
     print("| cell | card | H | product | shared, KB | registers | spilled, bytes |\n|---|---|---|---|---|---|---|")
+    spilling = []
     for cell in arguments.cells:
         for capability, (card, limit) in CARDS.items():
             begin = f"| {cell} | sm_{capability} ({card})"
-            for hidden, own in PRODUCTS:
-                product = own.precision or str(own.dtype).removeprefix("torch.")
-                print(
-                    f"{begin} | {hidden} | {product} | {_row(needs(cell, capability, hidden, own), limit)}", flush=True
-                )
-            print(f"{begin} | {STEPPED} | torch's | {_row(needs_of_steps(cell, capability), limit)}", flush=True)
+            for hidden, product, found in _of_a_card(cell, capability):
+                row = f"{begin} | {hidden} | {product} | {_row(found, limit)}"
+                print(row, flush=True)
+                if any(one.spilled for one in found):
+                    spilling.append(row)
+    if spilling:
+        raise UserError(f"{len(spilling)} of these rows spill: the warps are chosen in cells/triton/resident.py.")
+
+
+def _of_a_card(cell: str, capability: int) -> Iterator[tuple[int, str, list[Needs]]]:
+    """H, the product, and the needs of the two kernels, for all kinds of layers."""
+    for hidden, own in PRODUCTS:
+        product = own.precision or str(own.dtype).removeprefix("torch.")
+        yield hidden, product, list(needs(cell, capability, hidden, own))
+    yield STEPPED, "torch's", list(needs_of_steps(cell, capability))
 
 
 def _row(both: Iterable[Needs], limit: int) -> str:

@@ -213,7 +213,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "python -m benchmarks products": Runs("--seconds 0.01"),
     "python -m benchmarks recurrence --threads 2": Parses("it measures for minutes"),
     "python -m benchmarks fit": Runs("data=robo model.embedding=4 model.hidden=4 --epochs 1"),
-    "make kernels VENV=.venv-triton": Parses("it needs Triton and takes an hour"),
+    "make kernels VENV=.venv-triton": Parses("it needs Triton and takes an hour and a half"),
     "python -m benchmarks kernels": Parses("it needs Triton and compiles for minutes"),
     "python -m benchmarks gpu": Parses("it needs a GPU"),
     "make wheels": Parses(INSTALLS),

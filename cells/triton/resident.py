@@ -1,9 +1,11 @@
 """The loop over time as one kernel, in which W_hh stays: for as many units as fit into a block."""
 
+import functools
+
 import torch
 from torch import Tensor
 
-from cells.equations import CellEquations
+from cells.equations import PRE_ACTIVATIONS, CellEquations
 from cells.triton.compiler import backward_kernel, forward_kernel
 from cells.triton.kernel_text import Purpose
 from cells.triton.loops import Loops
@@ -50,6 +52,13 @@ def options(cell: CellEquations, hidden: int, directions: int, precision: str, c
     warps = min(4, tile // LEAST_UNITS)
     in_registers = precision == "tf32x3" and capability >= 10  # W_hh, in its two parts
     more = cell.learned or cell.noise or cell.masks
-    if (in_registers and tile >= 64) or (more and tile >= 128):
+    few_gates = capability >= 10 and not _has_all_gates(cell)  # more blocks fit, and a thread gets fewer registers
+    if (in_registers and tile >= 64) or ((more or few_gates) and tile >= 128):
         warps = 8  # four would spill
     return constants | {"num_warps": warps, "num_stages": 1, "enable_fp_fusion": True}
+
+
+@functools.cache
+def _has_all_gates(cell: CellEquations) -> bool:
+    """Whether all four parts of W_hh are kept."""
+    return {*PRE_ACTIVATIONS} <= cell.forward("current", "hidden").inputs

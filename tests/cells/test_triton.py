@@ -1,5 +1,6 @@
 """The Triton backend: its choice, its printed kernels, and their numbers in Triton's interpreter."""
 
+import argparse
 import importlib.util
 import os
 import subprocess
@@ -14,6 +15,7 @@ from conftest import PROJECT
 from cells import LSTM, backend
 from cells.backends import BackendError
 from cells.equations import CellEquations
+from cells.errors import UserError
 from cells.language.functions import FUNCTIONS
 from cells.obstacle import Obstacle, ObstacleKind
 from cells.packed import packed, packed_on_device
@@ -52,10 +54,11 @@ def test_kernels_compiled_for_a_card_spill_nothing(number: int) -> None:
 @needs_triton
 @pytest.mark.processes
 @pytest.mark.slow
-def test_kernels_of_a_cell_with_noise_spill_nothing() -> None:
+@pytest.mark.parametrize(("cell", "capability"), [("zoneout = 0.1", 90), ("NIG", 100)], ids=["noise", "three gates"])
+def test_kernels_of_cells_that_need_more_warps_spill_nothing(cell: str, capability: int) -> None:
     from benchmarks.kernels import PRODUCTS, needs
 
-    assert [kernel.spilled for kernel in needs("zoneout = 0.1", 90, *PRODUCTS[4])] == [0, 0]
+    assert [kernel.spilled for kernel in needs(cell, capability, *PRODUCTS[4])] == [0, 0]
 
 
 @needs_triton
@@ -193,3 +196,19 @@ def test_a_layout_that_only_the_device_knows() -> None:
     assert read.starts.tolist() == [[0, 0, 0, 3, 5, 0, 0], [0, 0, 0, 0, 0, 0, 0]]
     assert (there.steps, there.batch, there.full) == (5, 4, False)
     assert there.starts.dtype == there.lengths.dtype == torch.int32
+
+
+@needs_triton
+def test_a_spill_ends_the_table_with_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from benchmarks import kernels
+
+    def found(cell: str, capability: int) -> list[tuple[int, str, list[kernels.Needs]]]:
+        return [(64, "tf32", [kernels.Needs(2048, 32, 0), kernels.Needs(1024, 40, 12 if cell == "C2" else 0)])]
+
+    monkeypatch.setattr(kernels, "_of_a_card", found)
+    kernels.run(argparse.Namespace(cells=["C1"]))
+    with pytest.raises(UserError, match=r"3 of these rows spill: the warps are chosen in cells/triton/resident.py\."):
+        kernels.run(argparse.Namespace(cells=["C1", "C2"]))
+    assert capsys.readouterr().out.splitlines()[-1].endswith("| 64 | tf32 | 2 / 1 of 227 | 32 / 40 | 0 / 12 |")
