@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from cells.errors import UserError
+from datamodules.files import replacing
 
 ROOT = Path(__file__).parent.parent
 STOCK, PADDED = "nn.LSTM, packed, one by one", "nn.LSTM, padded, one by one"
@@ -61,14 +62,20 @@ def run(arguments: argparse.Namespace) -> None:
             for name, (kind, *more) in chosen.items():
                 times[name].append(_seconds(kind, [*_study(arguments), *more, f"cache_dir={cache}"]))
                 print(f"{name}: {times[name][-1]:.1f} s", file=sys.stderr, flush=True)
+                _write(arguments, times)
     rates = {name: 60 * arguments.fits / min(of) for name, of in times.items()}
     print(f"{'fits per minute':<40}{'best':>8}{'median':>8}{'over nn.LSTM':>14}")
     for name, rate in rates.items():
         median = 60 * arguments.fits / statistics.median(times[name])
         over = f"{rate / rates[STOCK]:14.2f}" if STOCK in rates else f"{'not measured':>14}"
         print(f"{name:<40}{rate:8.1f}{median:8.1f}{over}")
+
+
+def _write(arguments: argparse.Namespace, times: dict[str, list[float]]) -> None:
+    """Write what is measured so far, since a benchmark may be cut off."""
     if arguments.json:
-        Path(arguments.json).write_text(json.dumps({"fits": arguments.fits, "seconds": times}, indent=1))
+        with replacing(Path(arguments.json)) as temporary:
+            temporary.write_text(json.dumps({"fits": arguments.fits, "seconds": times}, indent=1))
 
 
 def _study(arguments: argparse.Namespace) -> list[str]:

@@ -11,7 +11,10 @@ Part = Literal["samples", "rows", "running"]
 
 
 class Counts:
-    """For how much of a batch of K models numbers are drawn; one object, which nobody takes apart or moves.
+    """For how much of a batch of K models numbers are drawn.
+
+    No named tuple, which Lightning would take apart to move what it holds to a device, and a recorder to look for
+    tensors in it.
 
     Attributes:
         samples: of each model.

@@ -19,12 +19,15 @@ class StackedBatch(NamedTuple):
         own: a text or market batch whose fields have a leading K, such as `tokens [K, B, T]`.
         places: of texts on a device, the packed rows of a net for which there is room; 0 elsewhere.
         counts: of texts, for how much of the batch random numbers are drawn.
+        is_large: of texts on a device, whether a step's kernels take longer than starting them, so that recording the
+            step gains nothing.
     """
 
     samples: Tensor
     own: Any
     places: int = 0
     counts: Counts | None = None
+    is_large: bool = False
 
     @property
     def real(self) -> Tensor:

@@ -78,7 +78,8 @@ def nets_that_fit(run: StackedRun, device: torch.device, allocator: Allocator) -
 def needed(run: StackedRun, nets: int, device: torch.device, allocator: Allocator) -> int:
     """The bytes that so many nets like a run's take while they learn from batches of the longest samples.
 
-    A recorded step keeps the memory that it works in, beside what other steps work in.
+    A recorded step keeps the memory that it works in, beside what other steps work in. Of a stack so large that its
+    steps are not recorded this asks for too much, so that it may come out smaller than what would fit.
     """
     gc.collect()  # what was tried before, as Lightning's modules are in circles
     allocator.begin()

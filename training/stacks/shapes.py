@@ -56,5 +56,4 @@ def rounded(batch: StackedBatch, documents: int) -> StackedBatch:
         rows=F.pad(own.rows, (0, more)),
     )
     assert batch.counts is not None
-    places = min(rounded_up(max(1, batch.counts.places), PLACES), documents * steps)  # the latter without a mask
-    return placed(batch._replace(own=padded), places)
+    return placed(batch._replace(own=padded), rounded_up(max(1, batch.counts.places), PLACES))

@@ -67,6 +67,7 @@ class StackedTask(pl.LightningModule):
         for part in net.modules():
             if isinstance(part, StackedSpatialDropout | StackedLSTM):
                 part.draws = self.draws
+        self._learn: Callable[[Given], Tensor]
         self._step: Callable[[Given], Tensor]
 
     @abstractmethod
@@ -104,9 +105,10 @@ class StackedTask(pl.LightningModule):
     def on_train_start(self) -> None:
         """Decide how a step is taken."""
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
-        learn = functools.partial(self.learn, optimizer)
+        self._learn = self._step = functools.partial(self.learn, optimizer)
         self.find_recorder()
-        self._step = RecordedStep(learn, self.recorder, self.drawn_from) if self.recorder else learn
+        if self.recorder:
+            self._step = RecordedStep(self._learn, self.recorder, self.drawn_from)
 
     def drawn_from(self) -> Sequence[torch.Generator]:
         """The generators that a recorded step draws from itself."""
@@ -126,7 +128,7 @@ class StackedTask(pl.LightningModule):
 
     def training_step(self, batch: StackedBatch, _: int) -> None:
         """Take a step, and note each net's mean loss."""
-        means = self._step(self.given(batch))
+        means = (self._learn if batch.is_large else self._step)(self.given(batch))
         self.divergences.note(means)
         self.train_loss.update(means, batch.samples)
 

@@ -44,10 +44,11 @@ class StackedClassification(StackedTask):
         assert batch.counts is not None
         if not self.is_on_device:
             return batch
-        if self.training and self.recorder and launches_dominate(batch.counts, self._units):
+        is_large = not launches_dominate(batch.counts, self._units)
+        if self.training and self.recorder and not is_large:
             self._documents = max(self._documents, batch.own.tokens.size(1))
             return rounded(batch, self._documents)
-        return placed(batch, max(1, batch.counts.places))
+        return placed(batch, max(1, batch.counts.places))._replace(is_large=is_large)
 
     def inputs(self, batch: StackedBatch) -> tuple[Tensor, ...]:
         """Tokens `[K, B, T]` and lengths `[K, B]`."""

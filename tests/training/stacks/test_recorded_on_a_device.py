@@ -12,8 +12,8 @@ from recording import StandIn
 from torch import Tensor, nn
 
 from cells import backend
-from training.stacks import stacked_task
-from training.stacks.recorded import RecordedStep, recorder_for
+from training.stacks import shapes, stacked_task
+from training.stacks.recorded import CudaGraphs, RecordedStep, recorder_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_drawn")]
 
@@ -24,10 +24,10 @@ TEXT = ("data=robo", "batch_size=100", "cell.recurrent_dropout=0.2", "lr=0.05", 
 STACK = ("stack.seeds=3", "stack.folds=1", "epochs=4", "patience=1")
 
 
-def curves(folder: Path, *overrides: str) -> list[pd.DataFrame]:
-    """The predictions and metrics of all runs of a command."""
+def curves(folder: Path, *overrides: str, path: str = "eager") -> list[pd.DataFrame]:
+    """The predictions and metrics of all runs of a command, their cells by the backend `path`."""
     folder.mkdir()
-    with backend("eager"):
+    with backend(path):
         done = train_here_in(folder, *overrides, *STACK)
     assert done.returncode == 0, done.stdout + done.stderr
     tables = sorted([*folder.rglob("metrics.csv"), *folder.rglob("predictions.csv")])
@@ -54,6 +54,42 @@ def test_recorded_steps_give_the_same_numbers(
     assert recorder.taken > recorder.recorded
     for one, other in zip(*found, strict=True):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_large_steps_are_taken_as_they_are(
+    device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = StandIn()
+    monkeypatch.setattr(stacked_task, "recorder_for", lambda net, device: recorder)
+    monkeypatch.setattr(shapes, "LAUNCHES", 0)
+    curves(tmp_path / "runs", *TEXT)
+    assert (recorder.recorded, recorder.taken) == (0, 0)
+
+
+@pytest.mark.parametrize("overrides", [MARKET, TEXT], ids=["market", "text"])
+def test_cuda_graphs_give_the_same_scores(
+    overrides: tuple[str, ...], device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if device.type != "cuda":
+        pytest.skip("CUDA graphs need a GPU of NVIDIA's")
+    found = []
+    for kind in (Plain(), CountedGraphs()):
+        monkeypatch.setattr(stacked_task, "recorder_for", lambda net, device, kind=kind: kind)
+        found.append(curves(tmp_path / type(kind).__name__, *overrides, path="triton"))
+    assert kind.recorded >= 2
+    for one, other in zip(*found, strict=True):
+        numbers = [name for name in one if name in ("loss", "rmse")]  # a GPU adds an embedding's gradients in any order
+        pd.testing.assert_frame_equal(one[numbers], other[numbers], check_exact=False, rtol=1e-3)
+
+
+class CountedGraphs(CudaGraphs):
+    """CUDA graphs that count how many steps were recorded."""
+
+    recorded = 0
+
+    def record(self, step: Callable[[], Tensor], generators: Sequence[torch.Generator]) -> Any:
+        self.recorded += 1
+        return super().record(step, generators)
 
 
 def means(device: torch.device, recorder: StandIn | None, spoil: str = "") -> list[Tensor]:

@@ -89,6 +89,8 @@ def test_a_batch_to_validate_or_a_large_one_is_not_rounded(
     task, batch = task.to(device), next(batches())
     task.recorder = StandIn()
     assert task.prepared(batch).own.tokens.size(2) == 6
+    assert not task.prepared(batch).is_large
     assert task.eval().prepared(batch).own.tokens.size(2) == 5
     monkeypatch.setattr(shapes, "LAUNCHES", 2 * 10 * 4 - 1)  # nets, rows and units
     assert task.train().prepared(batch).own.tokens.size(2) == 5
+    assert task.prepared(batch).is_large
