@@ -18,6 +18,9 @@ def follower() -> str:
     return ""
 
 
+_top_hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)  # torch 2.6 has no such function
+
+
 def saving_is_hooked() -> bool:
-    """Whether somebody takes the tensors that autograd saves, as `torch.utils.checkpoint` does."""
-    return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
+    """Whether somebody takes the tensors that autograd saves, as `torch.utils.checkpoint` does, or it is not known."""
+    return _top_hooks is None or _top_hooks(True) is not None
