@@ -156,7 +156,8 @@ def test_checkpoints(alteration: object, kind: type[nn.Module], path: str) -> No
         (output * output).sum().backward()
         found.append([output.detach(), x.grad, *(weight.grad for weight in module.parameters())])
     for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(other, torch.zeros_like(other) if one is None else one)
+        if one is not None or other is not None:
+            torch.testing.assert_close(other, torch.zeros_like(other) if one is None else one)
 
 
 def test_checkpoints_in_a_stack_and_tensors_saved_elsewhere() -> None:
