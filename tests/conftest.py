@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soak
 from hypothesis import HealthCheck, settings
 
 from training.run.startup import import_lightning
@@ -39,6 +40,11 @@ SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 Done = subprocess.CompletedProcess[str]
 Command = Callable[..., Done]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.pluginmanager.is_registered(soak):
+        config.pluginmanager.register(soak)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
