@@ -88,8 +88,8 @@ def needs(cell: str, capability: int, hidden: int, operands: Operands) -> Iterat
         forward_kernel(equations, Purpose.GRADIENTS, operands.scaled(equations)),
         backward_kernel(equations, operands.scaled_backward),
     )
-    of_hidden = options(equations, hidden, 2, operands.precision, capability // 10)
-    for kernel in kernels:
+    for kernel, backward in zip(kernels, (False, True), strict=True):
+        of_hidden = options(equations, hidden, 2, operands.precision, capability // 10, backward)
         found = _compiled(kernel.function, capability, of_hidden, operands.dtype)
         assert found.shared <= shared_memory(hidden, operands), "cells.triton.operands says that less is enough"
         yield found

@@ -22,7 +22,7 @@ class ResidentLoops(Loops):
     def _run_forward(self, purpose: Purpose, tensors: dict[str, Tensor]) -> None:
         cell, own = self.problem.cell, self.problem.operands
         tensors["w"] = self.w_hh.to(own.dtype).contiguous()
-        forward_kernel(cell, purpose, own.scaled(cell)).launch(self._grid, tensors, self._sizes, **self._options)
+        forward_kernel(cell, purpose, own.scaled(cell)).launch(self._grid, tensors, self._sizes, **self._options(False))
 
     def _run_backward(self, tensors: dict[str, Tensor]) -> Tensor:
         cell, own = self.problem.cell, self.problem.operands
@@ -30,30 +30,35 @@ class ResidentLoops(Loops):
         shape = self.models, self.directions, len(cell.learned), self._grid[0], self.hidden
         tensors["d_learned"] = tensors["c_kept"].new_zeros(shape)
         kernel = backward_kernel(cell, own.scaled_backward)
-        kernel.launch(self._grid, tensors, self._sizes, **self._options)
+        kernel.launch(self._grid, tensors, self._sizes, **self._options(True))
         return tensors["d_learned"].sum(3)
 
     @property
     def _grid(self) -> tuple[int, int, int]:
         return -(-self.problem.layout.batch // BLOCK_ROWS), self.directions, self.models
 
-    @property
-    def _options(self) -> dict[str, object]:
+    def _options(self, backward: bool) -> dict[str, object]:
         device = self.rows.device
         capability = torch.cuda.get_device_capability(device)[0] if device.type == "cuda" else 0
-        return options(self.problem.cell, self.hidden, self.directions, self.problem.operands.precision, capability)
+        precision = self.problem.operands.precision
+        return options(self.problem.cell, self.hidden, self.directions, precision, capability, backward)
 
 
-def options(cell: CellEquations, hidden: int, directions: int, precision: str, capability: int) -> dict[str, object]:
-    """The kernels' constants and Triton's own options for H units on a card of this (major) capability."""
+def options(
+    cell: CellEquations, hidden: int, directions: int, precision: str, capability: int, backward: bool
+) -> dict[str, object]:
+    """A kernel's constants and Triton's own options for H units on a card of this (major) capability."""
     tile = tile_of(hidden)
     constants = {"H": hidden, "HP": tile, "D": directions, "BB": BLOCK_ROWS, "PRECISION": precision}
     # Fused multiply-adds: Triton 3.9 warns where nobody says whether they are wanted.
     warps = min(4, tile // LEAST_UNITS)
     in_registers = precision == "tf32x3" and capability >= 10  # W_hh, in its two parts
     more = cell.learned or cell.noise or cell.masks
-    few_gates = capability >= 10 and not _has_all_gates(cell)  # more blocks fit, and a thread gets fewer registers
-    if (in_registers and tile >= 64) or ((more or few_gates) and tile >= 128):
+    # Without one of the gates more blocks fit, and a thread gets fewer registers.
+    tight = {8: backward and precision == "tf32x3" and tile >= 64, 10: tile >= 128}.get(
+        capability
+    ) and not _has_all_gates(cell)
+    if tight or (in_registers and tile >= 64) or (more and tile >= 128):
         warps = 8  # four would spill
     return constants | {"num_warps": warps, "num_stages": 1, "enable_fp_fusion": True}
 
