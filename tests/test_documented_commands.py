@@ -98,6 +98,7 @@ COMMANDS: Mapping[str, Runs | Composes | Parses | IsTestedBy] = {
     "make check": Parses("it lints and type-checks"),
     "make notebooks": Parses("tests/test_notebooks.py runs them"),
     "make soak": Parses(HOURS),
+    "make results": Parses("tests/analysis/test_findings.py and test_experiments.py compare what it writes"),
     "make busy": Parses(HOURS),
     "make processors": Parses(HOURS),
     # docs/beside_the_papers.md

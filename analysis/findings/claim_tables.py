@@ -16,7 +16,7 @@ SIGNS = {"below": "<", "above": ">"}
 
 TEXTS_NOTES = (
     "In percent over the baseline, [95 % interval] by the corrected t-test; n: the fewest pairs of runs on any set. "
-    "The rules of the verdicts stand under the table `verdicts` of `python -m analysis tables`.",
+    "The rules of the verdicts stand under their table among [all tables](results/tables.md).",
 )
 MARKET_NOTES = (
     "Errors in units of 0 to 1: mean [95 % interval over seeds] [over days]. The paper's number is computed from its "

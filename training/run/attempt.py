@@ -59,7 +59,7 @@ class Attempt:
             HeldError: another process has ended this attempt.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._own / path.name
+        temporary = self._own / f"new-{path.name}"  # with the same ending, and no name that anybody looks for
         try:
             yield temporary
             os.replace(temporary, path)

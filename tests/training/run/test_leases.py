@@ -27,9 +27,7 @@ from training.studies import worker
 HOLDER = """
 import sys
 from pathlib import Path
-from training.run import checkpoints, leases
-from training.run import folder as run_folder
-from training.run.attempt import PREFIX, Attempt
+from training.run import leases
 leases.HEARTBEAT = 0.1
 lease = leases.Lease(Path(sys.argv[1]))
 print(lease.take(), flush=True)
