@@ -55,7 +55,8 @@ def test_kernels_compiled_for_a_card_spill_nothing(number: int) -> None:
 @pytest.mark.processes
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("cell", "capability", "number"), [("zoneout = 0.1", 90, 4), ("NIG", 100, 4), ("CIFG", 100, 3), ("CIFG", 80, 1)]
+    ("cell", "capability", "number"),
+    [("zoneout = 0.1", 90, 4), ("NIG", 100, 4), ("CIFG", 100, 3), ("CIFG", 80, 1), ("C9", 90, 3)],
 )
 def test_kernels_of_cells_that_need_more_warps_spill_nothing(cell: str, capability: int, number: int) -> None:
     from benchmarks.kernels import PRODUCTS, needs
