@@ -8,11 +8,10 @@ import argparse
 import functools
 import json
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from benchmarks.gpu_stacks import GRAPH, STOCK, Call, capture, captures, stacked
 from benchmarks.measure import interleaved, on_the_clock
 from cells import LSTM
 from cells.errors import UserError
+from datamodules.files import replacing
 
 ROUNDS = 20  # measurements of each layer at each shape
 SECONDS = 0.5  # of measurements of a layer at a shape, after which slow ones get no more
@@ -43,9 +43,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     def write(rows: list[Row]) -> None:
         if file:
-            part = file.with_name(f"{file.name}.{os.getpid()}.part")
-            part.write_text(json.dumps({"machine": machine, "means": means(rows).splitlines(), "rows": rows}, indent=1))
-            part.replace(file)
+            found = {"machine": machine, "means": means(rows).splitlines(), "rows": rows}
+            with replacing(file) as temporary:
+                temporary.write_text(json.dumps(found, indent=1))
 
     report(PLAN, device, ROUNDS, time.monotonic() + 60 * arguments.minutes, write)
 
@@ -107,10 +107,8 @@ def tf32(allowed: bool) -> Iterator[None]:
 
 def compare_if_it_fits(shape: CudaShape, device: torch.device, rounds: int) -> list[Row]:
     """`compare`; where the memory of the card is not enough, a single row says so."""
-    try:
+    with suppress(torch.OutOfMemoryError):  # after it, what was made is free, which the error held
         return compare(shape, device, rounds)
-    except torch.OutOfMemoryError:
-        pass  # what it made is free from here on, as the error held it
     if device.type == "cuda":
         torch.cuda.empty_cache()
     return [{**shape._asdict(), "layer": "all layers", "error": "not measured, the card's memory is too small"}]

@@ -32,7 +32,7 @@ class Counts:
 
 
 class Draw(NamedTuple):
-    """What a part of a model asks for: F numbers for each of its samples, rows, or samples that have a step.
+    """A request of a part of a model: F numbers for each of its samples, rows, or samples that have a step.
 
     They are 1 with these probabilities, one after the other, and otherwise 0.
     """

@@ -59,7 +59,6 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
     for key in ("data_dir", "cache_dir", "runs_dir", "run_dir"):
         if (not isinstance(config[key], str) or not config[key]) and not (key == "run_dir" and config[key] is None):
             raise UserError(f"{key}={config[key]}: give the path of a folder.")
-    for key in ("data_dir", "cache_dir", "runs_dir", "run_dir"):
         refuse_file(f"{key}=", config[key])
     for key in ("runs_dir", "run_dir"):
         if config[key] is not None and os.fsencode(config[key]).decode("utf-8", "replace") != config[key]:

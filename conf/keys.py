@@ -119,9 +119,9 @@ def refuse_hydras_keys_of_files(hydra: Any) -> None:
     """
     own = GlobalHydra.instance().config_loader().load_configuration(PRIMARY, [], RunMode.RUN).hydra
     found, usual = (dict(_leaves(OmegaConf.to_container(part, resolve=False), "hydra.")) for part in (hydra, own))
+    refused = [key for key in NOT_HERE if key not in SET_BY_HYDRA]
     for path in (path for path in {**usual, **found} if found.get(path) != usual.get(path)):
-        known = {key: NOT_HERE[key] for key in NOT_HERE if key not in SET_BY_HYDRA}
-        instead = [known[key] for key in known if f"{path}.".startswith(f"{key}.")]
+        instead = [NOT_HERE[key] for key in refused if f"{path}.".startswith(f"{key}.")]
         if instead:
             raise UserError(f"{path}={_shown(found.get(path))} in a file such as an experiment's: {instead[0]}.")
 

@@ -1,4 +1,4 @@
-"""What a net for texts is given."""
+"""The inputs of a net for texts."""
 
 from typing import Protocol, runtime_checkable
 

@@ -146,11 +146,11 @@ def evidence_of(runs: Path) -> Evidence:
         texts = Texts(results, text_results.without_result(runs, results))
     if "features" not in found:
         return Evidence(texts, None)
-    return Evidence(texts, _market(runs), _walked(runs))
-
-
-def _walked(runs: Path) -> pd.DataFrame | None:
     predictions = market_results.read_table(runs, "predictions")
+    return Evidence(texts, _market(runs, predictions), _walked(predictions))
+
+
+def _walked(predictions: pd.DataFrame) -> pd.DataFrame | None:
     walked = predictions[(predictions["protocol"] == "walk_forward") & ~predictions["source"].isin(SOURCES)]
     if walked.empty:
         return None
@@ -158,7 +158,7 @@ def _walked(runs: Path) -> pd.DataFrame | None:
     return walks(walk_forward_table(walked).numbers, sorted(warned["sentiment"].dropna().unique()))
 
 
-def _market(runs: Path) -> Market | None:
+def _market(runs: Path, predictions: pd.DataFrame) -> Market | None:
     """The runs of the paper's protocol with the settings of JUDGED, and the sentiment with the most runs.
 
     Raises:
@@ -175,6 +175,6 @@ def _market(runs: Path) -> Market | None:
     sentiment = str(sources.index[0]) if len(sources) else ""
     scored = scored[scored["sentiment"].isna() | (scored["sentiment"] == sentiment)]
     refuse_mixed(runs, scored)
-    baselines, predictions = (market_results.read_table(runs, table) for table in ("baselines", "predictions"))
+    baselines = market_results.read_table(runs, "baselines")
     ours = baselines["folder"].isin(scored["folder"]) & (baselines["split"] == "val")
     return Market(scored, baselines[ours], predictions, sentiment)

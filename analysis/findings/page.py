@@ -158,7 +158,7 @@ def _runs(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _forecasts(rows: pd.DataFrame) -> list[str]:
-    """What runs on the market forecast, and how they are tested."""
+    """Names for runs on the market by their target, window and horizon, and by how they are tested."""
     return [
         "Bitcoin"
         + ("'s volatility" if row["target"] == "volatility" else "")

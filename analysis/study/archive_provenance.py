@@ -1,4 +1,4 @@
-"""What an archive of runs says about them: which programs made them, from which files, and at what cost."""
+"""The provenance of an archive: which programs made its runs, from which files, and at what cost."""
 
 import json
 from collections import Counter, defaultdict
@@ -52,7 +52,7 @@ def provenance(folders: Sequence[Path], names: Mapping[str, str], tables: Mappin
 
 
 def _of_archive(folder: Path) -> tuple[Counts, Files] | None:
-    """What an archive says of its runs; None for a folder with runs."""
+    """Programs and files of an archive's runs, as it says; None for a folder with runs."""
     archived = archive_at(folder)
     if archived is None:
         return None

@@ -1,4 +1,4 @@
-"""What must not get from one machine into files that are shared."""
+"""Marks of a machine that must not get into files that are shared."""
 
 import re
 

@@ -77,16 +77,17 @@ def read_table(runs: Path, label: str, table: str) -> pd.DataFrame:
     Raises:
         UserError: one of the tables is missing or damaged.
     """
+    groups = read(runs, label).groupby("folder", sort=False)
+    if archived := archive_at(runs):
+        rows = archived.rows(table)  # those of all runs have the same columns
+        facts = groups.head(1).set_index("folder")
+        constant = (groups.nunique(dropna=False) == 1).reindex(facts.index)[facts.columns]
+        facts = facts.where(constant).drop(columns=[name for name in facts if name in rows])
+        facts = facts.loc[:, constant[facts.columns].any()]
+        return rows.join(facts, on="folder", how="inner").reset_index(drop=True)
     tables = []
-    archived = archive_at(runs)
-    kept = {} if archived is None else dict(list(archived.rows(table).groupby("folder")))
-    for folder, metrics in read(runs, label).groupby("folder", sort=False):
-        if archived is None:
-            rows = own_table(Path(str(folder)), table)
-        elif folder in kept:
-            rows = kept[folder].drop(columns="folder")
-        else:
-            continue
+    for folder, metrics in groups:
+        rows = own_table(Path(str(folder)), table)
         same = [str(name) for name in metrics if name not in rows and metrics[name].nunique(dropna=False) == 1]
         tables.append(rows.assign(**{name: metrics[name].iloc[0] for name in same}))
     return pd.concat(tables, ignore_index=True)

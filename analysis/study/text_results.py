@@ -98,13 +98,13 @@ def comparable(rows: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
     return rows[~pd.MultiIndex.from_frame(rows[cells]).isin(pd.MultiIndex.from_frame(failed[cells]))]
 
 
-def read_comparable(runs: Path, part: str = "test") -> pd.DataFrame:
+def read_comparable(runs: Path) -> pd.DataFrame:
     """The `comparable` rows of `read`.
 
     Raises:
         UserError: see `read`.
     """
-    rows = read(runs, part)
+    rows = read(runs)
     return comparable(rows, without_result(runs, rows))
 
 

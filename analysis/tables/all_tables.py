@@ -69,7 +69,7 @@ def all_tables(runs: Path) -> Iterator[Table]:
         yield _design(design.groups)
     yield missing_runs(runs, found, design, without_result)
     if compared is not None and improved is not None:
-        validation = text_results.read_comparable(runs, "val")
+        validation = text_results.comparable(text_results.read(runs, "val"), without_result)
         yield from text_tables(compared, improved, without_result, top_rows(compared, validation, LEFT_OUT))
         yield from tuned_tables(compared, read_trials(runs))
     if "features" in found:

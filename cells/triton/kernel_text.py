@@ -1,4 +1,4 @@
-"""What the texts of all kernels share: their purposes, and the names of what they take."""
+"""Parts that the texts of all kernels share: their purposes, and the names of what they take."""
 
 import enum
 from typing import NamedTuple

@@ -52,18 +52,26 @@ def options(
     tile = tile_of(hidden)
     constants = {"H": hidden, "HP": tile, "D": directions, "BB": BLOCK_ROWS, "PRECISION": precision}
     # Fused multiply-adds: Triton 3.9 warns where nobody says whether they are wanted.
-    warps = min(4, tile // LEAST_UNITS)
-    in_registers = precision == "tf32x3" and capability >= 10  # W_hh, in its two parts
-    more = cell.learned or cell.noise or cell.masks
-    # Without one of the gates more blocks fit, and a thread gets fewer registers.
-    tight = {8: backward and precision == "tf32x3" and tile >= 64, 10: tile >= 128}.get(
-        capability
-    ) and not _has_all_gates(cell)
-    # Behind a mask of rows the tanh of a gate leaves too few on such a card: C9 with 96 units.
-    tight = tight or (capability == 9 and backward and not precision and hidden < tile and _tanh_of_a_gate(cell))
-    if tight or (in_registers and tile >= 64) or (more and tile >= 128):
-        warps = 8  # four would spill
+    spills = _spills_with_four_warps(cell, hidden, precision, capability, backward)
+    warps = 8 if spills else min(4, tile // LEAST_UNITS)
     return constants | {"num_warps": warps, "num_stages": 1, "enable_fp_fusion": True}
+
+
+def _spills_with_four_warps(cell: CellEquations, hidden: int, precision: str, capability: int, backward: bool) -> bool:
+    """Whether a kernel needs more registers than the threads of four warps have, as `benchmarks kernels` found."""
+    tile = tile_of(hidden)
+    if (cell.learned or cell.noise or cell.masks) and tile >= 128:
+        return True
+    if capability >= 10 and precision == "tf32x3" and tile >= 64:  # which holds W_hh in two parts
+        return True
+    match capability:
+        case 8:  # without one of the gates more blocks fit, and a thread gets fewer registers
+            return backward and precision == "tf32x3" and tile >= 64 and not _has_all_gates(cell)
+        case 9:  # behind a mask of rows the tanh of a gate leaves too few: C9 with 96 units
+            return backward and not precision and hidden < tile and _tanh_of_a_gate(cell)
+        case 10:
+            return tile >= 128 and not _has_all_gates(cell)
+    return False
 
 
 @functools.cache

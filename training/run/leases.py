@@ -135,7 +135,8 @@ class LeaseWatcher:
     def wait_for_one(self, folders: set[Path]) -> set[Path] | None:
         """Wait until one of these leases is given back or its holder is dead.
 
-        Returns: the folders whose holder died, whose leases are removed; None if all holders live.
+        Returns:
+            The folders whose holder died, whose leases are removed; None if all holders live.
         """
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:

@@ -39,8 +39,8 @@ def counted(batch: StackedBatch) -> StackedBatch:
 def placed(batch: StackedBatch, places: int) -> StackedBatch:
     """A counted batch with room for so many packed rows."""
     assert batch.counts is not None
-    samples, rows, running = (getattr(batch.counts, name) for name in ("samples", "rows", "running"))
-    counts = Counts(samples, rows, running, batch.own.lengths.size(1), places)
+    own = batch.counts
+    counts = Counts(own.samples, own.rows, own.running, batch.own.lengths.size(1), places)
     return batch._replace(counts=counts, places=places)
 
 

@@ -1,4 +1,4 @@
-"""What all tasks of a stack share: the training step, its optimizer, clipping and random numbers.
+"""The part that all tasks of a stack share: the training step, its optimizer, clipping and random numbers.
 
 A stack's loss is the sum of its nets' losses, so each net gets the gradient of its own loss; and Adam treats each
 number by itself. So every net learns what it would learn alone.
@@ -23,7 +23,7 @@ from training.stacks.recorded import RecordedStep, Recorder, recorder_for
 
 
 class Given(NamedTuple):
-    """What a training step is given.
+    """The inputs of a training step.
 
     Attributes:
         batch: on the device.
@@ -133,7 +133,7 @@ class StackedTask(pl.LightningModule):
         self.train_loss.update(means, batch.samples)
 
     def given(self, batch: StackedBatch) -> Given:
-        """What the next step is given: a batch of texts comes with its random numbers, once it is known which."""
+        """The inputs of the next step: a batch of texts comes with its random numbers, once it is known which."""
         if batch.counts is None or not self.draws.is_known:
             return Given(batch)
         drawn = self.draws.ahead(batch.counts, next(self.net.parameters()))

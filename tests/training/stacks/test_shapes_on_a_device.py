@@ -1,4 +1,4 @@
-"""What makes batches of texts equal in shape changes no number, and leaves few shapes."""
+"""Padding that makes batches of texts equal in shape changes no number, and leaves few shapes."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ from training.stacks.tasks import StackedClassification
 
 NOISY = "C1; zoneout = 0.2; recurrent_dropout = 0.3"
 LENGTHS = [[[5, 2, 0, 3], [1, 4, 4]], [[2, 2], [3]], [[9, 1, 1, 1], [2, 2, 9, 3]]]
-"""Of three batches of two nets."""
+"""The lengths of three batches of two nets."""
 
 
 @pytest.fixture(autouse=True)
