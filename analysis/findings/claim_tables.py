@@ -35,9 +35,10 @@ def of_texts(texts: Texts) -> Iterator[Table]:
 def _of_recipe(recipe: str, rows: pd.DataFrame, best: pd.DataFrame) -> Table:
     papers = _papers()
     listed = rows.to_dict("records")
+    several = rows["claim"].duplicated(keep=False)  # judged by each form of the other model
     shown = pd.DataFrame(
         {
-            "claim": [f"{row['claim']} ({row['where']})" for row in listed],
+            "claim": [_claim(row, of) for row, of in zip(listed, rows["of"].where(several, ""), strict=True)],
             "the paper": [papers.get(str(row["claim"])) or f"{row['claimed']:+g} %" for row in listed],
             "here": [_ours(row) for row in listed],
             "n": [str(row["n"]) for row in listed],
@@ -47,6 +48,10 @@ def _of_recipe(recipe: str, rows: pd.DataFrame, best: pd.DataFrame) -> Table:
     )
     which = f", {recipe}" if recipe else ""
     return Table("claims", f"LSTM-CS{which}: {counts(rows['verdict'])}", rows, shown, TEXTS_NOTES)
+
+
+def _claim(row: Mapping[object, object], of: str) -> str:
+    return f"{row['claim']} ({row['where']}{f', {of}' if of else ''})"
 
 
 def _papers() -> dict[str, str]:
@@ -78,7 +83,7 @@ def of_market(market: Market) -> Table:
     listed = rows.to_dict("records")
     shown = pd.DataFrame(
         {
-            "claim": [f"{row['claim']} ({row['where']})" for row in listed],
+            "claim": [_claim(row, "") for row in listed],
             "error": rows["metric"].str.upper().to_list(),
             "the paper": [number(row["printed"], 3, True) for row in listed],
             "here": [_error(row) for row in listed],

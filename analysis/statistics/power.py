@@ -31,7 +31,7 @@ class Effect(NamedTuple):
     ratio: Sequence[float]
 
 
-def runs_needed(effect: Effect, distance: float) -> int | None:
+def runs_needed(effect: Effect, distance: float, tests: int = 1) -> int | None:
     """Splits of each data set with which a mean that lies `distance` from a bound is told from it.
 
     The least n for which the two-sided test at 5% has 80% power, from the variance observed here: the standard error
@@ -41,15 +41,20 @@ def runs_needed(effect: Effect, distance: float) -> int | None:
 
     which never falls below its value without 1 / n.
 
+    Args:
+        effect: what was measured.
+        distance: of its mean, or of the claimed one, from the bound; in percent.
+        tests: as in `least_detectable`.
+
     Returns:
         n, 2 or more; or None if no number of runs decides, or none below 100,000.
     """
     n, most = 2, MOST_RUNS
-    if _power(effect, distance, most) < POWER:
+    if _power(effect, distance, most, ALPHA / tests) < POWER:
         return None
     while n < most:  # power rises with n: halve the interval
         middle = (n + most) // 2
-        n, most = (n, middle) if _power(effect, distance, middle) >= POWER else (middle + 1, most)
+        n, most = (n, middle) if _power(effect, distance, middle, ALPHA / tests) >= POWER else (middle + 1, most)
     return n
 
 
@@ -72,7 +77,7 @@ def least_detectable(se: float, df: float, tests: int = 1) -> float:
     return float(se * brentq(lambda noncentrality: _chance(noncentrality, df, ALPHA / tests) - POWER, 0, 1e5))
 
 
-def _power(effect: Effect, distance: float, n: int) -> float:
+def _power(effect: Effect, distance: float, n: int, alpha: float) -> float:
     variances = (1 / n + np.asarray(effect.ratio)) * np.asarray(effect.sd) ** 2
     if not np.isfinite(variances).all():
         return 0.0
@@ -80,10 +85,10 @@ def _power(effect: Effect, distance: float, n: int) -> float:
         return float(distance != 0)
     se = np.sqrt(variances.sum()) / len(variances)
     df = variances.sum() ** 2 / (variances**2 / (n - 1)).sum()
-    return _chance(abs(distance) / se, df)
+    return _chance(abs(distance) / se, df, alpha)
 
 
-def _chance(noncentrality: float, df: float, alpha: float = ALPHA) -> float:
+def _chance(noncentrality: float, df: float, alpha: float) -> float:
     """The chance of a two-sided t-test to be significant on the side of the truth."""
     from scipy.stats import nct, norm, t
 

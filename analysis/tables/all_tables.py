@@ -34,7 +34,7 @@ HOW_JUDGED = (
     "A number: reproduced if the whole 95 % interval lies on the claimed side of 0 and holds the number; in sign only "
     "if all of it lies beyond the number; not reproduced if all of it falls short of the number; else not decidable.",
     'A bound ("reduces", "no alteration"): reproduced if the whole interval lies below it, not reproduced if none '
-    "does.",
+    "does; of several alterations one has to lie above it with p < 5 % after Holm's correction over them.",
     "Pairs of runs that would decide: with 80 % power, by the variance seen here. On the same documents more runs "
     "lower the standard error to a floor only, so that sometimes no number decides. n: the fewest pairs on any set.",
 )

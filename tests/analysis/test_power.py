@@ -54,6 +54,9 @@ def test_one_of_many_tests_has_to_be_larger() -> None:
     corrected = stats.norm.ppf(1 - 0.025 / 17) + stats.norm.ppf(0.8)
     assert least_detectable(1, 1e6, 17) == pytest.approx(corrected, rel=1e-3)
     assert math.isnan(least_detectable(math.nan, 3))
+    least = least_detectable(1 / math.sqrt(20), 19, 17)
+    assert (runs_needed(effect(), 1.0001 * least, 17) or math.inf) <= 20
+    assert (runs_needed(effect(), 0.97 * least, 17) or math.inf) > 20
 
 
 def test_what_the_runs_could_have_told() -> None:

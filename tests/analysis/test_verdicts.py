@@ -185,6 +185,19 @@ def test_a_noisy_alteration_does_not_hide_a_clear_counterexample() -> None:
     assert (row["verdict"], row["improvement"]) == (NOT_DECIDABLE, pytest.approx(5))
 
 
+def test_the_best_of_many_by_chance_is_no_counterexample() -> None:
+    claim = Claim("", "", EVERY, "epoch_seconds", ("hasoc",), 0.0, "below")
+    best, others = improved("C1", "hasoc", 2.5, 1), [improved(cell, "hasoc", 0, 1) for cell in alterations()[1:]]
+    (row,) = judge(claim, pd.DataFrame([best]))
+    assert (row["verdict"], row["because"]) == (NOT_REPRODUCED, "")
+    (row,) = judge(claim, pd.DataFrame([best, *others]))
+    assert row["low"] > 0
+    assert row["verdict"] == NOT_DECIDABLE
+    assert row["because"].startswith("as the best of 17 alterations not significant; ")
+    (row,) = judge(claim, pd.DataFrame([improved("C1", "hasoc", 5, 1), *others]))
+    assert (row["verdict"], row["alteration"]) == (NOT_REPRODUCED, "C1")
+
+
 # Every alteration, and BERT
 
 
