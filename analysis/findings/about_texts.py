@@ -89,10 +89,13 @@ def _claimed(texts: Texts) -> list[str]:
 def _failed(without_result: pd.DataFrame) -> list[str]:
     """The fits that ended without a result, which no comparison has."""
     failed = without_result[has_failed(without_result["error"]) & (without_result["model"] == LSTM_CS)]
-    return [
-        f"{cell} on {str(data).upper()} ended without a result in {count(len(rows), 'fit')}, and is not compared there."
+    if failed.empty:
+        return []
+    named = [
+        f"{cell} on {str(data).upper()} ({count(len(rows), 'fit')})"
         for (data, cell), rows in failed.groupby(["data", "cell"], sort=False)
     ]
+    return [f"Without a result, and so not compared: {', '.join(named)}."]
 
 
 def _improvement(texts: Texts) -> Figure | None:

@@ -1,6 +1,7 @@
 """docs/RESULTS.md: what the runs support and nothing else, and the committed page is that of the committed runs."""
 
 import itertools
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -204,3 +205,11 @@ def test_the_page_is_that_of_the_results() -> None:
         pytest.skip("the folder results, which python -m analysis archive writes, is not in this checkout")
     for name, text in page_of(PROJECT / "results").items():
         assert (PROJECT / "docs" / name).read_text(encoding="utf-8") == text, f"docs/{name}: make results"
+
+
+def test_readme_answers_as_the_page() -> None:
+    """README has each question of docs/RESULTS.md with its answer."""
+    page, readme = ((PROJECT / name).read_text(encoding="utf-8") for name in ("docs/RESULTS.md", "README.md"))
+    answers = re.findall(r"^### \d\. (.+)\n\n\*\*(.+)\*\*$", page, re.MULTILINE)
+    assert len(answers) == 5
+    assert [answer for answer in map(" ".join, answers) if answer not in " ".join(readme.split())] == []
