@@ -80,14 +80,13 @@ def judge(claim: Claim, improved: pd.DataFrame) -> list[dict[str, object]]:
 def _judged(claim: Claim, rows: pd.DataFrame) -> dict[str, object]:
     scaled = relative_to_mean_baseline(rows) if claim.of_mean_scores else rows
     means = averages(scaled)
-    chosen = _decisive(claim, means) if claim.subject == EVERY else means.iloc[0]
+    chosen = _decisive(claim, means) if claim.subject == EVERY else means.assign(tests=1, refutes=True).iloc[0]
     scaled = scaled[scaled["cell"] == chosen["cell"]]
     mean, low, high = (float(chosen[key]) for key in ("improvement", "low", "high"))
     effect = Effect(mean, low, high, scaled["sd"].tolist(), scaled["ratio"].tolist())
     row = {key: chosen[key] for key in ("sets", "data", "improvement", "low", "high")} | {"n": int(scaled["n"].min())}
     row["alteration"] = chosen["cell"] if claim.subject == EVERY else ""
-    tests = int((means["sets"] == chosen["sets"]).sum()) if claim.subject == EVERY else 1
-    decided = _decided(claim, effect, _folds(scaled), tests, claim.subject != EVERY or bool(chosen["refutes"]))
+    decided = _decided(claim, effect, _folds(scaled), int(chosen["tests"]), bool(chosen["refutes"]))
     lacking = len(alterations()) - int((means["sets"] == len(claim.sets)).sum())
     if claim.subject == EVERY and decided["verdict"] == REPRODUCED and lacking:
         because = f"{lacking} of the paper's alterations missing"
@@ -99,13 +98,16 @@ def _decisive(claim: Claim, means: pd.DataFrame) -> pd.Series:
     """The alteration that refutes "none reaches the bound" most clearly; if none does, the one nearest to it.
 
     One refutes it if it lies beyond the bound with p below 5% after Holm's correction over the alterations: of 17 the
-    best one's interval lies above a bound by chance more often. Says so in `refutes`. An alteration that was run on
-    fewer data sets than others does not count.
+    best one's interval lies above a bound by chance more often. An alteration that was run on fewer data sets than
+    others does not count.
+
+    Returns:
+        Its row of `means`, with refutes, and tests: over how many alterations the correction is.
     """
     means = means[means["sets"] == means["sets"].max()]
     beyond = means["improvement"] - claim.number
     p = t_test(beyond.to_numpy(), means["se"].to_numpy(), means["df"].fillna(np.inf).to_numpy()).p
-    means = means.assign(p=p, refutes=False)
+    means = means.assign(p=p, tests=len(means), refutes=False)
     against = means[(beyond > 0) & (holm(means, ["metric"]) < ALPHA)]
     if len(against):
         return against.assign(refutes=True).iloc[int(against["low"].argmax())]
