@@ -104,11 +104,12 @@ class TestedEpoch(KeptEpoch):
         super().__init__(folder, "model", **by, save_on_train_epoch_end=True, enable_version_counter=False)  # type: ignore[arg-type]
 
 
-class LastEpoch(KeptEpoch):
+class LastEpoch(ModelCheckpoint):
     """Keeps every epoch as `last.ckpt`, whatever its score, so that a resumed run goes on from there exactly.
 
     Comes after `TestedEpoch` in the list of callbacks, because it must include its updated state. Lightning's
-    own `save_last` writes only after an epoch with a better score.
+    own `save_last` writes only after an epoch with a better score. It has no state: the checkpoint that both callbacks
+    keep is made before this one knows of it, so that a resumed run would have another state than an undisturbed one.
 
     Args:
         folder: of the checkpoints.
@@ -116,6 +117,13 @@ class LastEpoch(KeptEpoch):
 
     def __init__(self, folder: Path):
         super().__init__(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state: none."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Leave out the state that older versions saved."""
 
 
 class SharedCheckpointIO(TorchCheckpointIO):
