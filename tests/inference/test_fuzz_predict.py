@@ -18,6 +18,9 @@ from inference.saved_run import Request, SavedRun
 
 pytestmark = pytest.mark.slow
 
+A_LINE = 0.001
+"""Seconds of work that each line may cost, as a valid one does: some changes make a file of ten thousand lines."""
+
 TEXTS = "bring me the red cup\nwhere is the kitchen?\n\ndon\u2019t move, stop!\n" * 5
 
 
@@ -32,8 +35,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> SavedRun:
 
 def answered(run: SavedRun, texts: list[str], file: Path | None, as_json: bool) -> list[str] | str:
     """The lines of the answer, or the sentence with which it was refused."""
+    lines = file.read_bytes().count(b"\n") if file else len(texts)
     try:
-        return within_limits(lambda: list(run.answer(Request(texts, file, None, None, as_json))))
+        return within_limits(lambda: list(run.answer(Request(texts, file, None, None, as_json))), A_LINE * lines)
     except UserError as error:
         return str(error)
 
