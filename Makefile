@@ -83,8 +83,8 @@ check: $(VENV)/.dev  ## lint and type-check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-results: $(VENV)/.core  ## write docs/RESULTS.md, its pictures and the results in conf/experiment from the runs in results/
-	$(BIN)/python -m analysis findings results -o docs
+results: $(VENV)/.core  ## write docs/RESULTS.md, its pictures, README's answers and the results in conf/experiment from the runs in results/
+	$(BIN)/python -m analysis findings results -o docs --answers README.md
 	$(BIN)/python -m analysis experiments results -o conf/experiment
 
 # What benchmarks/card.sh needs on a machine that has torch, Lightning and the scientific packages, and no network.

@@ -70,9 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     command = add(
         "findings",
         "docs/RESULTS.md: five findings with a picture each, every claim of both papers, and how sure that is",
-        lambda given: findings.write(given.runs, given.output),
+        lambda given: findings.write(given.runs, given.output, given.answers),
     )
     command.add_argument("-o", "--output", type=Path, default=Path("docs"), help="folder for RESULTS.md [docs]")
+    command.add_argument("--answers", type=Path, help="a file, such as README.md, in which its answers stand as well")
     command = add(
         "experiments",
         "the comments about results at the top of experiment files, as measured",

@@ -13,8 +13,13 @@ from typing import ClassVar, TypeVar
 
 import psutil
 
-SOON = {"RAY_health_check_period_ms": "500", "RAY_health_check_failure_threshold": "3"}
-"""So that the head notices within seconds that a node left."""
+SOON = {
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_failure_threshold": "3",
+    "RAY_worker_niceness": "0",
+}
+"""So that the head notices within seconds that a node left, and that workers get their turn beside other processes: Ray
+gives them a low priority."""
 
 T = TypeVar("T")
 

@@ -19,7 +19,8 @@ from conf.kinds import BY_SEED
 def verdicts(results: pd.DataFrame) -> pd.DataFrame:
     """A row for each claim and each recipe of LSTM-CS, then one for each macro-F1 in Tables 3-9 whose data set was run.
 
-    Where the other model of a claim was run with several recipes, the claim has a row for each.
+    Where the other model of a claim was run with several recipes, the claim has a row for each. A claim about another
+    model alone stands under the first recipe of LSTM-CS only, so that it counts once.
 
     Args:
         results: from `text_results.read`.
@@ -35,13 +36,14 @@ def verdicts(results: pd.DataFrame) -> pd.DataFrame:
     improved = improvements(results)
     simple = improved[improved["model"] == SIMPLE]
     simple = simple.assign(of=simple["recipe"])
-    of_lstm_cs = results.loc[results["model"] == LSTM_CS, "recipe"].unique().tolist()
-    for recipe in of_lstm_cs or [""]:  # a claim is judged, however little was run
+    of_lstm_cs = results.loc[results["model"] == LSTM_CS, "recipe"].unique().tolist() or [""]
+    for recipe in of_lstm_cs:  # a claim is judged, however little was run
+        claims = [claim for claim in CLAIMS if claim.model == LSTM_CS or recipe == of_lstm_cs[0]]
         runs = results[(results["model"] == LSTM_CS) & (results["recipe"] == recipe)]
         own = improved[(improved["model"] == LSTM_CS) & (improved["recipe"] == recipe)].assign(of="")
         parts = (own, of_means_and_contrasts(runs).assign(of=""), model_improvements(results, recipe), simple)
         every = pd.concat([part for part in parts if len(part)] or [own])
-        found = [row for claim in CLAIMS for row in judge(claim, every)]
+        found = [row for claim in claims for row in judge(claim, every)]
         found += [row for claim in COUNTING_CLAIMS for row in judge_count(claim, every)]
         found += [row for claim in claims_of_tables(set(own["data"])) for row in judge(claim, every)]
         rows += [{"recipe": recipe, **row} for row in found]

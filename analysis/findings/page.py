@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.findings import about_market, about_texts, claim_tables, walking
+from analysis.findings import about_market, about_texts, answers, claim_tables, walking
 from analysis.findings.evidence import Evidence, evidence_of
 from analysis.findings.finding import Finding, unanswered
 from analysis.report.svg_file import svg_file
@@ -29,13 +29,20 @@ NO_TEXTS = "there are no runs on texts"
 NO_MARKET = "there are no runs on the market with the paper's protocol"
 
 
-def write(runs: Path, folder: Path) -> str:
+def write(runs: Path, folder: Path, readme: Path | None = None) -> str:
     """Write RESULTS.md and its pictures; pictures of an earlier page are removed. Returns a sentence.
 
+    Args:
+        runs: a folder of runs or an archive.
+        folder: of the page.
+        readme: a file in which the page's answers stand as well.
+
     Raises:
-        UserError: there are no runs, or the folder cannot be written.
+        UserError: there are no runs, the folder cannot be written, or that file has no place for the answers.
     """
     files = page_of(runs)
+    if readme is not None:
+        answers.write(files[PAGE], readme)
     for path in (folder / PICTURES).glob("*.svg"):
         if f"{PICTURES}/{path.name}" not in files:
             path.unlink()

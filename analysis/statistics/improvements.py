@@ -13,6 +13,9 @@ from conf.kinds import BY_SEED, GIVEN
 COMPARED_METRICS = [*PRINTED_SCORES, "top1", "seconds", "epoch_seconds"]
 """The columns of results that are compared."""
 
+TIMES = ("seconds", "epoch_seconds")
+"""Those of them that all runs of a stack share, since they are trained at once."""
+
 F1 = "f1"
 """Compared as well, though it is no column: the mean of the improvements in macro, micro and weighted F1, which the
 paper's text calls "F1 metrics"."""
@@ -99,7 +102,11 @@ def _over_splits(both: pd.DataFrame) -> pd.DataFrame:
     over its seeds is the fold's one value, since the same documents tested again say nothing about others. A test over
     pairs would call a third of all studies of three such folds significant although nothing differs, see the
     simulation in tests/analysis/test_false_alarms.py.
+
+    Pairs with the same two times count once: they come from the same two stacks, and are one measurement.
     """
+    shared = both["metric"].isin(TIMES) & both.duplicated([*COMPARISON, "score", "base"])
+    both = both[~shared]
     own = both["seed"].where(both["partition"] == BY_SEED, -1)
     fold = both["fold"].where(both["partition"] != GIVEN, -1)  # all folds test the same documents
     each = both.assign(own=own, fold=fold).groupby([*COMPARISON, "own", "fold"], sort=False)["improvement"].mean()

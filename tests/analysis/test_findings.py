@@ -1,7 +1,6 @@
 """docs/RESULTS.md: what the runs support and nothing else, and the committed page is that of the committed runs."""
 
 import itertools
-import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,6 +16,7 @@ from analysis.claims.market_claims import feature_sets
 from analysis.claims.rules import NOT_REPRODUCED, REPRODUCED
 from analysis.findings import reasons
 from analysis.findings.about_market import beats_persistence, sentiment_helps
+from analysis.findings.answers import ANSWER, BEGIN, END, with_answers
 from analysis.findings.evidence import Market, evidence_of
 from analysis.findings.page import PAGE, finding_text, findings, page_of
 from analysis.report import svg_file
@@ -208,8 +208,31 @@ def test_the_page_is_that_of_the_results() -> None:
 
 
 def test_readme_answers_as_the_page() -> None:
-    """README has each question of docs/RESULTS.md with its answer."""
     page, readme = ((PROJECT / name).read_text(encoding="utf-8") for name in ("docs/RESULTS.md", "README.md"))
-    answers = re.findall(r"^### \d\. (.+)\n\n\*\*(.+)\*\*$", page, re.MULTILINE)
-    assert len(answers) == 5
-    assert [answer for answer in map(" ".join, answers) if answer not in " ".join(readme.split())] == []
+    assert len(ANSWER.findall(page)) == 5
+    assert with_answers(readme, page) == readme, "README.md: make results"
+
+
+@pytest.mark.parametrize("command", [["--answers"], []])
+def test_the_answers_replace_those_of_an_earlier_page(tmp_path: Path, command: list[str]) -> None:
+    runs, readme = write_texts(tmp_path / "runs", {"C2": 0.1}), tmp_path / "README.md"
+    readme.write_text(f"# Mine\n\n{BEGIN}\n- Old\n{END}\n\nMore.\n")
+    main(["findings", str(runs), "-o", str(tmp_path / "docs"), *command, *([str(readme)] if command else [])])
+    text = readme.read_text()
+    assert text.startswith(f"# Mine\n\n{BEGIN}\n- ")
+    assert text.endswith(f"\n{END}\n\nMore.\n")
+    assert ("- Old" in text) == (not command)
+    assert ("- Does an altered cell classify better? " in text) == bool(command)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [(None, "cannot be read"), ("# Mine\n", "has no place for the answers"), (f"{END}\n{BEGIN}\n", "has no place")],
+)
+def test_answers_without_a_place_are_refused(tmp_path: Path, text: str | None, fault: str) -> None:
+    runs, readme = write_texts(tmp_path / "runs", {}), tmp_path / "README.md"
+    if text is not None:
+        readme.write_text(text)
+    with pytest.raises(SystemExit, match=f"README.md {fault}"):
+        main(["findings", str(runs), "-o", str(tmp_path / "docs"), "--answers", str(readme)])
+    assert not (tmp_path / "docs").exists()

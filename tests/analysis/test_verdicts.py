@@ -1,5 +1,6 @@
 """Verdicts on the paper's claims, from made-up studies whose true effects are known."""
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -236,13 +237,31 @@ def test_bert_is_paired_with_c1_on_the_same_folds(with_bert: pd.DataFrame) -> No
 def test_berts_time_is_a_ratio_of_means_as_in_the_paper(tmp_path: Path) -> None:
     for place, name in enumerate(COMPARED_SETS):
         for seed in range(2):
-            seconds = 1000 if place else 10
+            seconds = (1000 if place else 10) * (1 + seed / 10_000)
             write_run(tmp_path / f"c{name}{seed}", [0.5] * 5, "C1", data=name, seed=seed, seconds=seconds)
             more = 100 if place else 1000
             write_run(tmp_path / f"b{name}{seed}", [0.5] * 5, data=name, seed=seed, seconds=more * seconds, model=BERT)
     row = by_claim(tmp_path).loc[BERTS_TIME]
     assert row["improvement"] == pytest.approx(100 * (5 * 100_000 + 10_000) / (5 * 1000 + 10) - 100)
-    assert row["verdict"] == IN_SIGN  # 10,080 %, and no run differs from another
+    assert row["verdict"] == IN_SIGN  # 10,080 %, and runs hardly differ from each other
+
+
+def test_the_time_of_one_stack_is_one_measurement(tmp_path: Path) -> None:
+    for cell, seed in itertools.product(ALL_CELLS, range(4)):
+        seconds = {"baseline": 10.0}.get(cell, 12.0) + seed // 2 / 100  # two stacks of two seeds each
+        write_run(tmp_path / f"{cell}{seed}", [0.5 + seed / 100] * 5, cell, seed=seed, seconds=seconds)
+    found = improvements(text_results.read(tmp_path)).set_index(["metric", "cell"])
+    assert found.loc[("seconds", "C1"), ["n", "splits"]].tolist() == [4, 2]
+    assert found.loc[("macro_f1", "C1"), ["n", "splits"]].tolist() == [4, 4]
+
+
+def test_a_claim_about_another_model_alone_stands_once(tmp_path: Path) -> None:
+    study(tmp_path, {"C1": 0.01}, data=["hate"], cells=["baseline", "C1"], model="transformer")
+    for epochs in (4, 1):
+        study(tmp_path, {"C1": 0.01}, data=["hate"], cells=["baseline", "C1"], epochs=epochs)
+    claims = by_claim(tmp_path).index
+    assert list(claims).count("C1 improves SIMPLE's accuracy") == 1
+    assert list(claims).count(C1_BY_0643) == 2
 
 
 def test_each_recipe_of_bert_has_its_verdict(tmp_path: Path) -> None:
