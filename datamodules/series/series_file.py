@@ -89,6 +89,8 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
     """
     table = read_columns(path)
     _refuse_unknown(table, columns)
+    if not table.rows:
+        raise DataError(f"{path} has a header and no row below it: name another file with series.file=.")
     chosen = list(dict.fromkeys([columns.date, columns.target, *(columns.inputs or ()), *filter(None, [columns.id])]))
     texts = table.texts(chosen)
     inputs = _numeric(table, chosen) if columns.inputs is None else columns.inputs

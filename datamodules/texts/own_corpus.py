@@ -150,7 +150,8 @@ class Collected:
         """
         if not self.texts:
             raise DataError(
-                f"{' '.join(self.notes)} There is nothing to learn from: are data.text and data.label right?"
+                f"{' '.join(self.notes)} There is nothing to learn from: name other columns with data.text= and "
+                "data.label=."
             )
         classes = self.reader.ordered(self.labels)
         number_of = {name: number for number, name in enumerate(classes)}

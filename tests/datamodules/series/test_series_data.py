@@ -69,6 +69,7 @@ def with_text(table: pd.DataFrame, column: str, text: str) -> pd.DataFrame:
             "line 6: '5.1.20' is",
         ),
         (lambda table: table.assign(units=np.nan), "column units is empty"),
+        (lambda table: table[:0], "has a header and no row below it"),
         (lambda table: table.rename(columns={"day": "date"}), r"no column 'day' \(series.date=\)"),
         (lambda table: table.assign(units=1e300), "is no number up to"),
     ],

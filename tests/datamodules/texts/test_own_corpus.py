@@ -246,7 +246,8 @@ WRONG = [
     (b"a,b\n1,2,3\n", {"text": "a", "label": "b"}, "line 2: 3 fields instead of 2"),
     (b"a,b\n1,2\n", {"text": 3, "label": 1}, "has 2 columns: there is no column 3"),
     (b"a,b\n1,2\n2,2\n", {"text": "a", "label": "b"}, "data.label=b: all 2 documents have the class '2'"),
-    (b"a,b\n,2\n2,\n", {"text": "a", "label": "b"}, "There is nothing to learn from"),
+    (b"a,b\n,2\n2,\n", {"text": "a", "label": "b"}, "There is nothing to learn from: name other columns"),
+    (b"a,b\n", {"text": "a", "label": "b"}, "0 documents. There is nothing to learn from"),
     (b"a,b,c\n1,0,2\n", {"text": "a", "label": ["b", "c"]}, "line 2: c is '2'; with several columns"),
     (
         b"a,b,p\n1,0,tset\n",
