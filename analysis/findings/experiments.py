@@ -51,10 +51,10 @@ def files_of(runs: Path) -> Iterator[tuple[str, str]]:
     names = {str(name) for kind in ("data", "features") if kind in results for name in results[kind].dropna()}
     for path in sorted(EXPERIMENTS.glob("*.yaml")):
         planned = runs_of(path.stem, names)
-        found = results.merge(planned, on=list(planned))
+        found = results.merge(planned, on=["settings", "cell", *REPLICATE_KEYS])
         if len(found):
             before, _, keys = _parts(path.read_text(encoding="utf-8"))
-            yield path.name, before + _comment(found, len(planned)) + keys
+            yield path.name, before + _comment(found, planned) + keys
 
 
 def _parts(text: str) -> tuple[str, str, str]:
@@ -65,7 +65,7 @@ def _parts(text: str) -> tuple[str, str, str]:
 
 
 def runs_of(experiment: str, names: Collection[str]) -> pd.DataFrame:
-    """A row for each run of an experiment: settings (the fingerprint), cell, seed, fold.
+    """A row for each run of an experiment: settings (the fingerprint), cell, seed, fold, asked (recipe), on (data set).
 
     Args:
         experiment: its name.
@@ -85,8 +85,9 @@ def runs_of(experiment: str, names: Collection[str]) -> pd.DataFrame:
         if known and others not in shared:
             shared[others] = Record.of(composed(*others)).settings
         numbers = [int(run[key].partition("=")[2]) if key in run else int(config[key]) for key in REPLICATE_KEYS]
-        rows.append([shared.get(others, ""), _cell(cells) if known else "", *numbers])
-    return pd.DataFrame(rows, columns=["settings", "cell", *REPLICATE_KEYS])
+        asked, on = (run.get(key, "").partition("=")[2] for key in ("recipe", "data"))
+        rows.append([shared.get(others, ""), _cell(cells) if known else "", *numbers, asked, on])
+    return pd.DataFrame(rows, columns=["settings", "cell", *REPLICATE_KEYS, "asked", "on"])
 
 
 @cache
@@ -116,12 +117,26 @@ def _finished(runs: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _comment(rows: pd.DataFrame, fits: int) -> str:
-    hours = rows["seconds"].sum() / 3600
+def _comment(rows: pd.DataFrame, planned: pd.DataFrame) -> str:
     told = _market(rows) if "data" not in rows or rows["data"].isna().all() else "; ".join(_texts(rows))
-    about = f"{len(rows)} of {fits} fits in results, {hours:.1f} hours, {rows['seconds'].mean():.1f} s each"
-    text = f"Result ({about}): {told}."
+    about = [
+        " ".join(filter(None, [str(recipe), _cost(rows[rows["asked"] == recipe], fits)]))
+        for recipe, fits in planned.groupby("asked", sort=False)
+    ]
+    text = f"Result ({'; '.join(about)}): {told}."
     return textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False) + "\n"
+
+
+def _cost(rows: pd.DataFrame, planned: pd.DataFrame) -> str:
+    """How many fits there are, what they took, and what the others will take, by the means of their data sets."""
+    counts = f"{len(rows)} of {len(planned)} fits"
+    if rows.empty:
+        return counts
+    seconds = rows.groupby("on")["seconds"]
+    missing = planned["on"].value_counts() - seconds.size().reindex(planned["on"].unique(), fill_value=0)
+    rest = float((missing * seconds.mean().reindex(missing.index)).sum(skipna=False)) / 3600
+    left = f", the others about {rest:.1f} hours" if rest >= 0.05 else ""
+    return f"{counts} in results, {rows['seconds'].sum() / 3600:.1f} hours, {rows['seconds'].mean():.1f} s each{left}"
 
 
 def _market(rows: pd.DataFrame) -> str:

@@ -26,11 +26,11 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def planned(monkeypatch: pytest.MonkeyPatch, rows: pd.DataFrame, more: int) -> None:
-    """Let the experiment consist of the runs of these rows and of some that are not finished."""
-    wanted = rows[["settings", "cell", "seed", "fold"]]
-    others = wanted.iloc[[0] * more].assign(seed=99)
-    monkeypatch.setattr(experiments, "runs_of", lambda experiment, names: pd.concat([wanted, others]))
+def planned(monkeypatch: pytest.MonkeyPatch, rows: pd.DataFrame, more: int, **others: str) -> None:
+    """Let the experiment consist of the runs of these rows and of some that are not finished, which may differ."""
+    wanted = rows[["settings", "cell", "seed", "fold"]].assign(asked="", on="hate")
+    missing = wanted.iloc[[0] * more].assign(seed=99, **others)
+    monkeypatch.setattr(experiments, "runs_of", lambda experiment, names: pd.concat([wanted, missing]))
 
 
 def test_a_study_on_texts(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +46,25 @@ def test_a_study_on_texts(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "1 of 2 other cells significantly better and 0 worse." in " ".join(text.split("\n# "))
     assert text.endswith(f"worse.\n{KEYS}")
     assert "of old runs" not in text
+
+
+@pytest.mark.parametrize(
+    ("more", "others", "told"),
+    [
+        (1000, {}, "24 of 1024 fits in results, 0.1 hours, 10.3 s each, the others about 2.9 hours)"),
+        (1000, {"on": "ag"}, "24 of 1024 fits in results, 0.1 hours, 10.3 s each)"),
+        (9, {"asked": "paper"}, "24 of 24 fits in results, 0.1 hours, 10.3 s each; paper 0 of 9 fits)"),
+    ],
+)
+def test_what_the_missing_runs_will_take_is_told_if_one_of_their_data_set_is_finished(
+    small: Path, monkeypatch: pytest.MonkeyPatch, more: int, others: dict[str, str], told: str
+) -> None:
+    from analysis.study import text_results
+
+    write_study(small / "runs", ["hate"], ["baseline", "C1", "C2"], 4, 2, {})
+    planned(monkeypatch, text_results.read(small / "runs"), more, **others)
+    ((_, text),) = experiments.files_of(small / "runs")
+    assert f"# Result ({told}: HATE" in " ".join(text.split("\n# ")).replace(KEYS, "").replace(" Result", "# Result", 1)
 
 
 def test_a_cell_that_failed_in_a_run_is_named_and_not_compared(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +93,7 @@ def test_a_study_on_the_market(small: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_an_experiment_that_was_not_run_keeps_its_file(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_study(small / "runs", ["hate"], ["baseline", "C1"], 1, 1, {})
-    nothing = pd.DataFrame({"settings": ["x"], "cell": ["C1"], "seed": [0], "fold": [0]})
+    nothing = pd.DataFrame({"settings": ["x"], "cell": ["C1"], "seed": [0], "fold": [0], "asked": "", "on": "hate"})
     monkeypatch.setattr(experiments, "runs_of", lambda experiment, names: nothing)
     assert list(experiments.files_of(small / "runs")) == []
 
@@ -86,7 +105,7 @@ def test_the_runs_of_an_experiment_are_those_that_train_py_makes() -> None:
     assert (len(rows), len(known)) == (240, 120)
     for cell in ("cell=CIFG", "cell.o='sigmoid(a_o) * c'"):
         record = Record.of(composed("experiment=gates", "data=robo", cell, "seed=3", "fold=1"))
-        run = {"settings": record.settings, "cell": record.cell, "seed": 3, "fold": 1}
+        run = {"settings": record.settings, "cell": record.cell, "seed": 3, "fold": 1, "asked": "", "on": "robo"}
         assert (known == pd.Series(run)).all(axis=1).sum() == 1
 
 
