@@ -12,6 +12,7 @@ from pathlib import Path
 from unicodedata import category
 
 import hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
@@ -19,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cells.alterations import Alteration
 from cells.errors import UserError
-from conf.compose import CONF, keys_of
+from conf.compose import CONF, composed, keys_of
 from conf.keys import EXPERIMENT, nearest, no_such_key, paths
 from conf.quoting import how_to_quote
 
@@ -156,6 +157,8 @@ def _explanation(error: Exception) -> str:
         return f"there is no key {hydras[1]!r}; python train.py --cfg hydra lists Hydra's keys."
     if wrong := re.match(r"Error merging override (\S+)$", text.partition("\n")[0]):
         return f"{wrong[1]}: this key takes no such value; python train.py --help lists the keys."
+    if text.startswith("Ambiguous value") and (first := _other_mistake()):
+        return first
     launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", text)
     if launcher is not None and launcher[1] in EXTRAS:
         return not_installed(launcher[1])
@@ -165,11 +168,27 @@ def _explanation(error: Exception) -> str:
     return f"{text}; python train.py --help lists the keys."
 
 
+def _other_mistake() -> str:
+    """The mistake because of which Hydra did not see that a command is many runs, by its experiment or stack=.
+
+    It takes a configuration that it cannot compose for a single run's, and then a value with a comma for the mistake.
+    """
+    parser = OverridesParser.create()
+    given = [argument for argument in sys.argv[1:] if "=" in argument]
+    try:
+        composed(*(each for each in given if not parser.parse_override(each).is_sweep_override()))
+    except MISTAKES as error:
+        return message(error)
+    return ""
+
+
 def _unknown(key: str) -> str:
     known = _keys_of_files()
     if key in known and not known[key]:
         return f"~{key}: every run needs {key!r}, give it a value instead."
-    return f"there is no key {key!r} here, {known[key]} has it." if known.get(key) else no_such_key(key, known)
+    if brings := known.get(key):
+        return f"there is no key {key!r} here, {brings} has it: give that as well."
+    return no_such_key(key, known)
 
 
 def _keys_of_files() -> dict[str, str]:

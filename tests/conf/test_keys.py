@@ -261,6 +261,10 @@ def test_a_key_is_refused_or_its_value_is_in_the_configuration(key: str, sign: s
         (["cell.learned.p.q=1"], "learn p = {'q': 1}: give a number"),
         (["~data"], "data= takes one name"),
         (["data=null"], "data=null: data= takes a name"),
+        (["fold=0,1"], "Ambiguous value for argument 'fold=0,1'"),
+        (["experiment=table06_ag", "fold=0,1", "data.instead=x"], "data=ag has it: give that as well."),
+        (["stack=2", "fold=0,1", "foo=1"], "there is no key 'foo'"),
+        (["experiment=study_small", "cell=C1,C2", "epochss=3"], "did you mean 'epochs'?"),
     ],
 )
 def test_the_command_line_refuses_it_before_any_run(
