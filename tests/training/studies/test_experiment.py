@@ -60,7 +60,7 @@ def finished(folder: Path) -> list[Path]:
 def test_an_experiment_begins_with_its_command_its_cost_and_its_result(experiment: str) -> None:
     comment = (CONF / "experiment" / f"{experiment}.yaml").read_text().split("\n#\n")
     assert f"python train.py experiment={experiment}\n" in f"{comment[1]}\n"
-    assert re.search(r"# Result( \(.*\))?: \S", comment[2])
+    assert re.search(r"# Result( \(.*?\))?:\s+\S", comment[2], re.DOTALL)
     fits = re.search(r"# Cost: (\d+) fits", comment[2])
     if fits is not None:
         assert len(runs_of(experiment)) == int(fits[1])
