@@ -69,6 +69,12 @@ SET_BY_HYDRA = (
 )  # fmt: skip
 """Those of them that Hydra sets itself, whatever a file says."""
 
+NAMED_BY_USER = (
+    *SET_BY_HYDRA, "hydra.callbacks", "hydra.job.env_set", "hydra.job_logging", "hydra.hydra_logging", "hydra.help",
+    "hydra.hydra_help", "hydra.sweeper.params", "hydra.sweeper.one_of",
+)  # fmt: skip
+"""Keys of Hydra's below which a user, or Hydra itself, may put any other."""
+
 
 def plain(override: str) -> str:
     """An override as Hydra takes it: without + and ++, and with quotes around names such as GC=F in a list.
@@ -111,19 +117,35 @@ def refuse_hydras_keys(overrides: Iterable[str]) -> None:
 def refuse_hydras_keys_of_files(hydra: Any) -> None:
     """Refuse what a file, such as an experiment's, sets below `hydra`, if that is refused on the command line.
 
+    And refuse keys that Hydra does not have, which + adds on the command line, and a file without any sign.
+
     Args:
         hydra: that part of a configuration, as composed.
 
     Raises:
         UserError: names the key, and what to do instead.
     """
-    own = GlobalHydra.instance().config_loader().load_configuration(PRIMARY, [], RunMode.RUN).hydra
+    launcher = f"hydra/launcher={hydra.runtime.choices['hydra/launcher']}"
+    own = GlobalHydra.instance().config_loader().load_configuration(PRIMARY, [launcher], RunMode.RUN).hydra
     found, usual = (dict(_leaves(OmegaConf.to_container(part, resolve=False), "hydra.")) for part in (hydra, own))
+    _refuse_unknown_to_hydra(found, usual)
     refused = [key for key in NOT_HERE if key not in SET_BY_HYDRA]
     for path in (path for path in {**usual, **found} if found.get(path) != usual.get(path)):
         instead = [NOT_HERE[key] for key in refused if f"{path}.".startswith(f"{key}.")]
         if instead:
             raise UserError(f"{path}={_shown(found.get(path))} in a file such as an experiment's: {instead[0]}.")
+
+
+def _refuse_unknown_to_hydra(found: Iterable[str], usual: Iterable[str]) -> None:
+    known = set(map(_without_launchers_own, usual))
+    for key in map(_without_launchers_own, found):
+        if key not in known and not any(f"{key}.".startswith(f"{each}.") for each in NAMED_BY_USER):
+            raise UserError(f"there is no key {key!r}; python train.py --cfg hydra lists Hydra's keys.")
+
+
+def _without_launchers_own(path: str) -> str:
+    """A path without what stands below a launcher's key: Ray's own settings are not in its file."""
+    return re.sub(r"^(hydra\.launcher\.[^.]+)\..*", r"\1", path)
 
 
 def _leaves(tree: Any, above: str) -> Iterator[tuple[str, object]]:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from datamodules.errors import DataError, excerpt
 from datamodules.text_files import COMMENT, at_line, read_text
@@ -212,16 +213,19 @@ class Lines:
             yield line
 
 
+def reader_of(lines: Iterable[str], **how: Any) -> Iterator[list[str]]:
+    """A `csv.reader` that takes fields of any length."""
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
+    return csv.reader(lines, **how)
+
+
 def split_rows(file: str, lines: Lines, delimiter: str, quoted: bool) -> Iterator[tuple[int, list[str]]]:
     """The line on which each row starts, and its fields; blank lines are left out.
 
     Raises:
         DataError: a row is not valid CSV; names file and line.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
-    reader = csv.reader(
-        lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True
-    )
+    reader = reader_of(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True)
     try:
         lines.expect_row()
         for fields in reader:

@@ -1,6 +1,5 @@
 """The rows of a file with a table, read one after the other: CSV, TSV, JSON lines or Parquet, also in .gz or .zip."""
 
-import csv
 import re
 import shutil
 import tempfile
@@ -9,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from datamodules.csv_files import Lines, places, split_rows, whole
+from datamodules.csv_files import Lines, places, reader_of, split_rows, whole
 from datamodules.errors import DataError, excerpt
 from datamodules.json_objects import objects
 from datamodules.open_files import PACKED, Opened, lines, opened
@@ -155,7 +154,7 @@ def _names(header: Sequence[Column]) -> list[str]:
 
 
 def _fields(line: str, delimiter: str) -> list[str]:
-    return next(csv.reader([line], delimiter=delimiter), [])
+    return next(reader_of([line], delimiter=delimiter), [])
 
 
 def _lines_are_rows(path: Path, columns: Sequence[Column], encoding: str) -> bool:

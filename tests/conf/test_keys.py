@@ -261,6 +261,12 @@ def test_a_key_is_refused_or_its_value_is_in_the_configuration(key: str, sign: s
         (["cell.learned.p.q=1"], "learn p = {'q': 1}: give a number"),
         (["~data"], "data= takes one name"),
         (["data=null"], "data=null: data= takes a name"),
+        *(
+            ([f"+hydra.{key}=1"], f"there is no key 'hydra.{key}'")
+            for key in ("foo", "job.foo", "verbosee", "sweeper_.x")
+        ),
+        (["-m", "+hydra.job.chdirr=1"], "there is no key 'hydra.job.chdirr'"),
+        (["-m", "hydra/launcher=submitit_local", "+hydra.launcher.foo.bar=1"], "there is no key 'hydra.launcher.foo'"),
         (["fold=0,1"], "Ambiguous value for argument 'fold=0,1'"),
         (["experiment=table06_ag", "fold=0,1", "data.instead=x"], "data=ag has it: give that as well."),
         (["stack=2", "fold=0,1", "foo=1"], "there is no key 'foo'"),
@@ -284,6 +290,19 @@ def test_every_key_of_hydra_is_honoured_or_refused() -> None:
         found = compose("config", return_hydra_config=True).hydra
     keys = {*found, *(f"job.{key}" for key in found.job)}
     assert {f"hydra.{key}" for key in keys - HONOURED} == set(NOT_HERE)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["+hydra.callbacks.mine._target_=hydra.experimental.callback.Callback"],
+        ["+hydra.job.env_set.MINE=1"],
+        ["+hydra.job_logging.loggers.mine.level=INFO"],
+        ["-m", "hydra/launcher=ray", "+hydra.launcher.ray.init._temp_dir=mine", "seed=0,,"],
+    ],
+)
+def test_what_hydra_leaves_to_the_user_is_taken(refused: Callable[..., str], given: list[str]) -> None:
+    assert "hydra" not in refused(*given, "epochs=0")
 
 
 @pytest.mark.parametrize("shown", ["hydra.run", "hydra.job", "hydra.launcher"])

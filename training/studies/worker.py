@@ -49,6 +49,8 @@ def work(config: DictConfig) -> list[RunOutcome]:
 
 def _work_alone(config: DictConfig) -> None:
     hydra = HydraConfig.get()
+    if of_launchers := [each for each in hydra.overrides.hydra if re.match(r"\+*hydra[./]launcher", each)]:
+        raise UserError(f"{of_launchers[0]} is for many runs: add -m, or leave it out.")
     refuse_hydras_keys_of_files(hydra)
     check_keys(config, hydra.runtime.choices)
     check_expanded(config)
@@ -56,8 +58,6 @@ def _work_alone(config: DictConfig) -> None:
         raise UserError(
             "hydra.sweeper.params and an experiment stand for many runs: add -m, or leave out hydra.mode=RUN."
         )
-    if of_launchers := [each for each in hydra.overrides.hydra if re.match(r"\+*hydra[./]launcher", each)]:
-        raise UserError(f"{of_launchers[0]} is for many runs: add -m, or leave it out.")
     (member,) = _members(config, [])
     folder = member.folder
     for last in (False, True):

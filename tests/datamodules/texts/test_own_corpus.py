@@ -240,6 +240,12 @@ def test_another_encoding_has_to_be_named(read: Callable[..., Corpus]) -> None:
     assert read(content, text="review", label="grade", encoding="cp1252").texts == TEXTS
 
 
+def test_a_name_in_the_header_may_be_longer_than_the_csv_modules_limit(read: Callable[..., Corpus]) -> None:
+    csv.field_size_limit(131_072)  # Python's own; whatever was read before has raised it
+    name = "a" * 200_000
+    assert read(f"{name},b\nred,1\nblue,2\n".encode(), text=name, label="b").texts == ["red", "blue"]
+
+
 WRONG = [
     (b"a,b,a\n1,2,3\n", {"text": "a", "label": "b"}, "line 1: the column a stands twice in the header"),
     (b"a,b\n1,2\n", {"text": "a", "label": "c"}, "no column c in the header 'a,b'"),
