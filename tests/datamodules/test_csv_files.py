@@ -9,6 +9,7 @@ from text_data import make_zip
 
 from datamodules.csv_files import csv_rows, read_table, tsv_rows
 from datamodules.errors import DataError
+from datamodules.market.prices import read_prices
 from datamodules.text_files import read_member, read_text
 
 
@@ -100,6 +101,18 @@ def test_a_field_may_be_longer_than_the_csv_modules_limit(tmp_path: Path) -> Non
     path.write_text(f'text,label\n"{text}",1\n')
     (row,) = csv_rows(path, ("text", "label"))
     assert row.fields["text"] == text
+
+
+@pytest.mark.slow
+def test_a_field_of_100_mb_is_read_or_refused_in_one_short_line(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    path.write_text('text,label\n"' + "word " * 20_000_000 + '",1\n')
+    (row,) = csv_rows(path, ("text", "label"))
+    assert len(row.fields["text"]) == 100_000_000
+    path.write_text("Date,Open,High,Low,Close,Volume\n2020-01-01,1,1,1,1," + "9" * 100_000_000 + "\n")
+    with pytest.raises(DataError, match="on 2020-01-01 Volume 9999") as refused:
+        read_prices(path)
+    assert len(str(refused.value)) < 500
 
 
 @pytest.mark.parametrize("name", ["missing.csv", ""])
