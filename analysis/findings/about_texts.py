@@ -14,6 +14,7 @@ from analysis.report.svg import Figure
 from analysis.statistics.averages import averages
 from analysis.statistics.best_of_many import PAPERS_FOLDS, PAPERS_SEEDS
 from analysis.statistics.false_alarms import ALL_SEEDS, ONE_SEED
+from analysis.statistics.power import FEWEST_SPLITS
 from analysis.statistics.significance import ALPHA
 from analysis.study.results import has_failed
 from analysis.tables.alteration_tables import LEFT_OUT, TITLES
@@ -31,7 +32,7 @@ def improves(texts: Texts) -> Finding:
     name, question = "improvement", "Does an altered cell classify better?"
     rows = _altered(texts.improved).dropna(subset="p_holm")
     if rows.empty:
-        return unanswered(name, question, "no alteration was run on two splits of a data set")
+        return unanswered(name, question, f"no alteration was run on {FEWEST_SPLITS} splits of a data set")
     above = rows[(rows["p_holm"] < ALPHA) & (rows["improvement"] > 0)]
     cells = rows["cell"].nunique()
     if above.empty:
@@ -125,7 +126,7 @@ def best_of_many(texts: Texts) -> Finding:
         f"{_best_here(row)}."
         for row in rows.to_dict("records")
     ]
-    return Finding(name, question, answer, sentences, of_chance(rows))
+    return Finding(name, question, answer, [*sentences, *_too_few(texts)], of_chance(rows))
 
 
 def _best_here(row: Mapping[Hashable, object]) -> str:
@@ -138,7 +139,7 @@ def could_be_seen(texts: Texts) -> Finding:
     rows = texts.detectable
     rows = rows[(rows["recipe"] == texts.recipe) & (rows["metric"] == SCORE)]
     if rows.empty:
-        return unanswered(name, question, "no alteration was run on two splits of a data set")
+        return unanswered(name, question, f"no alteration was run on {FEWEST_SPLITS} splits of a data set")
     claimed = float(cell_paper.average_improvements()[SCORE].max())
     small = rows[rows["alone"] <= claimed]
     if small.empty:
@@ -153,7 +154,16 @@ def could_be_seen(texts: Texts) -> Finding:
         f"{row['alone']:.1f} % with 80 % power, or {row['corrected']:.1f} % as the best of {row['cells']} alterations."
         for row in rows.to_dict("records")
     ]
-    return Finding(name, question, answer, [*sentences, *_alarms(texts.false_alarms)], of_power(rows))
+    told = [*sentences, *_too_few(texts), *_alarms(texts.false_alarms)]
+    return Finding(name, question, answer, told, of_power(rows))
+
+
+def _too_few(texts: Texts) -> Sequence[str]:
+    """A sentence on the data sets that were run on too few splits."""
+    rows = texts.improved[texts.improved["recipe"] == texts.recipe]
+    most = rows.groupby("data")["splits"].max()
+    few = ", ".join(str(name).upper() for name in most.index[most < FEWEST_SPLITS])
+    return [f"{few}: fewer than {FEWEST_SPLITS} splits, too few to say how much they vary."] if few else []
 
 
 def _alarms(alarms: pd.DataFrame) -> Sequence[str]:

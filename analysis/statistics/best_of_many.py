@@ -10,6 +10,7 @@ from analysis.published import cell_paper
 from analysis.published.cell_paper import LSTM_CS, PRINTED_SCORES
 from analysis.statistics.false_alarms import SHARED_BY, shared_by_seeds
 from analysis.statistics.improvements import improvements, paired_scores
+from analysis.statistics.power import FEWEST_SPLITS
 from analysis.study.text_results import GROUP
 from conf.compose import PLACEBO
 
@@ -42,11 +43,11 @@ def best_of_many(results: pd.DataFrame) -> pd.DataFrame:
         A row for each data, model, recipe and printed score: cells, K; seeds, folds; mean and high, the expected best
         improvement in percent and its 95% quantile, with the runs at hand; ours and our_cell, the best of the paper's
         alterations here; paper_mean, paper_high: as mean and high, with the paper's 10 x 10 runs; paper and paper_cell,
-        the best that it prints, NaN and empty for another model. No rows without a placebo of several pairs of runs.
+        the best that it prints, NaN and empty for another model. No rows without a placebo on FEWEST_SPLITS.
     """
     improved = improvements(results)
     improved = improved[improved["metric"].isin(PRINTED_SCORES)]
-    placebo = improved[(improved["cell"] == PLACEBO) & (improved["n"] > 1)]
+    placebo = improved[(improved["cell"] == PLACEBO) & (improved["splits"] >= FEWEST_SPLITS)]
     both = results[results["cell"].isin(["baseline", PLACEBO])]
     shared = shared_by_seeds(both)
     sd = paired_scores(both).groupby(SHARED_BY)["improvement"].std()

@@ -14,6 +14,10 @@ says."""
 MOST_RUNS = 100_000
 """A larger number of runs is not worth promising."""
 
+FEWEST_SPLITS = 5
+"""With fewer the spread over splits is known to no better than half of itself: over two splits it may be nearly 0 by
+chance, and then any improvement would seem to be found."""
+
 
 class Effect(NamedTuple):
     """A mean over data sets of mean improvements, in percent.

@@ -60,9 +60,12 @@ def test_one_of_many_tests_has_to_be_larger() -> None:
 
 
 def test_what_the_runs_could_have_told() -> None:
-    runs = results({"baseline": [0.5, 0.52, 0.5], "C1": [0.5, 0.53, 0.52], "placebo": [0.4, 0.5, 0.6]})
+    scores = {"baseline": [0.5, 0.52, 0.5, 0.5, 0.51], "C1": [0.5, 0.53, 0.52, 0.5, 0.5], "placebo": [0.4, 0.5, 0.6]}
+    runs = results(scores)
     improved = improvements(runs)
     row = detectable(improved).set_index("metric").loc["macro_f1"]
     se = improved.query("cell == 'C1' and metric == 'macro_f1'")["se"].item()
-    assert (row["cells"], row["splits"]) == (1, 3)
-    assert row["alone"] == row["corrected"] == pytest.approx(least_detectable(se, 2))
+    assert (row["cells"], row["splits"]) == (1, 5)
+    assert row["alone"] == row["corrected"] == pytest.approx(least_detectable(se, 4))
+    of_four = {cell: values[:4] for cell, values in scores.items()}
+    assert detectable(improvements(results(of_four))).empty  # four splits say too little about their spread
