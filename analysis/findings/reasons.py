@@ -14,7 +14,7 @@ OTHER_DATA: Mapping[str, str] = {
     "semeval": "SEMEVAL has more documents here",
     "crowd": "CROWD has more documents here",
     "hate": "HATE has more documents here",
-    "ag": "AG is not reduced here as in the paper",
+    "ag": "AG here is half of its training file, not reduced as in the paper",
 }
 """How the data differ from the paper's, which docs/beside_the_papers.md explains."""
 
