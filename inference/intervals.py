@@ -8,6 +8,12 @@ import pandas as pd
 SHOWN_LEVEL = 0.9
 
 
+INTERVALS = "intervals.csv"
+
+READ = ("forecast", "level", "half_width", "calibrated_on", "coverage", "periods", "width")
+"""The columns that are read."""
+
+
 class Interval(NamedTuple):
     """The interval of one forecast, by split conformal prediction, see `forecasting.conformal`.
 
@@ -37,8 +43,13 @@ class Interval(NamedTuple):
 
 
 def measured(run: Path, level: float = SHOWN_LEVEL) -> dict[str, Interval]:
-    """The intervals of a run by forecast; empty for a run of an older version, or one with too few errors."""
-    path = run / "intervals.csv"
+    """The intervals of a run by forecast; empty for a run of an older version, or one with too few errors.
+
+    Args:
+        run: a folder whose table has READ and no fault, see `faults.refuse_faults`.
+        level: the share of later values that they should hold.
+    """
+    path = run / INTERVALS
     if not path.exists():
         return {}
     table = pd.read_csv(path)

@@ -16,12 +16,22 @@ from conf.checks import refuse_file
 from conf.compose import CONF
 from datamodules.market.last_window import last_window
 from datamodules.market.market_data import load_market_data
-from inference.intervals import Interval, measured
+from inference.intervals import INTERVALS, READ, Interval, measured
 from inference.saved_run import Request, SavedRun
+from training.run.faults import refuse_faults
 from training.run.record import METRICS
 
 SIGNIFICANCE_LEVEL = 0.05
 """The p below which the net and persistence count as different."""
+
+
+NEEDED = {
+    METRICS: ("rmse_dollars", "relative_rmse", "dm_p", "warning"),
+    "baselines.csv": ("split", "forecast", "rmse_dollars"),
+    "predictions.csv": ("split", "day"),
+    INTERVALS: READ,
+}
+"""The columns that are read of the run's tables."""
 
 
 class Backtest(NamedTuple):
@@ -174,7 +184,8 @@ def here(config: DictConfig, data_dir: str | None, end: str | None) -> DictConfi
 
 def _backtest(run: Path) -> tuple[Backtest, str]:
     """The backtest in the tables of a run's folder, and its warning."""
-    metrics, baselines, predictions = (read_table(run / name) for name in (METRICS, "baselines.csv", "predictions.csv"))
+    refuse_faults(run, NEEDED)
+    metrics, baselines, predictions = (pd.read_csv(run / name) for name in NEEDED if name != INTERVALS)
     net = metrics.iloc[-1]
     scored = baselines[(baselines["split"] == net["split"]) & (baselines["forecast"] == "persistence")].iloc[0]
     days = predictions.loc[predictions["split"] == net["split"], "day"]
@@ -189,11 +200,3 @@ def _backtest(run: Path) -> tuple[Backtest, str]:
         p=None if math.isnan(p) else p,
     )
     return backtest, "" if pd.isna(net["warning"]) else str(net["warning"])
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A table of a run's folder."""
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({type(error).__name__}); repeat the run.") from error

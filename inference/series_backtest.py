@@ -9,8 +9,18 @@ from typing import NamedTuple
 import pandas as pd
 
 from forecasting.series_baselines import NET_P
-from inference.next_close import SIGNIFICANCE_LEVEL, read_table
+from inference.intervals import INTERVALS, READ
+from inference.next_close import SIGNIFICANCE_LEVEL
+from training.run.faults import refuse_faults
 from training.run.record import METRICS
+
+NEEDED = {
+    METRICS: ("rmse", "rmse_original", "mae_original", "mase", "warning"),
+    "baselines.csv": ("split", "forecast", "rmse", "rmse_original"),
+    "predictions.csv": ("split", "day"),
+    INTERVALS: READ,
+}
+"""The columns that are read of the run's tables."""
 
 RIVALS = {
     "persistence": "persistence",
@@ -115,8 +125,12 @@ def backtest(run: Path, written: Callable[[pd.Timestamp], str], scale: str = "")
         run: the folder.
         written: writes a period.
         scale: from `scale_of`.
+
+    Raises:
+        UserError: a table of the run has a fault.
     """
-    metrics, baselines, predictions = (read_table(run / name) for name in (METRICS, "baselines.csv", "predictions.csv"))
+    refuse_faults(run, NEEDED)
+    metrics, baselines, predictions = (pd.read_csv(run / name) for name in NEEDED if name != INTERVALS)
     net = metrics.iloc[-1]
     days = predictions.loc[predictions["split"] == net["split"], "day"]
     scored = baselines[baselines["split"] == net["split"]].set_index("forecast")

@@ -20,8 +20,8 @@ from analysis.study.daily_errors import contrasts
 from analysis.study.recipes import BEST
 from analysis.study.results import kinds
 from analysis.tables.market_tables import JUDGED, SETTINGS, refuse_mixed
-from analysis.tables.series_table import SOURCES
 from analysis.tables.walk_forward_table import walk_forward_table
+from training.run.faults import OWN_SOURCES
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def evidence_of(runs: Path) -> Evidence:
 
 
 def _walked(predictions: pd.DataFrame) -> pd.DataFrame | None:
-    walked = predictions[(predictions["protocol"] == "walk_forward") & ~predictions["source"].isin(SOURCES)]
+    walked = predictions[(predictions["protocol"] == "walk_forward") & ~predictions["source"].isin(OWN_SOURCES)]
     if walked.empty:
         return None
     warned = walked[walked["warning"].notna() & walked["control"].isna()] if "warning" in walked else walked.iloc[:0]

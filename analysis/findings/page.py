@@ -17,9 +17,9 @@ from analysis.tables.chance_tables import chance_tables
 from analysis.tables.formatting import number, with_recipe
 from analysis.tables.output_folder import write_files
 from analysis.tables.placebo_table import placebo_table
-from analysis.tables.series_table import SOURCES
 from analysis.tables.table import Table, markdown
 from datamodules.counts import count
+from training.run.faults import OWN_SOURCES
 
 PAGE, PICTURES = "RESULTS.md", "results"
 TABLES = f"{PICTURES}/tables.md"
@@ -138,7 +138,7 @@ def _what_was_run(runs: Path, evidence: Evidence) -> Iterator[str]:
         parts.append(_runs(rows.assign(of=rows["data"], model=_with_recipe(rows))))
     if evidence.market or evidence.walked is not None:
         rows = market_results.scored(runs)
-        rows = rows[~rows["source"].isin(SOURCES)].sort_values(["protocol", "target", "horizon", "window"])
+        rows = rows[~rows["source"].isin(OWN_SOURCES)].sort_values(["protocol", "target", "horizon", "window"])
         parts.append(_runs(rows.assign(of=_forecasts(rows))))
     if parts:
         found = pd.concat(parts, ignore_index=True)

@@ -15,7 +15,7 @@ from analysis.study import market_results, text_results
 from analysis.study.results import kinds
 from analysis.tables import effect_table, market_verdicts_table, series_effect_table
 from analysis.tables.all_tables import NO_MARKET, all_tables
-from analysis.tables.series_table import SOURCES
+from training.run.faults import OWN_SOURCES
 
 FIRST = (effect_table.NAME, series_effect_table.NAME, "missing", "verdicts", "design", NO_MARKET)
 """The names of the tables at the top."""
@@ -40,7 +40,7 @@ def sections(runs: Path) -> list[Section]:
         rest += _text_sections(text_results.comparable(results, without_result), without_result)
     if "features" in found and NO_MARKET not in first:
         forecasters = market_results.scored(runs)
-        own = forecasters["source"].isin(SOURCES)
+        own = forecasters["source"].isin(OWN_SOURCES)
         if own.any():
             sentences += overview.about_series(forecasters[own])
             rest += series_sections(runs, forecasters[own])

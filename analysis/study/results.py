@@ -10,21 +10,20 @@ import pandas as pd
 from analysis.study.archive import METRICS as ARCHIVED
 from analysis.study.archive import archive_at, archive_of
 from analysis.study.data_versions import refuse_versions
-from analysis.study.faults import fault_of
 from cells.errors import UserError
 from conf.kinds import KINDS
+from training.run.faults import REPEAT, fault_of
 from training.run.folder import CONFIG, FAILED, MARK, RunFolder
 from training.run.record import METRICS, Record, metrics_lines
 
 UNFINISHED = "unfinished"
 FAULTY = "finished, but"
-_REPEAT = "remove that run's folder and repeat its command"
 
 
 def read(runs: Path, label: str = "data") -> pd.DataFrame:
     """Every row of the metrics.csv of the finished runs below `runs`: one row per fit and split, and its `folder`.
 
-    A run whose metrics.csv has a fault is left out, `without_result` has it.
+    A run with a fault in one of its tables is left out, `without_result` has it.
 
     Args:
         runs: a folder, or an archive of runs.
@@ -103,7 +102,7 @@ def own_table(folder: Path, table: str) -> pd.DataFrame:
     try:
         return pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({type(error).__name__}): {_REPEAT}.") from error
+        raise UserError(f"{path} cannot be read ({type(error).__name__}): {REPEAT}.") from error
 
 
 def finished(runs: Path) -> list[str]:
@@ -122,7 +121,7 @@ def without_result(runs: Path) -> pd.DataFrame:
 
     `kind` is "data" or "features", and `data` the name of the data set or of the feature set. `settings` is the
     fingerprint that metrics.csv would have. `error` is, for a failed run, the first line of its file `failed`; for an
-    interrupted or running one, "unfinished"; for one marked as finished, what is wrong with its metrics.csv.
+    interrupted or running one, "unfinished"; for one marked as finished, what is wrong with its tables.
     """
     if archived := archive_at(runs):
         rows = [
@@ -133,6 +132,18 @@ def without_result(runs: Path) -> pd.DataFrame:
         whole = {folder for folder in _finished(runs) if not fault_of(folder)}
         rows = [_started(folder, RunFolder.at(folder).record, _error(folder)) for folder in sorted(started - whole)]
     return pd.DataFrame(rows, columns=["folder", "kind", "data", "model", "settings", "cell", "seed", "fold", "error"])
+
+
+def left_out(runs: Path, label: str) -> list[str]:
+    """A line about each finished run whose tables have a fault, with its folder and what to do.
+
+    Args:
+        runs: a folder, or an archive of runs.
+        label: see `read`.
+    """
+    found = without_result(runs).query("kind == @label")
+    found = found[found["error"].str.startswith(FAULTY)]
+    return [f"{folder} is {error}" for folder, error in zip(found["folder"], found["error"], strict=True)]
 
 
 def has_failed(errors: "pd.Series[str]") -> "pd.Series[bool]":
@@ -162,6 +173,8 @@ def _finished(runs: Path) -> list[Path]:
 
 
 def _none(runs: Path, label: str) -> UserError:
+    if faulty := left_out(runs, label):
+        return UserError(f"{runs} holds no finished run with {label}= whose tables are whole: {faulty[0]}.")
     return UserError(f"{runs} holds no finished run with {label}=; python train.py {label}=NAME trains one.")
 
 
@@ -183,7 +196,7 @@ def _error(folder: Path) -> str:
     """Why a run has no result."""
     if (folder / MARK).is_file():
         fault = fault_of(folder)
-        return f"{FAULTY} its {fault}: {_REPEAT}" if fault else UNFINISHED  # it has ended while others were looked at
+        return f"{FAULTY} its {fault}: {REPEAT}" if fault else UNFINISHED  # it has ended while others were looked at
     if not (folder / FAILED).exists():
         return UNFINISHED
     lines = (folder / FAILED).read_text(encoding="utf-8", errors="replace").splitlines()

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.published import bitcoin_paper
 from analysis.published.bitcoin_paper import PRINTED_ERRORS
 from analysis.statistics.contrasts import Contrasts
-from analysis.study import market_results
+from analysis.study import market_results, results
 from analysis.study.daily_errors import contrasts
 from analysis.study.results import configuration
 from analysis.tables import market_differences, market_verdicts_table
@@ -17,9 +17,11 @@ from analysis.tables.horizon_table import horizon_tables
 from analysis.tables.market_differences import differences, how
 from analysis.tables.market_verdicts_table import verdicts_table
 from analysis.tables.series_effect_table import series_effect_table
-from analysis.tables.series_table import SOURCES, series_tables
+from analysis.tables.series_table import series_tables
 from analysis.tables.table import Table, plain_text
 from cells.errors import UserError
+from conf.kinds import MARKET
+from training.run.faults import OWN_SOURCES
 
 FIELD = ["window", "features", "model"]
 """The columns that lead to a field of the tables."""
@@ -38,12 +40,13 @@ SHOWN = [*FIELD, *SETTINGS, "protocol", "sentiment", "control"]
 
 
 def as_text(runs: Path) -> str:
-    """The `market_tables` for the terminal.
+    """The `market_tables` for the terminal, and a line for each run that is left out for a fault.
 
     Raises:
         UserError: as there.
     """
-    return "\n\n".join(map(plain_text, market_tables(runs)))
+    tables = map(plain_text, market_tables(runs))
+    return "\n\n".join([*tables, *results.left_out(runs, MARKET.group)])
 
 
 def market_tables(runs: Path) -> list[Table]:
@@ -58,10 +61,10 @@ def market_tables(runs: Path) -> list[Table]:
     refuse_mixed(runs, metrics)
     baselines, predictions = (market_results.read_table(runs, table) for table in ("baselines", "predictions"))
     found: list[Table] = []
-    if (own := metrics["source"].isin(SOURCES)).any():
+    if (own := metrics["source"].isin(OWN_SOURCES)).any():
         found += [*series_effect_table(metrics[own]), *series_tables(metrics[own], baselines)]
         metrics = metrics[~own]
-        baselines, predictions = (table[~table["source"].isin(SOURCES)] for table in (baselines, predictions))
+        baselines, predictions = (table[~table["source"].isin(OWN_SOURCES)] for table in (baselines, predictions))
         if metrics.empty:
             return found
     if (paper := _in_the_paper(metrics)).any():

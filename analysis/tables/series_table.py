@@ -5,12 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.study.results import own_table
 from analysis.tables.formatting import file_name, number
 from analysis.tables.table import Table
-from cells.errors import UserError
-
-SOURCES = ("csv", "symbols")
-"""The values of `source` of such runs."""
 
 SHARED = ["features", "target", "protocol", "window", "horizon"]
 """The columns that the runs of one table share."""
@@ -62,13 +59,7 @@ def _intervals(folders: pd.Series) -> pd.DataFrame:
     """The coverage and the width of the intervals of 90 % of each run and forecast."""
     tables = []
     for folder in folders:
-        path = Path(str(folder)) / "intervals.csv"
-        try:
-            table = pd.read_csv(path)
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"{path} cannot be read ({type(error).__name__}): remove that run's folder and repeat its command."
-            ) from error
+        table = own_table(Path(str(folder)), "intervals")
         chosen = table[table["level"] == SHOWN_LEVEL].rename(columns={"forecast": "which", "coverage": "held"})
         tables.append(chosen[["which", "held", "width"]].assign(folder=folder))
     return pd.concat(tables, ignore_index=True)

@@ -32,11 +32,14 @@ def run(folder: Path, val_rmse: float, closes: dict[str, list[float]] | None = N
     rmse = {"train": 0.02, "val": val_rmse, "test": 0.5}
     rows = [{**RUN, **changed, "split": split, "rmse": rmse[split], "mae": rmse[split] / 2} for split in parts]
     pd.DataFrame(rows).to_csv(folder / "metrics.csv", index=False)
-    naive = {"forecast": "persistence", "rmse": 0.0209, "mae": 0.0125, "rmse_dollars": 395.8, "mae_dollars": 235.9}
-    pd.DataFrame([{"split": split, **naive} for split in parts]).to_csv(folder / "baselines.csv", index=False)
     flat = dict.fromkeys(("truth", "prediction", "persistence", "drift", "ar", "ridge"), [100.0] * 4)
     table = pd.DataFrame({"day": DAYS, "split": parts[-1], **flat, **(closes or {})})
     table.to_csv(folder / "predictions.csv", index=False)
+    naive = {"rmse": 0.0209, "mae": 0.0125, "rmse_dollars": 395.8, "mae_dollars": 235.9}
+    forecasts = [name for name in table if name not in ("day", "split", "truth", "prediction")]
+    compared = [{"split": split, "forecast": name, **naive} for split in parts for name in forecasts]
+    pd.DataFrame(compared).to_csv(folder / "baselines.csv", index=False)
+    pd.DataFrame({"feature": ["btc"], "permutation": 0.1}).to_csv(folder / "importance.csv", index=False)
     configured(folder)
     (folder / "finished").write_text("")
 
@@ -115,6 +118,8 @@ def test_walk_forward_volatilities_stand_beside_har_and_garch(tmp_path: Path) ->
     run(tmp_path / "a", 0.1, {**closes, "har": [110.0, 121.0, 110.0, 121.0], "garch": [105.0] * 4}, **walk)
     path = tmp_path / "a" / "predictions.csv"
     pd.read_csv(path).drop(columns=["drift", "ar"]).to_csv(path, index=False)
+    baselines = pd.read_csv(tmp_path / "a" / "baselines.csv").query("forecast not in ['drift', 'ar']")
+    baselines.to_csv(tmp_path / "a" / "baselines.csv", index=False)
     (table,) = [table for table in market_tables(tmp_path) if table.name == "bitcoin_walk_forward"]
     assert table.numbers["forecast"].tolist() == ["lstm baseline, seed 0", "har", "garch", "ridge"]
     assert table.numbers.set_index("forecast").loc["har", "relative_rmse"] == 0
@@ -195,7 +200,7 @@ def test_runs_that_differ_in_settings_no_table_shows_are_refused(tmp_path: Path)
 def test_a_run_without_one_of_its_tables_is_refused(tmp_path: Path, table: str) -> None:
     run(tmp_path / "a", 0.03)
     (tmp_path / "a" / f"{table}.csv").unlink()
-    with pytest.raises(UserError, match=rf"{table}\.csv cannot be read .*remove that run's folder and repeat"):
+    with pytest.raises(UserError, match=rf"a is finished, but its {table}\.csv is missing or empty: remove that run's"):
         as_text(tmp_path)
 
 

@@ -7,6 +7,7 @@ import pytest
 from conftest import train_here_in
 from pandas.tseries.offsets import BDay
 from predicting import Predict, answers, assert_one_line_error, copied, predict, replaced
+from table_damage import SCORES, damaged
 
 from datamodules.market import synthetic
 from datamodules.market.yahoo_layout import MARKETS, DateRange
@@ -118,3 +119,10 @@ def test_without_its_market_files_one_line_says_what_to_put_where(
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
     done = predict("run", "--data-dir", "elsewhere", folder=tmp_path)
     assert_one_line_error(done, "BTC-USD", str(Path("elsewhere") / "market"))
+
+
+@pytest.mark.parametrize("table", [name for name in SCORES if name != "importance"])
+def test_a_damaged_table_is_one_line(predict: Predict, runs: Path, tmp_path: Path, table: str) -> None:
+    run = copied(runs / "yahoo_paper", tmp_path)
+    says = damaged(run / f"{table}.csv", "text")
+    assert_one_line_error(predict(str(run)), f"{run}/{says}", "remove that run's folder and repeat its command.")

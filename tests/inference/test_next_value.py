@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from conftest import train_here_in
 from own_files import sales
-from predicting import Predict, answers, assert_one_line_error, predict
+from predicting import Predict, answers, assert_one_line_error, copied, predict
+from table_damage import DAMAGE, SCORES, damaged
 
 from analysis.report.series_sections import series_sections
 from analysis.study import market_results
@@ -267,3 +268,11 @@ def test_automatic_forecasts_stand_beside_the_net_wherever_others_do(predict: Pr
     errors = predict(str(run)).stdout.splitlines()[-2]
     for name, label in (("ets", "AutoETS"), ("arima", "AutoARIMA")):
         assert f"{label} {scored.loc[name, 'rmse_original']:.4g}" in errors
+
+
+@pytest.mark.parametrize("table", [name for name in SCORES if name != "importance"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_table_is_one_line(predict: Predict, runs: Path, tmp_path: Path, table: str, damage: str) -> None:
+    run = copied(run_of(runs, "sales", "walk_forward"), tmp_path)
+    says = damaged(run / f"{table}.csv", damage)
+    assert_one_line_error(predict(str(run)), f"{run}/{says}", "remove that run's folder and repeat its command.")

@@ -32,8 +32,7 @@ TEST_PART = "test_part"
 """A column of runs that are tested on a ready-made part: there it has the value `conf.kinds.GIVEN`."""
 
 FINITE_SCORES = {"data": TEXT_SCORES, "features": ("rmse", "mae")}
-"""By the group of a kind: the scores that are finite numbers in every row. Others may be empty, or infinite beside a
-forecast without errors."""
+"""By the group of a kind: the scores that are finite numbers in every row. Others may be empty, and mape infinite."""
 
 STATES = ("current", "hidden")
 """The columns with the formulas of equation 7. All else that a cell alters is in its name, in the column `cell`."""
