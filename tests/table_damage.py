@@ -12,7 +12,10 @@ SCORES = {
     "importance": "permutation",
     "intervals": "coverage",
 }
-"""By table, a column of numbers that its readers need."""
+"""By table of a run, a column of numbers that its readers need."""
+
+COLUMNS = {**SCORES, "trials": "macro_f1"}
+"""The same, and that of a table of `tune=`."""
 
 
 def _with(text: str) -> Callable[[Path], None]:
@@ -20,7 +23,7 @@ def _with(text: str) -> Callable[[Path], None]:
 
     def damage(path: Path) -> None:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        table.loc[table.index[-1], SCORES[path.stem]] = text
+        table.loc[table.index[-1], COLUMNS[path.stem]] = text
         table.to_csv(path, index=False)
 
     return damage
@@ -31,7 +34,7 @@ def _encoded(encoding: str) -> Callable[[Path], None]:
 
 
 def _without_a_column(path: Path) -> None:
-    pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns=SCORES[path.stem]).to_csv(path, index=False)
+    pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns=COLUMNS[path.stem]).to_csv(path, index=False)
 
 
 def _cut(path: Path) -> None:
@@ -52,11 +55,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a long line": (_with("1" * 200_000), "has a line of 200,"),
     "cut": (_cut, "does not end with a whole line"),
 }
-"""By name, what is done to a file, and what is said of it; {} is its column of SCORES."""
+"""By name, what is done to a file, and what is said of it; {} is its column of COLUMNS."""
 
 
 def damaged(path: Path, damage: str) -> str:
     """Damage a table; returns what is to be said."""
     spoil, says = DAMAGE[damage]
     spoil(path)
-    return f"{path.name} {says.format(SCORES[path.stem])}"
+    return f"{path.name} {says.format(COLUMNS[path.stem])}"

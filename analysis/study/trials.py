@@ -6,7 +6,8 @@ import pandas as pd
 
 from analysis.study.archive import TRIALS, archive_at
 from cells.errors import UserError
-from training.studies.trial_table import OF_SEARCH, TRIAL, TUNING
+from training.run.checked_table import Fault, is_number, read, refuse_missing, shown
+from training.studies.trial_table import OF_SEARCH, SCORE, TRIAL, TUNING
 
 
 def read_trials(runs: Path) -> pd.DataFrame:
@@ -22,8 +23,18 @@ def read_trials(runs: Path) -> pd.DataFrame:
         return archived.rows(TRIALS)
     tables = []
     for path in sorted((runs / TUNING).glob("*.csv")):
-        try:
-            tables.append(pd.read_csv(path, dtype={"settings": str}).assign(folder=str(path)))
-        except ValueError as error:
-            raise UserError(f"{path} cannot be read ({type(error).__name__}): remove it.") from error
+        _refuse_damage(path)
+        tables.append(pd.read_csv(path, dtype={"settings": str}).assign(folder=str(path)))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*OF_SEARCH, TRIAL, "folder"])
+
+
+def _refuse_damage(path: Path) -> None:
+    try:
+        table = read(path)
+        refuse_missing(table, (*OF_SEARCH, TRIAL, SCORE))
+        for line, row in enumerate(table.rows, 2):
+            for name in (TRIAL, SCORE):
+                if not is_number(row[name], always=True, infinite=False):
+                    raise Fault(f"{path.name} has {shown(row[name])} for {name} in line {line}")
+    except Fault as fault:
+        raise UserError(f"{path.parent / str(fault)}: remove it.") from fault

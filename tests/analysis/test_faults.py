@@ -7,6 +7,7 @@ import pytest
 from report_runs import write_market_run, write_series_run
 from table_damage import DAMAGE, SCORES, damaged
 
+from analysis.study.trials import read_trials
 from analysis.summary import summary
 from analysis.tables.all_tables import all_tables
 from analysis.tables.market_tables import as_text
@@ -86,3 +87,17 @@ def test_a_market_run_of_an_older_version_needs_no_intervals(tmp_path: Path) -> 
     write_market_run(tmp_path / "a", 0.03)
     assert not (tmp_path / "a" / "intervals.csv").exists()
     assert len(summary(tmp_path).splitlines()) == 2
+
+
+@pytest.mark.parametrize("damage", [name for name in DAMAGE if name != "no file"])
+def test_a_damaged_table_of_trials_is_refused_in_one_line(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "tuning" / "trials.csv"
+    path.parent.mkdir()
+    search = {"data": "hate", "model": "bilstm", "cell": "C1", "settings": "12345e67", "search": "fold 8 (3f2a)"}
+    pd.DataFrame([{**search, "trial": 0, "lr": 0.001, "macro_f1": 0.5}]).to_csv(path, index=False)
+    assert read_trials(tmp_path)["macro_f1"].tolist() == [0.5]
+    says = damaged(path, damage)
+    with pytest.raises(UserError) as refused:
+        read_trials(tmp_path)
+    assert f"{path.parent}/{says}" in str(refused.value)
+    assert str(refused.value).endswith(": remove it.")
