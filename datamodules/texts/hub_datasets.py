@@ -65,24 +65,40 @@ def load_splits(path: str, subset: str | None, data_dir: Path) -> Mapping[str, A
         else:
             found = datasets.load_dataset(str(folder) if folder.is_dir() else path, subset)
     except Exception as error:  # each format and each client of the hub raises its own
-        raise DataError(
-            f"data.path={path}: the library datasets cannot load it ({type(error).__name__}: {excerpt(str(error))}); "
-            "name a folder with a data set, or one of the Hugging Face hub."
-        ) from error
+        advice = "name a folder with a data set, or one of the Hugging Face hub"
+        raise _failed(f"data.path={path}", "load it", error, advice) from error
+    if isinstance(found, dict) and not found:
+        raise DataError(f"data.path={path} has no splits; save or get it anew.")
     return found if isinstance(found, dict) else {"train": found}
 
 
 def split_rows(file: str, split: Any, columns: Sequence[Column]) -> Iterator[FileRow]:
     """The rows of one split; the number of a class is replaced by its name.
 
+    Args:
+        file: the data set and the split, for errors.
+        split: a `datasets.Dataset`.
+        columns: the wanted ones.
+
     Raises:
-        DataError: a column is missing.
+        DataError: a column is missing, or the files are damaged.
     """
     names = [str(column) for column in columns]
     places(file, split.column_names, names)
-    decoders = [_decoder(split.features[name]) for name in names]
-    for number, row in enumerate(split.select_columns(list(dict.fromkeys(names))), 1):
-        yield FileRow(file, number, [decode(row[name]) for name, decode in zip(names, decoders, strict=True)])
+    try:
+        wanted = split.select_columns(list(dict.fromkeys(names))).with_format(None)  # no arrays or tensors
+        # Rows come unchecked from a file mapped into memory: damaged offsets would end the process.
+        wanted.data.validate(full=True)
+        decoders = [_decoder(split.features[name]) for name in names]
+        for number, row in enumerate(wanted, 1):
+            yield FileRow(file, number, [decode(row[name]) for name, decode in zip(names, decoders, strict=True)])
+    except Exception as error:  # Arrow and each kind of column raise their own
+        raise _failed(file, "read its rows", error, "save or get it anew, or name other columns") from error
+
+
+def _failed(subject: str, what: str, error: Exception, advice: str) -> DataError:
+    reason = f"{type(error).__name__}: {excerpt(str(error))}"
+    return DataError(f"{subject}: the library datasets cannot {what} ({reason}); {advice}.")
 
 
 def _decoder(feature: Any) -> Any:

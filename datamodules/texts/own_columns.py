@@ -28,8 +28,8 @@ def own_columns(data: DictConfig, data_dir: Path) -> str:
         from datamodules.texts.hub_datasets import load_splits, split_rows
 
         name, split = next(iter(load_splits(data.path, data.subset, data_dir).items()))
-        rows = split_rows(name, split, split.column_names)
-        return _listed(f"{data.path} ({name})", split.column_names, rows, NAME_THEM)
+        source = f"{data.path} ({name})"
+        return _listed(source, split.column_names, split_rows(source, split, split.column_names), NAME_THEM)
     path = here_or_below(data.file, data_dir)
     if not path.is_file():
         raise DataError(f"data.file={data.file}: there is no such file, {looked_for(data.file, data_dir)}.")
