@@ -2,13 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from datamodules.errors import DataError, excerpt
 from datamodules.open_files import LONGEST_LINE
 from datamodules.text_files import at_line
+
+DEEPEST = 100
+"""Levels of lists and objects inside each other; what reads them does so by recursion, of which Python allows 1,000."""
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
@@ -26,9 +29,12 @@ def objects(file: str, suffix: str, lines: Iterator[str]) -> Iterator[tuple[int,
         lines: of the file, with their ends; no more than one object is in memory at a time.
 
     Raises:
-        DataError: something is no JSON or no object, or an object has a key twice; names the line or the number.
+        DataError: something is no JSON or no object, is nested deeper than DEEPEST, or an object has a key twice; names
+            the line or the number.
     """
     for number, each in _values(file, suffix, lines):
+        if _is_deep(each):
+            raise _invalid(file, number, RecursionError())
         if not isinstance(each, dict):
             raise at_line(file, number, f"{excerpt(json.dumps(each))} is no JSON object, such as {{...}}")
         yield number, each
@@ -65,9 +71,22 @@ def _of_list(file: str, text: "_List") -> Iterator[tuple[int, Any]]:
         raise at_line(file, number, f"{text.sign()!r} stands behind the end of the list; write one list")
 
 
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for each in level if isinstance(each, list | dict) for inner in _inside(each)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: list[Any] | dict[str, Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
 def _invalid(file: str, number: int, error: Exception) -> DataError:
     if isinstance(error, RecursionError):
-        return at_line(file, number, "the JSON is nested too deeply")
+        return at_line(file, number, f"the JSON is nested too deeply; {DEEPEST} levels are the most")
     if isinstance(error, DoubledKeyError):
         return at_line(file, number, f"{error}; remove or rename one of them")
     return at_line(file, number, f"not valid JSON ({error}); write one object a line")

@@ -299,6 +299,17 @@ def test_what_is_wrong_is_one_line(
         ("x.json", b'[{"t": 1, "l": 2}', "line 1: not valid JSON ('the end of the file' instead of"),
         ("x.json", b'[{"t": 1, "l": 2}, 3]', "line 2: 3 is no JSON object"),
         ("x.json", b'[{"t": ' + b"[" * 99999 + b"]" * 99999 + b"}]", "line 1: the JSON is nested too deeply"),
+        (
+            "x.json",
+            b'[{"t": "a", "l": ' + b"[" * 600 + b"]" * 600 + b"}]",
+            "line 1: the JSON is nested too deeply; 100",
+        ),
+        (
+            "x.jsonl",
+            b'{"t": ' + b'{"a":' * 600 + b"1" + b"}" * 600 + b', "l": 1}',
+            "line 1: the JSON is nested too deeply",
+        ),
+        ("x.jsonl", b"[" * 600 + b"]" * 600, "line 1: the JSON is nested too deeply"),
         ("x.json", b'[{"t": 1, "l": 2}] {"t": 1}', "behind the end of the list"),
         ("x.json", b"[\n]", "no column t, l in the header"),
         ("x.jsonl", b'{"t": 1, "m": 2}\n', "no column l in the header"),
