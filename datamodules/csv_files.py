@@ -86,11 +86,24 @@ class Table:
         places(str(self.path), self.names, columns)
         for line, fields in self.rows:
             whole(str(self.path), line, fields, self.names, self.delimiter)
-        return {name: list(self._column(self.names.index(name))) for name in columns}
+        return {name: [None if text in MISSING else text for text in self._column(name)] for name in columns}
 
-    def _column(self, place: int) -> Iterator[str | None]:
-        for _, fields in self.rows:
-            yield fields[place] if fields[place] not in MISSING else None
+    def names_in(self, column: str) -> list[str]:
+        """A column of names from top to bottom: NA and null are names like any other.
+
+        Raises:
+            DataError: as `texts`; or a name is blank.
+        """
+        self.texts([column])
+        names = self._column(column)
+        for (line, _), name in zip(self.rows, names, strict=True):
+            if not name.strip():
+                raise at_line(str(self.path), line, f"the column {column} is empty: name there what the row belongs to")
+        return names
+
+    def _column(self, name: str) -> list[str]:
+        place = self.names.index(name)
+        return [fields[place] for _, fields in self.rows]
 
 
 def csv_rows(path: Path, columns: Sequence[str], member: str | None = None, header: bool = True) -> Iterator[Row]:

@@ -84,8 +84,8 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
         start, end: the first and the last day; None: the file's.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, holds something that is no date or number, or two different
-            values for one period; names the line.
+        DataError: the file cannot be read, lacks a column, holds something that is no date or number, a row without an
+            id, or two different values for one period; names the line.
     """
     table = read_columns(path)
     _refuse_unknown(table, columns)
@@ -111,7 +111,7 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
     if european := [name for name in names if texts[name] != given[name]]:
         notes.append(f"decimal commas in {excerpt(', '.join(european))}")
     values = pd.DataFrame({name: _numbers(path, lines, name, texts[name]) for name in names}, times)
-    ids = np.array(["" if name is None else name for name in texts[columns.id]] if columns.id else [""] * len(times))
+    ids = np.array(table.names_in(columns.id) if columns.id else [""] * len(times))
     inside = _within(times, start, end)
     if not inside.any():
         raise DataError(f"{path} has no row from {start or 'the beginning'} to {end or 'the end'}: choose other dates.")

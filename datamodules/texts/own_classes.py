@@ -1,5 +1,6 @@
 """The classes of a user's own texts, found in the data: from one column, from its parts, or from columns of 0 and 1."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -116,5 +117,7 @@ def _order(names: set[str]) -> Any:
     try:
         numbers = {name: float(name) for name in names}
     except ValueError:
+        numbers = {}
+    if not numbers or any(map(math.isnan, numbers.values())):  # a class named nan has no place among numbers
         return lambda name: (name.casefold(), name)
     return lambda name: (numbers[name], name)

@@ -95,6 +95,25 @@ def test_several_series_stand_one_below_another(tmp_path: Path) -> None:
     assert panel.own.numbers[100] - panel.own.numbers[0] == 10
 
 
+def of_countries(*names: str) -> pd.DataFrame:
+    """A file with a series of 20 days for each name."""
+    return pd.concat([sales(20, k).assign(country=name) for k, name in enumerate(names)])
+
+
+def test_an_id_is_the_text_as_it_stands(tmp_path: Path) -> None:
+    names = ("NA", "null", "nan", "None", "DE")
+    found = loaded(of_countries(*names), tmp_path, "series.id=country")
+    assert found.panel.own is not None
+    assert found.panel.own.names == names
+    assert "5 series, 100 values" in found.report[0]
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_row_without_an_id_is_refused(blank: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"sales.csv, line 22: the column country is empty: name there what the row"):
+        loaded(of_countries("NA", blank), tmp_path, "series.id=country")
+
+
 def test_a_column_that_knows_the_next_value_is_reported(tmp_path: Path) -> None:
     table = sales(300)
     noise = np.random.default_rng(2).normal(size=300) / 10

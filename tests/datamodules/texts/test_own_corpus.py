@@ -159,6 +159,12 @@ def test_numbers_are_ordered_as_numbers(read: Callable[..., Corpus]) -> None:
     assert read(content, text="t", label="stars").classes == ("-1", "2", "9", "10")
 
 
+def test_a_class_named_nan_is_no_number(read: Callable[..., Corpus]) -> None:
+    names = [*map(str, range(1, 13)), "nan"]
+    content = "t,l\n" + "".join(f"text,{name}\n" for name in names)
+    assert read(content.encode(), text="t", label="l").classes == tuple(sorted(names))
+
+
 def test_whole_numbers_are_the_same_class_however_they_are_written(read: Callable[..., Corpus]) -> None:
     corpus = read(b"t,l\na,1\nb,1.0\nc, 2.00\nd,1.5\ne,-1.\n", text="t", label="l")
     assert names(corpus) == [("1",), ("1",), ("2",), ("1.5",), ("-1",)]
