@@ -69,6 +69,7 @@ class Table:
         rows: line and fields of each row.
         comment: the comment in the file's first line; None if there is none.
         delimiter: what stands between two fields.
+        comments: the number of comments below the header.
     """
 
     path: Path
@@ -76,6 +77,14 @@ class Table:
     rows: list[tuple[int, list[str]]]
     comment: str | None
     delimiter: str
+    comments: int = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """A phrase for the user on the comments below the header, if there are any: they may be meant as rows."""
+        if self.comments == 1:
+            return [f"1 line that begins with {COMMENT} is a comment"]
+        return [f"{self.comments:,} lines that begin with {COMMENT} are comments"] if self.comments else []
 
     def texts(self, columns: Sequence[str]) -> dict[str, list[str | None]]:
         """The columns by name, each from top to bottom; None where a value is MISSING.
@@ -146,7 +155,8 @@ def read_table(path: Path, delimiters: str = ",") -> Table:
         raise DataError(f"{path} is empty: it has no header.")
     first = text.partition("\n")[0]
     comment = first.removeprefix(COMMENT).strip() if first.startswith(COMMENT) else None
-    return Table(path, [name.strip() for name in rows[0][1]], rows[1:], comment, delimiter)
+    below = sum(line > rows[0][0] for line in lines.left_out)
+    return Table(path, [name.strip() for name in rows[0][1]], rows[1:], comment, delimiter, below)
 
 
 def _rows(
@@ -201,6 +211,7 @@ class Lines:
     Attributes:
         number: the line that was given last, from 1.
         start: the line on which the present row starts.
+        left_out: the numbers of the comments.
 
     Args:
         lines: one by one, with their ends.
@@ -212,6 +223,7 @@ class Lines:
         self.comments = comments
         self.number = 0
         self.start = 0
+        self.left_out: list[int] = []
 
     def expect_row(self) -> None:
         """The next line starts a row: it may be a comment, which a line inside quotes is not."""
@@ -221,6 +233,7 @@ class Lines:
         for line in self.lines:
             self.number += 1
             if self.comments and self.start == 0 and line.startswith(COMMENT):
+                self.left_out.append(self.number)
                 continue
             self.start = self.start or self.number
             yield line

@@ -166,7 +166,7 @@ class DailyColumn(NamedTuple):
 
     Attributes:
         values: float64; index of UTC days in rising order. Days without a value are left out.
-        notes: phrases for the user on times that were converted.
+        notes: phrases for the user on comments below the header and on times that were converted.
     """
 
     values: pd.Series
@@ -196,7 +196,8 @@ def read_daily_csv(path: Path, column: str) -> DailyColumn:
             raise DataError(f"{path}, date {day}, value {value}: {fault}; correct or remove this row.")
     if values.isna().all():
         raise DataError(f"{path} has no value in its column {column!r}: name another with sentiment.column=...")
-    return DailyColumn(values.set_axis(days.rename("date")).dropna().sort_index().rename(column), notes)
+    by_day = values.set_axis(days.rename("date")).dropna().sort_index()
+    return DailyColumn(by_day.rename(column), [*table.notes, *notes])
 
 
 def tweet_counts(scored: Path) -> str:

@@ -76,7 +76,8 @@ class PriceFile(NamedTuple):
 
     Attributes:
         frame: float64, COLUMNS; index of days, in the file's order.
-        notes: phrases for the user: the comment in the file's first line, and times that were converted.
+        notes: phrases for the user: the comment in the file's first line, the number of those below the header, and
+            times that were converted.
     """
 
     frame: pd.DataFrame
@@ -115,7 +116,7 @@ def read_prices(path: Path) -> PriceFile:
     frame = values.apply(pd.to_numeric, errors="coerce").astype(float)
     _refuse(path, _where(values.notna() & ~np.isfinite(frame), values, "is not a number"))
     _refuse(path, _where(frame.abs() > LARGEST, values, "is too large to be true"))
-    return PriceFile(frame, [*([table.comment] if table.comment else []), *notes])
+    return PriceFile(frame, [*([table.comment] if table.comment else []), *table.notes, *notes])
 
 
 def _one_level(table: Table) -> Table:

@@ -40,4 +40,5 @@ def _columns(path: Path) -> str:
     shown = (", ".join(fields[place] for fields in first if place < len(fields)) for place in range(len(table.names)))
     lines = [f"  {name:{width}}  {excerpt(values)}" for name, values in zip(table.names, shown, strict=True)]
     head = f"{path.name}: its columns, and the values of the first rows"
-    return "\n".join([head, *lines, "Name them with series.date= and series.target=."])
+    comments = [f"{note}." for note in table.notes]
+    return "\n".join([head, *lines, *comments, "Name them with series.date= and series.target=."])

@@ -90,7 +90,8 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
     table = read_columns(path)
     _refuse_unknown(table, columns)
     if not table.rows:
-        raise DataError(f"{path} has a header and no row below it: name another file with series.file=.")
+        comments = "".join(f" ({note})" for note in table.notes)
+        raise DataError(f"{path} has a header and no row below it{comments}: name another file with series.file=.")
     chosen = list(dict.fromkeys([columns.date, columns.target, *(columns.inputs or ()), *filter(None, [columns.id])]))
     texts = table.texts(chosen)
     inputs = _numeric(table, chosen) if columns.inputs is None else columns.inputs
@@ -123,7 +124,7 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
         found, twice = _calendar(path, name, values[rows], lines[rows], frequency)
         series.append(found)
         repeated += twice
-    return SeriesFile(series, frequency, [*_notes(path, series, frequency, notes, repeated), *unused])
+    return SeriesFile(series, frequency, [*_notes(path, series, frequency, [*table.notes, *notes], repeated), *unused])
 
 
 def _refuse_unknown(table: Table, columns: Columns) -> None:
@@ -231,14 +232,14 @@ def _calendar(
 
 
 def _notes(
-    path: Path, series: Sequence[Calendar], frequency: Frequency, times: Sequence[str], repeated: int
+    path: Path, series: Sequence[Calendar], frequency: Frequency, about_rows: Sequence[str], repeated: int
 ) -> Iterator[str]:
     """The line about a file, and that about its gaps."""
     first, last = min(each.numbers[0] for each in series), max(each.numbers[-1] for each in series)
     several = f"{len(series):,} series, " if len(series) > 1 else ""
     values = sum(int(each.observed.sum()) for each in series)
     span = f"{frequency.label(int(first))} to {frequency.label(int(last))}"
-    phrases = [f"{several}{values:,} values, one for each {frequency.name}, {span}", *times]
+    phrases = [f"{several}{values:,} values, one for each {frequency.name}, {span}", *about_rows]
     if repeated:
         phrases.append(f"{repeated:,} rows that repeat another one dropped")
     yield f"{path.name}: {', '.join(phrases)}."

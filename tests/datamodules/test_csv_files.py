@@ -27,6 +27,21 @@ def test_a_line_is_a_comment_by_its_first_character(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("content", "notes"),
+    [
+        ("# a\n# b\ndate,mood\n2015-03-01,1\n", []),
+        ("# a\ndate,mood\n2015-03-01,1\n#2,2\n", ["1 line that begins with # is a comment"]),
+        ('date,mood\n# a\n2015-03-01,"1\n# b"\n\n# c', ["2 lines that begin with # are comments"]),
+        ('"the\n# date",mood\n# a\n', ["1 line that begins with # is a comment"]),
+    ],
+)
+def test_comments_below_the_header_are_counted(content: str, notes: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(content)
+    assert read_table(path).notes == notes
+
+
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["no mark", "byte order mark"])
 def test_a_comment_may_be_latin_1(tmp_path: Path, mark: bytes) -> None:
     path = tmp_path / "table.csv"

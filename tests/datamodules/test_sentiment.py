@@ -118,6 +118,12 @@ def test_days_with_a_zone_are_converted_and_the_note_says_so(tmp_path: Path) -> 
     assert series.note == "Sentiment mood: 'mood' of mood.csv, 2 times with a zone converted to UTC."
 
 
+def test_the_note_counts_comments_below_the_header(tmp_path: Path) -> None:
+    (tmp_path / "mood.csv").write_text("# of a week\ntop,date,mood\nb,2015-03-01,1\n#a,2015-03-02,2\n")
+    series = DailyCsv("csv", "mood.csv", "mood").load(Folders(tmp_path, tmp_path), NO_PRICES)
+    assert series.note == "Sentiment mood: 'mood' of mood.csv, 1 line that begins with # is a comment."
+
+
 def test_a_daily_csv_of_a_header_or_of_empty_fields_has_no_value(tmp_path: Path) -> None:
     for content in ("date,mood\n", "date,mood\n2015-03-01,\n2015-03-02,NaN\n"):
         (tmp_path / "mood.csv").write_text(content)

@@ -57,6 +57,11 @@ def test_spaces_around_the_names_of_columns_are_no_part_of_them(data_dir: Path) 
     assert frame.loc["2015-03-02", ["Close", "Adj Close"]].tolist() == [108, 107]
 
 
+def test_the_note_counts_comments_below_the_header(data_dir: Path) -> None:
+    _, note = load_prices("btc", MARCH, edited(data_dir, "2015-03-05,", "# a split\n# of two\n2015-03-05,"))
+    assert note == "BTC-USD.csv: 10 days, 2015-03-01 to 2015-03-10, 2 lines that begin with # are comments."
+
+
 def test_both_ends_of_a_date_range_belong_to_it(data_dir: Path) -> None:
     frame, _ = load_prices("btc", DateRange.parse("2015-03-03", "2015-03-05"), data_dir)
     assert [day.day for day in frame.index] == [3, 4, 5]

@@ -1,5 +1,6 @@
 """A user's own CSV file: its columns, gaps and repetitions."""
 
+import csv
 import gzip
 from pathlib import Path
 
@@ -106,6 +107,22 @@ def test_an_id_is_the_text_as_it_stands(tmp_path: Path) -> None:
     assert found.panel.own is not None
     assert found.panel.own.names == names
     assert "5 series, 100 values" in found.report[0]
+
+
+def test_rows_that_begin_with_a_hash_are_said_to_be_comments(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    columns = Columns("day", "units", id="shop")
+    of_shops = pd.concat([sales(20, k).assign(shop=name) for k, name in enumerate(("1", "#2", "#3"))])
+    of_shops[["shop", "day", "units"]].to_csv(path, index=False)
+    assert (
+        "20 values, one for each day, 2020-01-01 to 2020-01-20, 40 lines that begin with # are comments."
+        in (read_series(path, columns).notes[0])
+    )
+    of_shops[["shop", "day", "units"]].to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC)
+    assert [each.name for each in read_series(path, columns).series] == ["1", "#2", "#3"]
+    path.write_text("shop,day,units\n#2,2020-01-01,1\n")
+    with pytest.raises(DataError, match=r"no row below it \(1 line that begins with # is a comment\): name another"):
+        read_series(path, columns)
 
 
 @pytest.mark.parametrize("blank", ["", "  "])
