@@ -8,7 +8,8 @@ from torch import Tensor
 
 def as_lengths(lengths: Tensor | Sequence[int]) -> Tensor:
     """Lengths that came as a list, as the tensor that they would have been."""
-    return torch.as_tensor(lengths, device="cpu") if len(lengths) else torch.zeros(0, dtype=torch.int64, device="cpu")
+    found = torch.as_tensor(lengths, device="cpu")
+    return found if found.numel() else found.long()  # torch takes an empty list for one of floats
 
 
 def check_lengths(lengths: Tensor, steps: int, shape: list[int]) -> None:

@@ -85,11 +85,11 @@ def packed(
     """
     own = lengths.cpu()
     check_lengths(own, steps, list(own.shape))
-    own = own.view(-1, own.size(-1))
+    own = own.view(own.shape[:-1].numel(), own.size(-1))
     on_cpu = own.device
     models, batch = own.shape
     own, order = torch.sort(own, dim=1, descending=True, stable=True)
-    step = torch.arange(int(own.max()), device=on_cpu).unsqueeze(1)
+    step = torch.arange(int(own.max()) if own.numel() else 0, device=on_cpu).unsqueeze(1)
     real = step < own.unsqueeze(1)  # [K, T', B]
     sizes = real.sum(2)
     owners = (torch.arange(models, device=on_cpu).view(models, 1, 1) * batch + order.unsqueeze(1)).expand(real.shape)

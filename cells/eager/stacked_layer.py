@@ -35,7 +35,7 @@ def _padded(run: Callable[..., Tensor], input: Tensor, packed: Packed, weights: 
         assert own.bias_hh is not None
         values = input if direction == 0 else _along_time(input, backwards)
         product = torch.baddbmm((own.bias_ih + own.bias_hh).unsqueeze(1), values.flatten(1, 2), by_rows(own.ih).mT)
-        gates.append(product.view(models, batch, steps, -1))
+        gates.append(product.view(models, batch, steps, product.size(2)))
     weight_hh = torch.cat([by_rows(own.hh) for own in weights])
     both = torch.cat(gates).permute(2, 0, 1, 3)  # [T, D K, B, 4 H]
     mask = live.permute(2, 0, 1).repeat(1, len(weights), 1).unsqueeze(3)

@@ -170,6 +170,18 @@ def test_lengths_may_be_lists() -> None:
     assert torch.equal(together(x, lengths=LENGTHS.tolist())[0], together(x, lengths=LENGTHS)[0])
 
 
+@pytest.mark.parametrize("lengths", [None, torch.zeros(K, 0, dtype=torch.int64), [[]] * K])
+@pytest.mark.parametrize("path", ["llvm", "torchscript", "eager"])
+def test_a_batch_may_be_empty(path: str, lengths: Tensor | list[list[int]] | None) -> None:
+    alone = lstms("C1; zoneout = 0.2; recurrent_dropout = 0.4", True, torch.float64)
+    together, x = StackedLSTM(alone), torch.zeros(K, 0, T, INPUTS, dtype=torch.float64, requires_grad=True)
+    with backend(path):
+        outputs, _ = together(x, None, lengths)
+    assert outputs.shape == (K, *alone[0](x[0])[0].shape) == (K, 0, T, 2 * H)
+    outputs.sum().backward()
+    assert all((weight.grad == 0).all() for weight in together.parameters())
+
+
 @pytest.mark.parametrize("lengths", [LENGTHS, LENGTHS[0], torch.zeros(3, dtype=torch.int64)])
 def test_packed_rows_are_the_real_steps_longest_sample_first(lengths: Tensor) -> None:
     layout = packed(lengths, T)
