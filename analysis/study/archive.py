@@ -25,6 +25,7 @@ import pandas as pd
 
 from cells.errors import UserError
 from datamodules.files import replacing
+from training.run.damage import DAMAGE
 
 PROVENANCE = "provenance.json"
 RUNS = "runs"
@@ -57,7 +58,7 @@ class Archive:
         try:
             self.provenance = json.loads((path / PROVENANCE).read_text(encoding="utf-8"))
             hashes = dict(self.provenance["files"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, KeyError, TypeError, *DAMAGE) as error:
             raise self._damaged(PROVENANCE) from error
         self._tables = {name: self._read(name, hashes) for name in TABLES if file_name(name) in hashes}
         runs = self._tables[RUNS]

@@ -1,6 +1,5 @@
 """The provenance of an archive: which programs made its runs, from which files, and at what cost."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 from analysis.study.archive import METRICS, RUNS, archive_at
 from analysis.study.private import ABSOLUTE
 from cells.errors import UserError
-from training.run.provenance import PROVENANCE
+from training.run.provenance import recorded
 
 UNKNOWN = "unknown"
 """Stands for a commit or a version that an older program did not write down."""
@@ -67,7 +66,7 @@ def _of_runs(folder: Path, names: Mapping[str, str]) -> tuple[Counts, Files]:
     for path in (path for path in map(Path, names) if path.is_relative_to(folder)):
         for key, value in _facts(path):
             counts[key][value] += 1
-        for file in _about(path).get("data", {}).values():
+        for file in recorded(path).get("data", {}).values():
             data[ABSOLUTE.sub("", file["file"])].add(file["hash"])
     return counts, data
 
@@ -88,15 +87,9 @@ def _files(parts: Mapping[Path, Files]) -> Files:
     return data
 
 
-def _about(folder: Path) -> Mapping[str, Any]:
-    """A run's own provenance; empty for a run of an older version."""
-    path = folder / PROVENANCE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
 def _facts(folder: Path) -> Iterator[tuple[str, str]]:
     """Commit, versions, device and machine of a run's last attempt."""
-    attempts = _about(folder).get("attempts", [])
+    attempts = recorded(folder).get("attempts", [])
     last = attempts[-1] if attempts else {}
     for key in ("commit", "device", "machine"):
         yield key, str(last.get(key) or UNKNOWN)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError
 
 from cells.errors import UserError
 from datamodules.files import replacing
 from training.run.attempt import Attempt, is_marked
+from training.run.damage import DAMAGE
 from training.run.errors import DiskFullError, HeldError, is_disk_full
 from training.run.leases import Lease, holder
 from training.run.record import Record
@@ -84,7 +84,7 @@ class RunFolder:
         """
         try:
             values = OmegaConf.to_container(OmegaConf.load(path / CONFIG))
-        except (OSError, YAMLError) as error:
+        except (OSError, *DAMAGE) as error:
             raise UserError(f"{path / CONFIG} cannot be read ({type(error).__name__}); is {path} a run?") from error
         if not isinstance(values, dict) or "cell" not in values:
             raise UserError(f"{path / CONFIG} is not the configuration of a run; give a folder that train.py wrote.")
@@ -262,7 +262,7 @@ class RunFolder:
             return
         try:
             there = OmegaConf.to_container(OmegaConf.load(self._config))
-        except (ValueError, YAMLError) as error:  # ValueError: the bytes are not text
+        except DAMAGE as error:
             raise UserError(f"{self._config} is damaged ({type(error).__name__}); remove that folder.") from error
         values = self.record.values
         if there == values:

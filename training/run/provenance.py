@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from cells.errors import UserError
 from conf.compose import CONF
 from training.run import data_files
+from training.run.damage import DAMAGE
 from training.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def write(folder: RunFolder, config: DictConfig, task: "pl.LightningModule") -> 
         "machine": f"{platform.system()} {platform.machine()}",
         "backends": {name: layer.path for name, layer in layers.items()},
     }
-    before = _read(folder.path).get("attempts", []) if _is_begun(folder) else []
+    before = recorded(folder.path).get("attempts", []) if _is_begun(folder) else []
     attempts = before if attempt in before[-1:] else [*before, attempt]
     about = {"data": data_files.content(config), "attempts": attempts}
     folder.write(PROVENANCE, json.dumps(about, indent=1) + "\n")
@@ -82,7 +83,7 @@ def trained_on(folder: Path) -> data_files.Content:
     Raises:
         UserError: the record is damaged.
     """
-    found: data_files.Content = _read(folder).get("data", {})
+    found: data_files.Content = recorded(folder).get("data", {})
     return found
 
 
@@ -115,19 +116,34 @@ def _is_begun(folder: RunFolder) -> bool:
     return any(path.exists() for path in places)
 
 
-def _read(folder: Path) -> dict[str, Any]:
-    """The record that `write` wrote; empty for a run of an older version."""
+def recorded(folder: Path) -> dict[str, Any]:
+    """The record that `write` wrote; empty for a run of an older version.
+
+    Raises:
+        UserError: it is damaged.
+    """
     path = folder / PROVENANCE
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, *DAMAGE) as error:
         raise UserError(f"{path} is damaged ({type(error).__name__}); remove that file.") from error
-    files = about.get("data", {}) if isinstance(about, dict) else None
-    if not isinstance(files, dict) or not all(isinstance(file, dict) and "hash" in file for file in files.values()):
+    if not _is_record(about):
         raise UserError(f"{path} is damaged; remove that file.")
-    return about
+    return dict(about)
+
+
+def _is_record(about: object) -> bool:
+    if not isinstance(about, dict):
+        return False
+    files, attempts = about.get("data", {}), about.get("attempts", [])
+    return (
+        isinstance(files, dict)
+        and isinstance(attempts, list)
+        and all(isinstance(file, dict) and {"file", "hash"} <= file.keys() for file in files.values())
+        and all(isinstance(attempt, dict) and isinstance(attempt.get("versions", {}), dict) for attempt in attempts)
+    )
 
 
 def _threads() -> int:

@@ -15,6 +15,7 @@ from threading import Event, Thread
 from typing import NamedTuple
 
 from cells.errors import UserError
+from training.run.damage import DAMAGE
 from training.run.errors import DiskFullError, is_disk_full
 from training.run.folder import FAILED, MARK, write_atomically
 from training.run.leases import holder
@@ -100,10 +101,17 @@ def write_record(runs_dir: Path, folders: Sequence[Path], invalid: int = 0) -> P
 
 
 def read_record(path: Path) -> StudyRecord:
-    """The record that `write_record` wrote."""
-    about = json.loads(path.read_text(encoding="utf-8"))
-    folders = [path.parent.parent / below for below in about.pop("runs")]
-    return StudyRecord(**about, folders=folders)
+    """The record that `write_record` wrote.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        folders = [path.parent.parent / below for below in about.pop("runs")]
+        return StudyRecord(**about, folders=folders)
+    except (KeyError, TypeError, AttributeError, *DAMAGE) as error:
+        raise UserError(f"{path} is damaged ({type(error).__name__}); remove it and give the command again.") from error
 
 
 def progress_of(folders: Iterable[Path], since: float, invalid: int = 0) -> Progress:

@@ -118,7 +118,10 @@ def test_a_run_of_an_older_version_is_as_it_was(train_here: Command, tmp_path: P
     assert done.stdout == f"{path.parent.relative_to(tmp_path)} is finished; nothing to do.\n"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"data": {"data": {}}}', '{"data": 3}', '{"data": {"data": 3}}'])
+DAMAGED = ("{", "[]", '{"data": {"data": {}}}', '{"data": 3}', '{"data": {"data": 3}}', '{"attempts": [3]}')
+
+
+@pytest.mark.parametrize("text", DAMAGED, ids=lambda text: text[:20])
 def test_a_damaged_file_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "provenance.json").write_text(text)
     with pytest.raises(UserError, match=r"provenance.json is damaged.*; remove that file\.$"):
