@@ -2,16 +2,16 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from datamodules.csv_files import LARGEST, Table, read_table
+from datamodules.csv_files import LARGEST, read_table
 from datamodules.days import utc_days
 from datamodules.errors import DataError, excerpt
+from datamodules.market.two_levels import one_level
 from datamodules.market.yahoo_layout import (
     COLUMNS,
     MARKETS,
@@ -93,7 +93,7 @@ def read_prices(path: Path) -> PriceFile:
     Raises:
         DataError: a column is missing, or a value is neither a number nor empty; names date and column.
     """
-    table = _one_level(read_table(path))
+    table = one_level(read_table(path))
     missing = [column for column in ("Date", *COLUMNS) if column not in table.names and column != "Adj Close"]
     if missing:
         raise DataError(
@@ -117,25 +117,6 @@ def read_prices(path: Path) -> PriceFile:
     _refuse(path, _where(values.notna() & ~np.isfinite(frame), values, "is not a number"))
     _refuse(path, _where(frame.abs() > LARGEST, values, "is too large to be true"))
     return PriceFile(frame, [*([table.comment] if table.comment else []), *table.notes, *notes])
-
-
-def _one_level(table: Table) -> Table:
-    """The table with a header of one level.
-
-    `yfinance.download` gives three lines since its version 0.2.51: "Price,Close,High,...", "Ticker,^GSPC,^GSPC,..." and
-    "Date,,,...". With group_by="ticker" the first two stand the other way round.
-
-    Raises:
-        DataError: it holds several tickers.
-    """
-    levels = {row[0]: row[1:] for row in (table.names, *(row for _, row in table.rows[:2]))}
-    if list(levels)[:2] not in (["Price", "Ticker"], ["Ticker", "Price"]) or "Date" not in levels:
-        return table
-    if len(tickers := dict.fromkeys(levels["Ticker"])) != 1:
-        raise DataError(
-            f"{table.path} holds the prices of {excerpt(', '.join(tickers))}: keep one of them in this file."
-        )
-    return replace(table, names=["Date", *levels["Price"]], rows=table.rows[2:])
 
 
 def check_prices(

@@ -11,6 +11,7 @@ import pandas as pd
 from datamodules.csv_files import LARGEST, Table, read_table
 from datamodules.errors import DataError, excerpt
 from datamodules.frequency import Frequency, frequency_of
+from datamodules.market.two_levels import one_level
 from datamodules.series.dates import EXAMPLES, read_times
 
 DELIMITERS = ",;\t|"
@@ -65,14 +66,14 @@ class SeriesFile(NamedTuple):
 
 
 def read_columns(path: Path) -> Table:
-    """The columns of a file, whatever they hold.
+    """The columns of a file, whatever they hold; yfinance's header of two levels is read as one.
 
     Raises:
-        DataError: the file cannot be read, or is no CSV.
+        DataError: the file cannot be read, is no CSV, or holds several tickers of yfinance's.
     """
     if suffix := next((each for each in path.suffixes if each.lower() in OTHERS), ""):
         raise DataError(f"{path} is {OTHERS[suffix.lower()]}, and series are read from CSV: write it as a CSV file.")
-    return read_table(path, DELIMITERS)
+    return one_level(read_table(path, DELIMITERS))
 
 
 def read_series(path: Path, columns: Columns, start: str | None = None, end: str | None = None) -> SeriesFile:

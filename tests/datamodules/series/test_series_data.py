@@ -177,6 +177,21 @@ def test_semicolons_decimal_commas_and_gzip_are_read(tmp_path: Path) -> None:
     assert found.notes[1] == "Columns that hold more than numbers are not used: Stadt."
 
 
+@pytest.mark.parametrize(("index", "frequency"), [("Date", "D"), ("Datetime", "h")])
+@pytest.mark.parametrize("levels", [["Price", "Ticker"], ["Ticker", "Price"]])
+def test_the_two_levels_of_yfinance_are_read(levels: list[str], index: str, frequency: str, tmp_path: Path) -> None:
+    path = tmp_path / "GSPC.csv"
+    table = sales(30, frequency=frequency).set_index("day").rename_axis(index)
+    table.columns = pd.MultiIndex.from_product([["Close", "Open"], ["^GSPC"]], names=["Price", "Ticker"])
+    table.reorder_levels(levels, axis=1).to_csv(path)
+    (series,) = read_series(path, Columns(index, "Close")).series
+    assert list(series.values) == ["Close", "Open"]
+    assert series.values["Close"].tolist() == table.iloc[:, 0].tolist()
+    pd.concat([table, table.rename(columns={"^GSPC": "GC=F"})], axis=1).to_csv(path)
+    with pytest.raises(DataError, match=r"GSPC.csv holds the prices of \^GSPC, GC=F: keep one of them in this file"):
+        read_series(path, Columns(index, "Close"))
+
+
 def test_a_header_of_any_length_is_read(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(f"day;units;{'x' * 200_000}\n" + "".join(f"2020-01-{k:02};{k};1\n" for k in range(1, 30)))
