@@ -1,6 +1,7 @@
 """The configuration as train.py composes it from the YAML files beside this one, and the cell that it names."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -103,10 +104,20 @@ def known(config: DictConfig) -> DictConfig:
         UserError: it has a key that no file defines, or lacks one.
     """
     choices = config.hydra.runtime.choices
+    _refuse_paths(choices)
     with open_dict(config):
         del config["hydra"]
     check_keys(config, choices)
     return config
+
+
+def _refuse_paths(choices: Mapping[str, Any]) -> None:
+    """Refuse a path to a group's file, such as data=./robo or data=robo.yaml: the group takes its name."""
+    for group, name in choices.items():
+        names = sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+        if names and re.search(r"/|\.ya?ml$", str(name)):
+            meant = nearest(Path(str(name)).stem, names)
+            raise UserError(f"{group}={name} is no name, did you mean {meant!r}? The names are {' '.join(names)}.")
 
 
 def alteration_of(config: DictConfig) -> Alteration:

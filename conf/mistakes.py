@@ -164,6 +164,8 @@ def _explanation(error: Exception) -> str:
         return not_installed(launcher[1])
     if missing := re.search(r"Could not find '(\S+)/(\S*)'\s+Available options in '\1':(.*)", text, re.DOTALL):
         group, name, names = missing[1], missing[2], missing[3].split()
+        if not name:
+            return f"{group}= takes a name: {' '.join(names)}."
         return f"there is no {group}={name}, did you mean {nearest(name, names)!r}? The names are {' '.join(names)}."
     return f"{text}; python train.py --help lists the keys."
 

@@ -80,7 +80,12 @@ REFUSED = [
     ("cell=BASELINE", "did you mean 'baseline'?"),
     ("data=ROBO", "did you mean 'robo'?"),
     ("LR=1", "'LR', did you mean 'lr'?"),
-    ("experiment=", "there is no experiment=, did you mean"),
+    ("experiment=", "experiment= takes a name: "),
+    ("data=", "data= takes a name: ag crowd"),
+    ("data=./robo", "data=./robo is no name, did you mean 'robo'? The names are ag crowd"),
+    ("data=../data/robo", "data=../data/robo is no name, did you mean 'robo'?"),
+    ("data=robo.yaml", "data=robo.yaml is no name, did you mean 'robo'?"),
+    ("model=./bilstm", "model=./bilstm is no name, did you mean 'bilstm'?"),
     ("model.name=mine", "model.name=mine: it is the name of a file"),
     ("data={name: hate}", "data.name=hate: it is the name of a file"),
 ]
