@@ -23,6 +23,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.study.written_table import read_written
 from cells.errors import UserError
 from datamodules.files import replacing
 from training.run.damage import DAMAGE
@@ -98,8 +99,7 @@ class Archive:
         content = path.read_bytes() if path.is_file() else b""
         if hashes[path.name] != _hash(content):
             raise self._damaged(path.name)
-        # 12345e67 is a fingerprint and no number
-        return pd.read_csv(BytesIO(gzip.decompress(content)), dtype={"settings": str}, low_memory=False)
+        return read_written(BytesIO(gzip.decompress(content)))
 
     def _damaged(self, name: str) -> UserError:
         return UserError(

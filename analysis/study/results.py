@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.study.archive import METRICS as ARCHIVED
 from analysis.study.archive import archive_at, archive_of
 from analysis.study.data_versions import refuse_versions
+from analysis.study.written_table import read_written
 from cells.errors import UserError
 from conf.kinds import KINDS
 from training.run.faults import REPEAT, fault_of
@@ -45,7 +46,7 @@ def read(runs: Path, label: str = "data") -> pd.DataFrame:
         if label in header.split(",") and not fault_of(folder):
             lines[header] += [f"{row},{number}" for row in rows]
     texts = ["\n".join([f"{header},folder", *rows]) for header, rows in lines.items()]
-    tables = [pd.read_csv(StringIO(text), dtype={"settings": str}) for text in texts]  # 12345e67 is not a number
+    tables = [read_written(StringIO(text)) for text in texts]
     if not tables:
         raise _none(runs, label)
     table = pd.concat(tables, ignore_index=True).sort_values("folder", kind="stable", ignore_index=True)
@@ -100,7 +101,7 @@ def own_table(folder: Path, table: str) -> pd.DataFrame:
     """
     path = folder / f"{table}.csv"
     try:
-        return pd.read_csv(path)
+        return read_written(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({type(error).__name__}): {REPEAT}.") from error
 

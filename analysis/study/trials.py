@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.study.archive import TRIALS, archive_at
+from analysis.study.written_table import read_written
 from cells.errors import UserError
 from training.run.checked_table import Fault, is_number, read, refuse_missing, shown
 from training.studies.trial_table import OF_SEARCH, SCORE, TRIAL, TUNING
@@ -24,7 +25,7 @@ def read_trials(runs: Path) -> pd.DataFrame:
     tables = []
     for path in sorted((runs / TUNING).glob("*.csv")):
         _refuse_damage(path)
-        tables.append(pd.read_csv(path, dtype={"settings": str}).assign(folder=str(path)))
+        tables.append(read_written(path).assign(folder=str(path)))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*OF_SEARCH, TRIAL, "folder"])
 
 

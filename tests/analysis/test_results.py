@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from study_runs import write_run
 
+from analysis.study.archiving import archive
 from analysis.study.results import kinds, read, without_result
+from analysis.summary import summary
 from cells.errors import UserError
 
 SCORES = [0.9, 0.8, 0.3, 0.5, 0.5]
@@ -30,6 +32,15 @@ def test_results_without_a_configuration_are_refused(tmp_path: Path) -> None:
     (write_run(tmp_path / "a", SCORES) / "config.yaml").unlink()
     with pytest.raises(UserError, match=r"a has results and no config\.yaml.*remove the folder"):
         read(tmp_path)
+
+
+def test_a_data_set_may_have_a_name_that_pandas_takes_for_none(tmp_path: Path) -> None:
+    for name in ("NA", "null"):
+        write_run(tmp_path / "runs" / name, SCORES, data=name)
+    archive([tmp_path / "runs"], tmp_path / "results")
+    for runs in ("runs", "results"):
+        assert set(read(tmp_path / runs)["data"]) == {"NA", "null"}
+    assert {"NA", "null"} <= set(summary(tmp_path / "runs").split())
 
 
 def test_a_failed_run_alone_is_of_no_kind_but_is_no_mistake(tmp_path: Path) -> None:
