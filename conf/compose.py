@@ -114,8 +114,9 @@ def known(config: DictConfig) -> DictConfig:
 def _refuse_paths(choices: Mapping[str, Any]) -> None:
     """Refuse a path to a group's file, such as data=./robo or data=robo.yaml: the group takes its name."""
     for group, name in choices.items():
-        names = sorted(file.stem for file in (CONF / group).glob("*.yaml"))
-        if names and re.search(r"/|\.ya?ml$", str(name)):
+        if not re.search(r"/|\.ya?ml$", str(name)):
+            continue
+        if names := sorted(file.stem for file in (CONF / group).glob("*.yaml")):
             meant = nearest(Path(str(name)).stem, names)
             raise UserError(f"{group}={name} is no name, did you mean {meant!r}? The names are {' '.join(names)}.")
 

@@ -32,7 +32,7 @@ def improves(texts: Texts) -> Finding:
     name, question = "improvement", "Does an altered cell classify better?"
     rows = _altered(texts.improved).dropna(subset="p_holm")
     if rows.empty:
-        return unanswered(name, question, f"no alteration was run on {FEWEST_SPLITS} splits of a data set")
+        return unanswered(name, question, "no alteration was run on two splits of a data set")
     above = rows[(rows["p_holm"] < ALPHA) & (rows["improvement"] > 0)]
     cells = rows["cell"].nunique()
     if above.empty:

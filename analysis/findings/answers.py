@@ -4,8 +4,8 @@ import re
 import textwrap
 from pathlib import Path
 
-from analysis.tables.output_folder import write_files
 from cells.errors import UserError
+from datamodules.files import replacing
 
 BEGIN, END = "<!-- answers of docs/RESULTS.md -->", "<!-- end of the answers -->"
 WIDTH = 134
@@ -22,11 +22,16 @@ def write(page: str, path: Path) -> None:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): name another file with --answers.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
+        raise UserError(f"{path} cannot be read ({why}): name another file with --answers.") from error
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
         raise UserError(f"{path} has no place for the answers: put the lines {BEGIN} and {END} where they belong.")
-    write_files(path.parent, {path.name: with_answers(text, page)})
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(with_answers(text, page), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}): name another file with --answers.") from error
 
 
 def with_answers(text: str, page: str) -> str:

@@ -6,7 +6,7 @@ from datamodules.csv_files import Table
 from datamodules.errors import DataError, excerpt
 
 INDEX = ("Date", "Datetime")
-"""What yfinance calls the index of days, and that of hours and minutes."""
+"""The names that yfinance gives to the index of days, and to that of hours and minutes."""
 
 
 def one_level(table: Table) -> Table:

@@ -29,7 +29,6 @@ ALWAYS = (
 ERRORS = ("rmse", "mae")
 """How the names of columns begin that hold errors in some unit."""
 
-
 LONGEST_LINE = 100_000
 """Characters; the csv module refuses longer values, unless its limit was raised."""
 

@@ -49,7 +49,7 @@ ANALYSED: Mapping[str, Needed] = {
         "intervals.csv": ("forecast", "level", "half_width", "coverage", "periods", "width"),
     },
 }
-"""What `analysis` needs, by the group of a kind."""
+"""The tables and columns that `analysis` needs, by the group of a kind."""
 
 ROWS = {
     "baselines.csv": ("split", "forecast"),
@@ -86,7 +86,7 @@ def refuse_faults(folder: Path, needed: Needed) -> None:
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    """What tells a file from the one that stood there before; no numbers where there is none."""
+    """Numbers that tell a file from the one that stood there before; none where there is no file."""
     try:
         found = path.stat()
     except OSError:

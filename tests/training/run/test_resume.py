@@ -5,6 +5,9 @@ from pathlib import Path
 import lightning.pytorch as pl
 import pytest
 import torch
+from checkpoint_bits import checkpoint_bits
+from conftest import train_here_in
+from interrupting import interrupted_here
 from lightning.pytorch.callbacks import EarlyStopping
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -87,3 +90,14 @@ def test_one_fault_does_not_take_both_checkpoints_of_an_epoch(tmp_path: Path) ->
     files.save_checkpoint({"global_step": 14}, last)  # a worse epoch, which model.ckpt does not keep
     assert [torch.load(path)["global_step"] for path in (model, last)] == [7, 14]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "model.ckpt"]
+
+
+@pytest.mark.usefixtures("nothing_drawn")
+def test_a_run_interrupted_before_its_last_epoch_leaves_the_same_checkpoint(tmp_path: Path) -> None:
+    """The first epoch's checkpoints know least of what their callbacks have done."""
+    command = ("cell=C1", "epochs=2", "data=robo", "model.embedding=8", "model.hidden=8", "lr=0.01", "patience=null")
+    assert train_here_in(tmp_path, *command, "runs_dir=whole").returncode == 0
+    interrupted_here(tmp_path, *command, "runs_dir=broken", epoch=1)
+    assert "resuming" in train_here_in(tmp_path, *command, "runs_dir=broken").stdout
+    (found,), (expected,) = (list((tmp_path / name).rglob("model.ckpt")) for name in ("broken", "whole"))
+    assert checkpoint_bits(found) == checkpoint_bits(expected)

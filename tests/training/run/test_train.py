@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from checkpoint_bits import checkpoint_bits
 from conftest import PROJECT, Command, one_line_error, train_here_in
 from interrupting import interrupted, interrupted_here
 from omegaconf import OmegaConf
@@ -136,19 +135,6 @@ def test_an_interrupted_run_resumes_to_the_same_numbers(
     for name in ("val/loss", "saturated f/lstm_1/forward"):
         steps = [event.step for event in events.Scalars(name)]
         assert steps == [7 * (epoch + 1) - 1 for epoch in range(9)], name  # 419 documents are 7 batches
-
-
-@pytest.mark.usefixtures("nothing_drawn")
-def test_a_run_interrupted_before_its_last_epoch_leaves_the_same_checkpoint(tmp_path: Path) -> None:
-    """The first epoch's checkpoints know least of what their callbacks have done."""
-    command = ("cell=C1", "epochs=2", *SMALL)
-    assert train_here_in(tmp_path, *command, "runs_dir=whole").returncode == 0
-    interrupted_here(tmp_path, *command, "runs_dir=broken", epoch=1)
-    assert "resuming" in train_here_in(tmp_path, *command, "runs_dir=broken").stdout
-    found, expected = (
-        checkpoint_bits(only_run(tmp_path / name) / "checkpoints" / "model.ckpt") for name in ("broken", "whole")
-    )
-    assert found == expected
 
 
 def emptied(content: bytes) -> bytes:
