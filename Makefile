@@ -51,7 +51,7 @@ soak: $(VENV)/.dev  ## simulated schedules of leases, kills, faults (as root), f
 	LSTM_CS_SOAK=450 $(BIN)/python -m pytest -n 0 --timeout 0 tests/datamodules/test_fuzz.py
 	LSTM_CS_SOAK=230 $(BIN)/python -m pytest -n 0 --timeout 0 tests/datamodules/test_fuzz_own_files.py
 	LSTM_CS_SOAK=100 $(BIN)/python -m pytest -n 0 --timeout 0 tests/datamodules/test_fuzz_caches.py tests/datamodules/test_fuzz_hub_datasets.py tests/inference/test_fuzz_predict.py
-	LSTM_CS_SOAK=200 $(BIN)/python -m pytest -n 0 --timeout 0 tests/training/run/test_fuzz_files.py
+	LSTM_CS_SOAK=200 $(BIN)/python -m pytest -n 0 --timeout 0 tests/training/run/folder/test_fuzz_files.py
 	PYTHONPATH=. $(BIN)/python tests/leaks.py 120 leaks.csv --plot leaks.svg
 
 busy: $(VENV)/.dev  ## run the tests on one core beside two busy loops

@@ -16,7 +16,7 @@ from cells.llvm.plan import cached_plan
 from conf.compose import composed
 from training.run import build
 from training.run.fit import train
-from training.run.folder import RunFolder
+from training.run.folder.run_folder import RunFolder
 
 STEPS, EPOCH, BARE_STEPS, BARE_EPOCH = "steps by Lightning", "epoch by Lightning", "bare steps", "bare epoch"
 """Training part alone, and with the validation part. Lightning's epoch includes all that train.py does around the

@@ -11,8 +11,8 @@ from torch import nn
 from cells.errors import UserError
 from conf.kinds import TEXTS, is_own
 from inference.saved_run import SavedRun
-from training.run.checkpoints import DamagedError, read
-from training.run.folder import CONFIG, FAILED, RunFolder
+from training.run.folder.checkpoints import DamagedError, read
+from training.run.folder.run_folder import CONFIG, FAILED, RunFolder
 from training.run.net import make_net
 
 NAMED_RUNS = 4

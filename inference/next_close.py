@@ -18,8 +18,8 @@ from datamodules.market.last_window import last_window
 from datamodules.market.market_data import load_market_data
 from inference.intervals import INTERVALS, READ, Interval, measured
 from inference.saved_run import Request, SavedRun
-from training.run.faults import refuse_faults
-from training.run.record import METRICS
+from training.run.folder.faults import refuse_faults
+from training.run.folder.record import METRICS
 
 SIGNIFICANCE_LEVEL = 0.05
 """The p below which the net and persistence count as different."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from omegaconf import DictConfig
 from torch import nn
 
-from training.run.folder import RunFolder
+from training.run.folder.run_folder import RunFolder
 
 
 class Request(NamedTuple):

@@ -11,8 +11,8 @@ import pandas as pd
 from forecasting.series_baselines import NET_P
 from inference.intervals import INTERVALS, READ
 from inference.next_close import SIGNIFICANCE_LEVEL
-from training.run.faults import refuse_faults
-from training.run.record import METRICS
+from training.run.folder.faults import refuse_faults
+from training.run.folder.record import METRICS
 
 NEEDED = {
     METRICS: ("rmse", "rmse_original", "mae_original", "mase", "warning"),

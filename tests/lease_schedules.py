@@ -27,10 +27,9 @@ from omegaconf import OmegaConf
 from simulated_machines import Machine, Process, SimulatedEvent, SimulatedPsutil, SimulatedThread, Simulation, simulated
 
 from cells.errors import UserError
-from training.run import folder as run_folder
-from training.run import leases
-from training.run.folder import Member, RunFolder
-from training.run.record import Record
+from training.run.folder import leases, run_folder
+from training.run.folder.record import Record
+from training.run.folder.run_folder import Member, RunFolder
 from training.studies import outcome, worker
 from training.studies.outcome import RunOutcome
 from training.studies.retries import Retries

@@ -10,7 +10,7 @@ from study_runs import record_of, write_record
 from torch.utils.tensorboard import SummaryWriter
 
 from conf.kinds import MARKET
-from training.run.record import MEASURED, METRICS
+from training.run.folder.record import MEASURED, METRICS
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cells import resolve
 from conf.compose import PLACEBO
-from training.run.record import MEASURED, METRICS, TEXT_SCORES, Record
+from training.run.folder.record import MEASURED, METRICS, TEXT_SCORES, Record
 
 SCORES = TEXT_SCORES[:-1]
 """The scores of a fake run, which has no loss."""

@@ -10,7 +10,7 @@ from conftest import PROJECT
 
 ROOMS = [
     *("benchmarks", "train", "predict", "hydra_plugins", "inference", "analysis"),
-    *("training.studies", "training.stacks", "training.run", "training"),
+    *("training.studies", "training.stacks", "training.run", "training.run.folder", "training"),
     *("models", "forecasting"),
     *("datamodules.__main__", "datamodules.series", "datamodules.market", "datamodules.texts"),
     *("datamodules.sentiment", "datamodules.tweets", "datamodules"),

@@ -21,7 +21,7 @@ from analysis.study.recipes import BEST
 from analysis.study.results import kinds
 from analysis.tables.market_tables import JUDGED, SETTINGS, refuse_mixed
 from analysis.tables.walk_forward_table import walk_forward_table
-from training.run.faults import OWN_SOURCES
+from training.run.folder.faults import OWN_SOURCES
 
 
 @dataclass(frozen=True)

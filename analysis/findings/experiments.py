@@ -19,7 +19,7 @@ from analysis.study.results import kinds
 from analysis.tables.output_folder import write_files
 from cells.alterations import NAMED
 from conf.compose import CONF, PLACEBO, composed
-from training.run.record import Record
+from training.run.folder.record import Record
 from training.studies.grid import REPLICATE_KEYS, Grid
 
 EXPERIMENTS = CONF / "experiment"

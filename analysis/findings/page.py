@@ -19,7 +19,7 @@ from analysis.tables.output_folder import write_files
 from analysis.tables.placebo_table import placebo_table
 from analysis.tables.table import Table, markdown
 from datamodules.counts import count
-from training.run.faults import OWN_SOURCES
+from training.run.folder.faults import OWN_SOURCES
 
 PAGE, PICTURES = "RESULTS.md", "results"
 TABLES = f"{PICTURES}/tables.md"

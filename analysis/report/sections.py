@@ -15,7 +15,7 @@ from analysis.study import market_results, text_results
 from analysis.study.results import kinds
 from analysis.tables import effect_table, market_verdicts_table, series_effect_table
 from analysis.tables.all_tables import NO_MARKET, all_tables
-from training.run.faults import OWN_SOURCES
+from training.run.folder.faults import OWN_SOURCES
 
 FIRST = (effect_table.NAME, series_effect_table.NAME, "missing", "verdicts", "design", NO_MARKET)
 """The names of the tables at the top."""

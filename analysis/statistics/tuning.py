@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from analysis.statistics.improvements import improvements
 from analysis.study.results import configuration
-from training.run.record import SEARCHED, TUNED, trials_and_search, without_keys
+from training.run.folder.record import SEARCHED, TUNED, trials_and_search, without_keys
 from training.studies.trial_table import SCORE, TRIAL
 
 

@@ -26,7 +26,7 @@ import pandas as pd
 from analysis.study.written_table import read_written
 from cells.errors import UserError
 from datamodules.files import replacing
-from training.run.damage import DAMAGE
+from training.run.folder.damage import DAMAGE
 
 PROVENANCE = "provenance.json"
 RUNS = "runs"

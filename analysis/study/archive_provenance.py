@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.study.archive import METRICS, RUNS, archive_at
 from analysis.study.private import ABSOLUTE
 from cells.errors import UserError
-from training.run.provenance import recorded
+from training.run.folder.provenance import recorded
 
 UNKNOWN = "unknown"
 """Stands for a commit or a version that an older program did not write down."""

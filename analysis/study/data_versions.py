@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cells.errors import UserError
-from training.run.provenance import trained_on
+from training.run.folder.provenance import trained_on
 
 
 def refuse_versions(rows: pd.DataFrame, label: str) -> None:

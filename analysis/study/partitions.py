@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.study.results import configuration
 from conf.kinds import BY_SEED, FIXED
-from training.run.record import Record
+from training.run.folder.record import Record
 
 
 def partition_of(configuration: Mapping[str, object]) -> str:

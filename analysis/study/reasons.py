@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 DIVERGED = re.compile(r"the loss is (\S+) in epoch (\d+)(?:, which began in layer (\S+?))?; (.*)")
-"""The message of `training.run.errors.DivergedError`."""
+"""The message of `training.run.folder.errors.DivergedError`."""
 
 
 def reasons(errors: pd.Series) -> pd.Series:

@@ -13,9 +13,9 @@ from analysis.study.data_versions import refuse_versions
 from analysis.study.written_table import read_written
 from cells.errors import UserError
 from conf.kinds import KINDS
-from training.run.faults import REPEAT, fault_of
-from training.run.folder import CONFIG, FAILED, MARK, RunFolder
-from training.run.record import METRICS, Record, metrics_lines
+from training.run.folder.faults import REPEAT, fault_of
+from training.run.folder.record import METRICS, Record, metrics_lines
+from training.run.folder.run_folder import CONFIG, FAILED, MARK, RunFolder
 
 UNFINISHED = "unfinished"
 FAULTY = "finished, but"

@@ -12,7 +12,7 @@ from cells.alterations import NAMED
 from cells.errors import UserError
 from conf.compose import PLACEBO
 from conf.kinds import GIVEN
-from training.run.record import TEST_PART
+from training.run.folder.record import TEST_PART
 
 GROUP = ["data", "model", "settings"]
 """The columns that runs of one group share: they differ in cell, seed and fold only. `settings` is a fingerprint of

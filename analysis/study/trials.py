@@ -7,7 +7,7 @@ import pandas as pd
 from analysis.study.archive import TRIALS, archive_at
 from analysis.study.written_table import read_written
 from cells.errors import UserError
-from training.run.checked_table import Fault, is_number, read, refuse_missing, shown
+from training.run.folder.checked_table import Fault, is_number, read, refuse_missing, shown
 from training.studies.trial_table import OF_SEARCH, SCORE, TRIAL, TUNING
 
 

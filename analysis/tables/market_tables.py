@@ -21,7 +21,7 @@ from analysis.tables.series_table import series_tables
 from analysis.tables.table import Table, plain_text
 from cells.errors import UserError
 from conf.kinds import MARKET
-from training.run.faults import OWN_SOURCES
+from training.run.folder.faults import OWN_SOURCES
 
 FIELD = ["window", "features", "model"]
 """The columns that lead to a field of the tables."""

@@ -13,7 +13,7 @@ from analysis.study.recipes import recipes
 from analysis.study.results import configuration
 from analysis.tables.table import Table
 from conf.kinds import MARKET
-from training.run.record import Record
+from training.run.folder.record import Record
 
 COLUMNS = ["data", "model", "settings", "cell", "seed", "fold", "error"]
 """The columns of the table; `settings` is text for people."""

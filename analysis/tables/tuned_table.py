@@ -14,7 +14,7 @@ from analysis.study.trials import read_trials
 from analysis.tables.formatting import estimate, file_name, number
 from analysis.tables.table import Table, plain_text
 from cells.errors import UserError
-from training.run.record import SEARCHED
+from training.run.folder.record import SEARCHED
 from training.studies.search_space import AT_RANDOM
 from training.studies.trial_table import SCORE, TRIAL
 

@@ -11,7 +11,7 @@ from study_runs import write_study
 from analysis.findings import experiments
 from analysis.study.archive import is_archive
 from conf.compose import composed
-from training.run.record import Record
+from training.run.folder.record import Record
 
 HEAD = "# @package _global_\n# A study.\n#\n#     python train.py experiment=small\n#\n# Cost: 8 fits.\n"
 KEYS = "defaults: [parts/folds]\n"

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from analysis.study.reasons import reasons
-from training.run.errors import DivergedError
+from training.run.folder.errors import DivergedError
 
 
 def diverged(loss: float, epoch: int, layer: str = "", lr: float = 0.1) -> str:

@@ -16,7 +16,7 @@ from conf.checks import check
 from conf.compose import CONF, composed
 from conf.keys import ALSO_A_NUMBER, NOT_HERE, OPEN, paths, plain, refuse_quotes
 from conf.mistakes import is_mistake, message
-from training.run.record import Record
+from training.run.folder.record import Record
 from training.studies.grid import Grid
 
 SMALL = ("data=robo", "model.embedding=4", "model.hidden=4", "epochs=1")

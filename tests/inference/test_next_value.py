@@ -18,8 +18,8 @@ from analysis.tables.market_tables import market_tables
 from datamodules.__main__ import _described
 from datamodules.files import known_as
 from inference.series_backtest import RIVALS, backtest, scale_of
-from training.run.folder import RunFolder
-from training.run.provenance import changed_data
+from training.run.folder.provenance import changed_data
+from training.run.folder.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
 

@@ -1,1 +1,1 @@
-"""One run: its record, its folder, its data and task, its training and its results."""
+"""One run: its data and task, its training and its results."""

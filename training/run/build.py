@@ -11,10 +11,10 @@ from torch import nn
 
 from conf.compose import PLACEBO, alteration_of, in_multirun, is_placebo
 from conf.kinds import TEXTS, is_own, kind_of
-from training.run import provenance
-from training.run.checkpoints import Resumption
 from training.run.epoch_lines import EpochLines, quiet
-from training.run.folder import RunFolder
+from training.run.folder import provenance
+from training.run.folder.checkpoints import Resumption
+from training.run.folder.run_folder import RunFolder
 from training.run.loggers import loggers
 from training.run.net import make_net
 from training.run.problem import Problem

@@ -6,9 +6,10 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Timer
 from omegaconf import DictConfig
 
-from training.run import build, provenance, results
-from training.run.checkpoints import Resumption, resumption
-from training.run.folder import RunFolder
+from training.run import build, results
+from training.run.folder import provenance
+from training.run.folder.checkpoints import Resumption, resumption
+from training.run.folder.run_folder import RunFolder
 from training.run.loggers import closing
 from training.run.problem import Problem
 from training.run.resume import keyboard_interrupts

@@ -19,9 +19,9 @@ from omegaconf import DictConfig
 from cells.errors import UserError
 from conf.compose import in_multirun
 from training.run import tensorboard
-from training.run.checkpoints import Resumption
-from training.run.errors import is_disk_full
-from training.run.folder import RunFolder
+from training.run.folder.checkpoints import Resumption
+from training.run.folder.errors import is_disk_full
+from training.run.folder.run_folder import RunFolder
 
 CURVES = "curves"
 """The folder of `logger=csv` inside a run's; its file is called metrics.csv, as the run's table of results is."""

@@ -7,11 +7,11 @@ import lightning.pytorch as pl
 import pandas as pd
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from training.run import checkpoints
-from training.run.folder import RunFolder
+from training.run.folder import checkpoints
+from training.run.folder.record import MEASURED, METRICS
+from training.run.folder.run_folder import RunFolder
 from training.run.loggers import log_results
 from training.run.problem import Problem
-from training.run.record import MEASURED, METRICS
 from training.run.resume import keyboard_interrupts
 from training.run.tensorboard import writer
 
@@ -50,7 +50,7 @@ def write(trainer: pl.Trainer, task: pl.LightningModule, problem: Problem, folde
 
 
 def _facts(task: pl.LightningModule, problem: Problem, folder: RunFolder, seconds: float) -> dict[str, Any]:
-    """The columns of metrics.csv that all rows of a run share, see `training.run.record`."""
+    """The columns of metrics.csv that all rows of a run share, see `training.run.folder.record`."""
     parameters = sum(p.numel() for p in task.parameters() if p.requires_grad)
     epoch = checkpoints.read(folder.tested_checkpoint)["epoch"]
     return {

@@ -11,8 +11,8 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from training.run import checkpoints
-from training.run.folder import RunFolder
+from training.run.folder import checkpoints
+from training.run.folder.run_folder import RunFolder
 from training.run.seeds import seed_of_epoch
 
 

@@ -10,8 +10,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.summary.writer import event_file_writer
 from torch.utils.tensorboard import SummaryWriter
 
-from training.run.checkpoints import Resumption
-from training.run.folder import RunFolder
+from training.run.folder.checkpoints import Resumption
+from training.run.folder.run_folder import RunFolder
 
 EVERY_HOST = "run"
 """Stands for the name of the machine in the names of event files: results do not tell it."""

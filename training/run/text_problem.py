@@ -16,8 +16,8 @@ from datamodules.texts.corpora import Origin
 from datamodules.texts.text_datamodule import TextDataModule
 from models.fitted import FittedNet
 from training.run.confusions import Confusions
+from training.run.folder.record import TEST_PART, TEXT_SCORES
 from training.run.problem import Problem, Results
-from training.run.record import TEST_PART, TEXT_SCORES
 from training.run.state_logger import StateLogger
 from training.run.tasks.classification import Classification, FittedClassification
 

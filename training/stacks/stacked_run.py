@@ -9,10 +9,11 @@ import lightning.pytorch as pl
 from omegaconf import DictConfig
 from torch import Tensor
 
-from training.run import build, checkpoints, results
-from training.run.checkpoints import DamagedError
-from training.run.errors import DivergedError
-from training.run.folder import RunFolder
+from training.run import build, results
+from training.run.folder import checkpoints
+from training.run.folder.checkpoints import DamagedError
+from training.run.folder.errors import DivergedError
+from training.run.folder.run_folder import RunFolder
 from training.run.loggers import closing
 from training.run.problem import Problem
 from training.run.resume import MONITORED

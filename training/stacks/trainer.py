@@ -17,12 +17,13 @@ from torch import Tensor
 from conf.kinds import kind_of
 from conf.mistakes import report
 from models.on_cpu import on_cpu
-from training.run import build, provenance
+from training.run import build
 from training.run.divergence import odd_layer
 from training.run.epoch_lines import quiet
-from training.run.errors import HeldError, is_disk_full
 from training.run.fit import fit as fit_alone
-from training.run.folder import Member
+from training.run.folder import provenance
+from training.run.folder.errors import HeldError, is_disk_full
+from training.run.folder.run_folder import Member
 from training.run.resume import keyboard_interrupts
 from training.run.seeds import seed_of_epoch, seed_of_net
 from training.run.threads import Threads

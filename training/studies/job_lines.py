@@ -5,8 +5,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from training.run import record
-from training.run.folder import Member
+from training.run.folder import record
+from training.run.folder.run_folder import Member
 from training.studies.job import Job
 from training.studies.outcome import RunOutcome
 from training.studies.progress import REWRITE_LINE, time_left

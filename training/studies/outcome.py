@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from cells.errors import UserError
-from training.run import provenance
-from training.run.leases import holder
+from training.run.folder import provenance
+from training.run.folder.leases import holder
 from training.studies.study_plan import PlannedRun, StudyPlan
 
 

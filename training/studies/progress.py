@@ -15,10 +15,10 @@ from threading import Event, Thread
 from typing import NamedTuple
 
 from cells.errors import UserError
-from training.run.damage import DAMAGE
-from training.run.errors import DiskFullError, is_disk_full
-from training.run.folder import FAILED, MARK, write_atomically
-from training.run.leases import holder
+from training.run.folder.damage import DAMAGE
+from training.run.folder.errors import DiskFullError, is_disk_full
+from training.run.folder.leases import holder
+from training.run.folder.run_folder import FAILED, MARK, write_atomically
 from training.studies.stack_key import MULTIRUN
 
 STUDIES = ".studies"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from cells.errors import UserError
 from conf.mistakes import message
-from training.run.folder import FAILED, MARK
-from training.run.leases import LeaseWatcher
+from training.run.folder.leases import LeaseWatcher
+from training.run.folder.run_folder import FAILED, MARK
 from training.studies.outcome import RunOutcome, StudyOutcome
 from training.studies.study_plan import PlannedRun, in_stacks
 

@@ -10,9 +10,9 @@ from omegaconf import DictConfig
 
 from cells.errors import UserError
 from conf.kinds import BY_SEED
-from training.run import data_files, provenance
-from training.run.folder import FAILED, RunFolder
-from training.run.record import TUNED, Record, tuned_by, validation_score
+from training.run.folder import data_files, provenance
+from training.run.folder.record import TUNED, Record, tuned_by, validation_score
+from training.run.folder.run_folder import FAILED, RunFolder
 from training.studies.grid import REPLICATE_KEYS, RunOverrides
 from training.studies.launchers import quoted
 from training.studies.search_space import AT_RANDOM, Settings, fixed_settings, suggest

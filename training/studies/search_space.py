@@ -12,7 +12,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from cells.errors import UserError
-from training.run.record import SEARCHED
+from training.run.folder.record import SEARCHED
 
 Settings = Mapping[str, float | int]
 """A value for each key that is searched."""

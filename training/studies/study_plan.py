@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 from cells.errors import UserError
 from conf.checks import AT_LEAST, check, check_numbers
 from conf.mistakes import MISTAKES
-from training.run.folder import RunFolder
-from training.run.provenance import changed_data
+from training.run.folder.provenance import changed_data
+from training.run.folder.run_folder import RunFolder
 from training.studies.grid import REPLICATE_KEYS, RunOverrides
 
 

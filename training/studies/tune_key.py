@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cells.errors import UserError
 from conf.kinds import FIXED, validation_part
-from training.run.record import SEARCHED
+from training.run.folder.record import SEARCHED
 from training.studies.stack_key import Values, whole_number
 
 TUNE, TRIALS = "tune", "tune.trials"

@@ -14,10 +14,11 @@ from conf.checks import check
 from conf.compose import in_multirun
 from conf.keys import check_expanded, check_keys, refuse_hydras_keys_of_files
 from conf.mistakes import exit_on_mistake, is_mistake, message, report
-from training.run import provenance, startup, termination
-from training.run.errors import DiskFullError, HeldError, MemoryFullError, is_disk_full, is_memory_full
-from training.run.folder import FAILED, Member, RunFolder
-from training.run.leases import LeaseWatcher, holder
+from training.run import startup, termination
+from training.run.folder import provenance
+from training.run.folder.errors import DiskFullError, HeldError, MemoryFullError, is_disk_full, is_memory_full
+from training.run.folder.leases import LeaseWatcher, holder
+from training.run.folder.run_folder import FAILED, Member, RunFolder
 from training.run.termination import end_with_launcher, terminable
 from training.studies.job import Job
 from training.studies.job_lines import print_outcome, print_start

@@ -10,8 +10,8 @@ from conftest import Command
 
 from analysis.report.event_files import epochs
 from conf.compose import composed
-from training.run.checkpoints import Resumption
-from training.run.folder import RunFolder
+from training.run.folder.checkpoints import Resumption
+from training.run.folder.run_folder import RunFolder
 from training.run.loggers import CURVES, loggers
 
 TINY = ("data=robo", "model.embedding=4", "model.hidden=4", "epochs=2")

@@ -9,7 +9,7 @@ from conftest import train_here_in
 from own_files import sales
 from text_data import FIXTURES
 
-from training.run.folder import RunFolder
+from training.run.folder.run_folder import RunFolder
 
 NET = ("model.hidden=4", "epochs=2", "threads=1")
 TEXT = ("data=robo", "model.embedding=4", *NET)

@@ -13,7 +13,7 @@ from cells.errors import UserError
 from conf.mistakes import exit_on_mistake
 from inference.export import export
 from inference.load import load
-from training.run.folder import RunFolder
+from training.run.folder.run_folder import RunFolder
 
 TINY = ("model.embedding=4", "model.hidden=4", "epochs=1")
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from training.run import resume
-from training.run.folder import RunFolder
-from training.run.record import Record
+from training.run.folder.record import Record
+from training.run.folder.run_folder import RunFolder
 from training.run.resume import MONITORED, SeededEpochs, SharedCheckpointIO, StayStopped
 
 

@@ -10,7 +10,7 @@ from cells.errors import UserError
 from conf.compose import composed
 from training.run import build
 from training.run.fit import fit
-from training.run.folder import RunFolder
+from training.run.folder.run_folder import RunFolder
 from training.run.seeds import seed_of_epoch, seed_of_net
 
 SMALL = ("data=robo", "model.embedding=8", "model.hidden=6", "threads=1")

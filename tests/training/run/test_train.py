@@ -16,8 +16,8 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from text_data import lay_out
 
-from training.run.folder import RunFolder
-from training.run.record import MEASURED, TEXT_SCORES
+from training.run.folder.record import MEASURED, TEXT_SCORES
+from training.run.folder.run_folder import RunFolder
 
 SMALL = ("data=robo", "model.embedding=8", "model.hidden=8", "lr=0.01", "patience=null")
 

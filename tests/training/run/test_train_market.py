@@ -20,9 +20,9 @@ from cells.errors import UserError
 from conf.compose import composed
 from inference.load import load
 from inference.saved_run import Request
-from training.run.folder import RunFolder
+from training.run.folder.record import MEASURED
+from training.run.folder.run_folder import RunFolder
 from training.run.market_problem import MarketProblem
-from training.run.record import MEASURED
 from training.run.tasks.forecast import Forecast
 
 pytestmark = pytest.mark.slow

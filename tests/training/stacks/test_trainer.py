@@ -11,9 +11,9 @@ from omegaconf import DictConfig
 
 from conf.compose import composed
 from datamodules.market.market_datamodule import MarketDataModule
-from training.run.errors import DivergedError
 from training.run.fit import fit as fit_alone
-from training.run.folder import Member, RunFolder
+from training.run.folder.errors import DivergedError
+from training.run.folder.run_folder import Member, RunFolder
 from training.stacks import memory, trainer
 from training.stacks.batches import StackedBatches
 from training.stacks.stacked_run import StackedRun

@@ -20,8 +20,8 @@ from cells.alterations import CURRENT, HIDDEN
 from cells.errors import UserError
 from conf.compose import CONF, composed
 from training.run.fit import fit
-from training.run.folder import RunFolder
-from training.run.record import Record
+from training.run.folder.record import Record
+from training.run.folder.run_folder import RunFolder
 from training.studies.grid import Grid, RunOverrides
 from training.studies.progress import time_left
 

@@ -13,8 +13,8 @@ import psutil
 import pytest
 from conftest import PROJECT, train_here_in, train_in
 
-from training.run import leases
-from training.run.leases import holder
+from training.run.folder import leases
+from training.run.folder.leases import holder
 
 pytestmark = pytest.mark.processes
 

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 import pytest
 from lease_schedules import MEMORY_DISK, play
 
-from training.run import folder as run_folder
-from training.run import leases
-from training.run.attempt import Attempt
-from training.run.folder import RunFolder, write_atomically
-from training.run.leases import LeaseWatcher
+from training.run.folder import leases, run_folder
+from training.run.folder.attempt import Attempt
+from training.run.folder.leases import LeaseWatcher
+from training.run.folder.run_folder import RunFolder, write_atomically
 
 pytestmark = pytest.mark.skipif(not MEMORY_DISK.is_dir(), reason=f"there is no memory disk {MEMORY_DISK}")
 

@@ -14,7 +14,7 @@ import pytest
 from conftest import PROJECT, train_here_in, train_in
 from ray_cluster import Cluster, Node, free_port, until
 
-from training.run.leases import holder
+from training.run.folder.leases import holder
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason='no Ray: pip install -e ".[ray]"'),

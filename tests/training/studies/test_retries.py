@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from training.run import leases
+from training.run.folder import leases
 from training.studies.outcome import RunOutcome
 from training.studies.retries import Retries
 from training.studies.study_plan import PlannedRun

@@ -12,7 +12,7 @@ from conftest import PROJECT, Command
 
 from analysis.status import follow, status
 from cells.errors import UserError
-from training.run.leases import Lease
+from training.run.folder.leases import Lease
 from training.studies import progress
 
 

@@ -13,8 +13,8 @@ import pytest
 from conftest import PROJECT, Command
 
 from training.run import results, termination
-from training.run.folder import RunFolder
-from training.run.leases import holder
+from training.run.folder.leases import holder
+from training.run.folder.run_folder import RunFolder
 from training.run.tasks.classification import Classification
 
 TINY = ("data=robo", "model.embedding=4", "model.hidden=4", "patience=null", "cell=C1", "threads=1")
@@ -122,7 +122,7 @@ def test_a_terminated_worker_gives_its_lease_back_and_dies_of_the_signal(tmp_pat
     script = """
 import os, signal, sys, time
 from pathlib import Path
-from training.run.leases import Lease
+from training.run.folder.leases import Lease
 from training.run.termination import terminable
 lease = Lease(Path(sys.argv[1]))
 signal.signal(signal.SIGTERM, getattr(signal, sys.argv[2]))

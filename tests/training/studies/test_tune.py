@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from cells.errors import UserError
 from conf.compose import composed
 from conf.kinds import validation_part
-from training.run.folder import RunFolder
-from training.run.record import SEARCHED, Record
+from training.run.folder.record import SEARCHED, Record
+from training.run.folder.run_folder import RunFolder
 from training.studies.search import Search
 from training.studies.search_space import AT_RANDOM, RANGES, fixed_settings, suggest
 from training.studies.trial_table import OF_SEARCH, Trial, TrialTable

@@ -14,7 +14,7 @@ from models.decision import decide, probabilities
 from models.fitted import FittedNet
 from models.on_cpu import on_cpu
 from training.run.divergence import odd_layer
-from training.run.errors import DivergedError
+from training.run.folder.errors import DivergedError
 from training.run.tasks.epoch_mean import EpochMean
 
 

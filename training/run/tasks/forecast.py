@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from models.on_cpu import on_cpu
 from training.run.divergence import odd_layer
-from training.run.errors import DivergedError
+from training.run.folder.errors import DivergedError
 from training.run.tasks.epoch_mean import EpochMean
 
 Errors = Callable[[NDArray[np.float64], NDArray[np.int64]], dict[str, float]]

@@ -15,7 +15,7 @@ import torch
 
 from cells.errors import UserError
 from models.on_cpu import on_cpu
-from training.run.folder import RunFolder
+from training.run.folder.run_folder import RunFolder
 
 log = logging.getLogger("lstm-cs")
 

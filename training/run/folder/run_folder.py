@@ -9,11 +9,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from cells.errors import UserError
 from datamodules.files import replacing
-from training.run.attempt import Attempt, is_marked
-from training.run.damage import DAMAGE
-from training.run.errors import DiskFullError, HeldError, is_disk_full
-from training.run.leases import Lease, holder
-from training.run.record import Record
+from training.run.folder.attempt import Attempt, is_marked
+from training.run.folder.damage import DAMAGE
+from training.run.folder.errors import DiskFullError, HeldError, is_disk_full
+from training.run.folder.leases import Lease, holder
+from training.run.folder.record import Record
 
 CONFIG, MARK, FAILED = "config.yaml", "finished", "failed"
 

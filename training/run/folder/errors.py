@@ -4,7 +4,7 @@ import errno
 from pathlib import Path
 
 from cells.errors import UserError
-from training.run.leases import Holder
+from training.run.folder.leases import Holder
 
 
 class DivergedError(UserError):

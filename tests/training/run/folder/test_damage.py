@@ -11,8 +11,8 @@ from analysis.__main__ import main
 from analysis.study.archive import archive_of
 from analysis.study.archiving import archive
 from cells.errors import UserError
-from training.run.folder import RunFolder
-from training.run.record import Record
+from training.run.folder.record import Record
+from training.run.folder.run_folder import RunFolder
 from training.studies.progress import read_record
 
 DEEP = b"[" * 100_000

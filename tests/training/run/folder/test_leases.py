@@ -15,19 +15,18 @@ from conftest import Command
 from filelock import SoftFileLease
 
 from cells.errors import UserError
-from training.run import checkpoints, leases
-from training.run import folder as run_folder
-from training.run.attempt import PREFIX, Attempt
-from training.run.errors import HeldError
-from training.run.folder import MARK, Member, RunFolder
-from training.run.leases import LEASE_FILE, Lease, LeaseStates, LeaseWatcher, holder
-from training.run.record import Record
+from training.run.folder import checkpoints, leases, run_folder
+from training.run.folder.attempt import PREFIX, Attempt
+from training.run.folder.errors import HeldError
+from training.run.folder.leases import LEASE_FILE, Lease, LeaseStates, LeaseWatcher, holder
+from training.run.folder.record import Record
+from training.run.folder.run_folder import MARK, Member, RunFolder
 from training.studies import worker
 
 HOLDER = """
 import sys
 from pathlib import Path
-from training.run import leases
+from training.run.folder import leases
 leases.HEARTBEAT = 0.1
 lease = leases.Lease(Path(sys.argv[1]))
 print(lease.take(), flush=True)

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from training.run.errors import HeldError
-from training.run.leases import holder
+from training.run.folder.errors import HeldError
+from training.run.folder.leases import holder
 
 PREFIX = ".attempt-"
 """The names of attempts' folders begin with it."""

@@ -14,9 +14,9 @@ from omegaconf import DictConfig
 
 from cells.errors import UserError
 from conf.compose import CONF
-from training.run import data_files
-from training.run.damage import DAMAGE
-from training.run.folder import RunFolder
+from training.run.folder import data_files
+from training.run.folder.damage import DAMAGE
+from training.run.folder.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl

@@ -23,8 +23,8 @@ from cells.errors import UserError
 from conf.compose import composed
 from datamodules.market import yahoo_layout
 from datamodules.texts.sources import find_file
-from training.run import data_files, provenance
-from training.run.folder import RunFolder
+from training.run.folder import data_files, provenance
+from training.run.folder.run_folder import RunFolder
 
 SMALL = (
     "model.embedding=4",

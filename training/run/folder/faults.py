@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cells.errors import UserError
 from conf.kinds import MARKET, TEXTS, Kind
-from training.run.checked_table import (
+from training.run.folder.checked_table import (
     MAY_BE_INFINITE,
     Fault,
     Table,
@@ -17,7 +17,7 @@ from training.run.checked_table import (
     refuse_missing,
     shown,
 )
-from training.run.record import FINITE_SCORES, MEASURED, METRICS, metrics_lines
+from training.run.folder.record import FINITE_SCORES, MEASURED, METRICS, metrics_lines
 
 NUMBERS = ("seed", "fold", *MEASURED[:-1])
 """Columns of numbers in front of `split`; the scores stand behind it."""

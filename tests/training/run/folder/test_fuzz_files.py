@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from soak import examples
 from within_limits import within_limits
 
-from training.run import checkpoints
-from training.run.checkpoints import DamagedError
-from training.run.folder import RunFolder
-from training.run.record import Record
+from training.run.folder import checkpoints
+from training.run.folder.checkpoints import DamagedError
+from training.run.folder.record import Record
+from training.run.folder.run_folder import RunFolder
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -8,7 +8,7 @@ There is no flock. We rely on three things: the file system that the machines sh
 GPFS and the like all do.
 
 A process that hangs long enough to lose its lease may wake up later. Then it can write no file of the run any more, see
-`training.run.attempt`.
+`training.run.folder.attempt`.
 """
 
 import os

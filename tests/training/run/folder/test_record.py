@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 
 from conf.compose import CONF, composed
 from conf.kinds import MARKET, TEXTS
-from training.run.folder import RunFolder
-from training.run.record import AS_BEFORE, PLACES, RECORDED_AS, Record, metrics_lines, result
+from training.run.folder.record import AS_BEFORE, PLACES, RECORDED_AS, Record, metrics_lines, result
+from training.run.folder.run_folder import RunFolder
 
 RUNS = {
     "texts": ("data=robo", "cell=C1"),

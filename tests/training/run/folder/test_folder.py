@@ -8,9 +8,9 @@ import pytest
 from unprivileged import unprivileged
 
 from cells.errors import UserError
-from training.run.folder import RunFolder, write_atomically
-from training.run.leases import holder
-from training.run.record import Record
+from training.run.folder.leases import holder
+from training.run.folder.record import Record
+from training.run.folder.run_folder import RunFolder, write_atomically
 
 
 def folder(path: Path, **run: object) -> RunFolder:
