@@ -11,7 +11,7 @@ from analysis.claims.rules import NOT_DECIDABLE, NOT_REPRODUCED, REPRODUCED, ver
 from analysis.published.cell_paper import LSTM_CS, SIMPLE, alterations
 from analysis.statistics.averages import averages, relative_to_mean_baseline
 from analysis.statistics.improvements import improvements, model_improvements, with_mean_cell
-from analysis.statistics.power import Effect, runs_needed
+from analysis.statistics.power import FEWEST_SPLITS, Effect, runs_needed
 from analysis.statistics.significance import ALPHA, holm, t_test
 from conf.kinds import BY_SEED
 
@@ -29,8 +29,9 @@ def verdicts(results: pd.DataFrame) -> pd.DataFrame:
         Columns recipe, where, claim; of: the other model's recipe, else empty; sets and data: on how many data sets,
         and on which; n: pairs of runs, the fewest on any of them; claimed, improvement, low, high in percent;
         alteration: for a claim about all of them the one that decides, else empty; verdict; needed: the pairs on each
-        data set that would decide (the folds, where all seeds share one partition), NaN if no number would or the
-        verdict is out; because: why it is not decidable; counted: what a claim about a number of items counts here.
+        data set that would decide (the folds, where all seeds share one partition), NaN if no number would, if there
+        are fewer than FEWEST_SPLITS to tell it from, or if the verdict is out; because: why it is not decidable;
+        counted: what a claim about a number of items counts here.
     """
     rows = []
     improved = improvements(results)
@@ -88,7 +89,9 @@ def _judged(claim: Claim, rows: pd.DataFrame) -> dict[str, object]:
     effect = Effect(mean, low, high, scaled["sd"].tolist(), scaled["ratio"].tolist())
     row = {key: chosen[key] for key in ("sets", "data", "improvement", "low", "high")} | {"n": int(scaled["n"].min())}
     row["alteration"] = chosen["cell"] if claim.subject == EVERY else ""
-    decided = _decided(claim, effect, _folds(scaled), int(chosen["tests"]), bool(chosen["refutes"]))
+    decided = _decided(
+        claim, effect, int(scaled["splits"].min()), _folds(scaled), int(chosen["tests"]), bool(chosen["refutes"])
+    )
     lacking = len(alterations()) - int((means["sets"] == len(claim.sets)).sum())
     if claim.subject == EVERY and decided["verdict"] == REPRODUCED and lacking:
         because = f"{lacking} of the paper's alterations missing"
@@ -122,12 +125,15 @@ def _folds(rows: pd.DataFrame) -> int | None:
     return None if fixed.empty else int(fixed["n_folds"].min())
 
 
-def _decided(claim: Claim, effect: Effect, folds: int | None, tests: int, surely: bool) -> dict[str, object]:
+def _decided(
+    claim: Claim, effect: Effect, splits: int, folds: int | None, tests: int, surely: bool
+) -> dict[str, object]:
     """Columns verdict, needed and because.
 
     Args:
         claim: the claim.
         effect: what was measured.
+        splits: over how many splits of the documents its spread was measured, the fewest on any data set.
         folds: from `_folds`.
         tests: how many alterations the claim is about, each by itself.
         surely: whether what speaks against the claim does so after Holm's correction over them.
@@ -146,6 +152,8 @@ def _decided(claim: Claim, effect: Effect, folds: int | None, tests: int, surely
     if not np.isfinite(effect.sd).all():
         one = "one pair of runs" if folds is None else "one fold of one partition"
         return {**row, "because": f"{first}{one} has no interval"}
+    if splits < FEWEST_SPLITS:
+        return {**row, "because": f"{first}the spread over {splits} splits promises no number of runs"}
     whole = effect._replace(sd=_filled(effect.sd, missing), ratio=_filled(effect.ratio, missing))
     needed = runs_needed(whole, effect.mean - number if claim.bound else number, tests)
     if needed is None or (folds is not None and needed > folds):

@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.claims.verdicts import verdicts
 from analysis.published.cell_paper import PRINTED_SCORES, has_any_set
 from analysis.statistics.improvements import improvements
+from analysis.statistics.power import FEWEST_SPLITS
 from analysis.statistics.ranks import ranks
 from analysis.statistics.selection import top_rows
 from analysis.study import text_results
@@ -36,7 +37,8 @@ HOW_JUDGED = (
     'A bound ("reduces", "no alteration"): reproduced if the whole interval lies below it, not reproduced if none '
     "does; of several alterations one has to lie above it with p < 5 % after Holm's correction over them.",
     "Pairs of runs that would decide: with 80 % power, by the variance seen here. On the same documents more runs "
-    "lower the standard error to a floor only, so that sometimes no number decides. n: the fewest pairs on any set.",
+    f"lower the standard error to a floor only, so that sometimes no number decides; fewer than {FEWEST_SPLITS} splits "
+    "promise none. n: the fewest pairs on any set.",
 )
 
 

@@ -81,14 +81,21 @@ def test_a_much_greater_effect_is_reproduced_in_sign_only(tmp_path: Path) -> Non
 
 
 def test_noise_is_not_decidable_and_says_how_many_runs_would_decide(tmp_path: Path) -> None:
-    row = judged(study(tmp_path, {"C1": 0.0032}, noise=0.01, seeds=2), C1_BY_0643)
+    row = judged(study(tmp_path, {"C1": 0.0032}, noise=0.01), C1_BY_0643)
     assert row["verdict"] == NOT_DECIDABLE
     assert row["because"] == f"{row['needed']:.0f} pairs of runs on each would decide"
-    assert row["needed"] > row["n"] == 4
+    assert row["needed"] > row["n"] == 6
+
+
+def test_fewer_than_five_splits_promise_no_number_of_runs(tmp_path: Path) -> None:
+    row = judged(study(tmp_path, {"C1": 0.0032}, noise=0.01, seeds=2), C1_BY_0643)
+    assert (row["verdict"], row["n"]) == (NOT_DECIDABLE, 4)
+    assert row["because"] == "the spread over 4 splits promises no number of runs"
+    assert pd.isna(row["needed"])
 
 
 def test_more_noise_than_any_number_of_runs_can_average_out(tmp_path: Path) -> None:
-    row = judged(study(tmp_path, {}, noise=0.05, seeds=2), C1_BY_0643)
+    row = judged(study(tmp_path, {}, noise=0.05), C1_BY_0643)
     assert row["verdict"] == NOT_DECIDABLE
     assert pd.isna(row["needed"])
     assert row["because"] == "no number of runs on these documents decides"
@@ -97,11 +104,11 @@ def test_more_noise_than_any_number_of_runs_can_average_out(tmp_path: Path) -> N
 def test_seeds_on_one_partition_are_no_more_documents(tmp_path: Path) -> None:
     row = judged(study(tmp_path / "one", {"C1": 0.00643}, seeds=9, folds=1, split_seed=0), C1_BY_0643)
     assert (row["verdict"], row["because"]) == (NOT_DECIDABLE, "one fold of one partition has no interval")
-    row = judged(study(tmp_path / "few", {"C1": 0.0032}, noise=0.03, folds=3, split_seed=0), C1_BY_0643)
+    row = judged(study(tmp_path / "few", {"C1": 0.0032}, noise=0.03, folds=5, split_seed=0), C1_BY_0643)
     assert row["because"] == "no number of runs on these folds decides"
-    row = judged(study(tmp_path / "more", {"C1": 0.0032}, noise=0.01, seeds=2, folds=3, split_seed=0), C1_BY_0643)
+    row = judged(study(tmp_path / "more", {"C1": 0.0032}, noise=0.012, seeds=2, folds=6, split_seed=0), C1_BY_0643)
     assert row["because"] == f"{row['needed']:.0f} folds on each would decide"
-    assert row["needed"] > 3
+    assert row["needed"] > 6
 
 
 def test_one_pair_of_runs_decides_nothing(tmp_path: Path) -> None:
