@@ -29,6 +29,7 @@ from training.run.seeds import seed_of_epoch, seed_of_net
 from training.run.threads import Threads
 from training.stacks.adam_state import state_by_name, state_of_net, state_of_stack
 from training.stacks.batches import StackedBatches
+from training.stacks.epoch_lines import EpochLines
 from training.stacks.memory import split_by_memory
 from training.stacks.nets import obstacle, stack_nets, weights_of
 from training.stacks.stacked_run import StackedRun, StateDict
@@ -131,6 +132,7 @@ class Stack(Callback):
         self.train = StackedBatches([run.problem.data.train_dataloader() for run in runs], self.first_epoch)
         self.validation = StackedBatches([run.problem.data.val_dataloader() for run in runs])
         self.epoch_began = 0.0
+        self.lines = EpochLines()
         self.saved = time.monotonic()
 
     def fit(self) -> None:
@@ -171,11 +173,12 @@ class Stack(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note the epoch of every run, finish those whose last it was, and go on with the others."""
-        seconds = (time.perf_counter() - self.epoch_began) / len(self.runs)
+        seconds = time.perf_counter() - self.epoch_began
         diverged = self.task.divergences.of_nets(len(self.runs))
         weights = functools.cache(self._weights)  # of all nets: they leave the device together
         for k, (run, scores, odd) in enumerate(zip(self.runs, self.task.scores, diverged, strict=True)):
-            run.end_epoch(scores, odd, seconds, functools.partial(self._weights_of, k, weights))
+            run.end_epoch(scores, odd, seconds / len(self.runs), functools.partial(self._weights_of, k, weights))
+        self.lines.end_epoch(self.runs, seconds)
         going_on = [k for k, run in enumerate(self.runs) if not run.is_over]
         # A smaller stack rounds otherwise, so that after an interruption all have to go on from the same epoch.
         if len(going_on) < len(self.runs) or time.monotonic() - self.saved > SAVE_INTERVAL:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from training.run.folder import record
 from training.run.folder.run_folder import Member
+from training.run.terminal import REWRITE_LINE, print_line
 from training.studies.job import Job
 from training.studies.outcome import RunOutcome
-from training.studies.progress import REWRITE_LINE, time_left
+from training.studies.progress import time_left
 
 
 def print_start(members: Sequence[Member]) -> None:
@@ -36,7 +37,7 @@ def print_outcome(k: int, outcome: RunOutcome, member: Member | None = None) -> 
         line = f"{outcome.run}: left to another process"
     else:
         line = f"{outcome.run}: not done, the disk is full"
-    _print(f"{_position(k)} {line}{_time_left(k)}")
+    print_line(f"{_position(k)} {line}{_time_left(k)}")
 
 
 def _result(member: Member) -> str:
@@ -51,11 +52,7 @@ def _result(member: Member) -> str:
 
 @functools.cache
 def _print_once(line: str) -> None:
-    _print(line)
-
-
-def _print(line: str) -> None:
-    print((REWRITE_LINE if sys.stdout.isatty() else "") + line, flush=True)
+    print_line(line)
 
 
 def _position(k: int) -> str:

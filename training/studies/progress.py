@@ -19,6 +19,7 @@ from training.run.folder.damage import DAMAGE
 from training.run.folder.errors import DiskFullError, is_disk_full
 from training.run.folder.leases import holder
 from training.run.folder.run_folder import FAILED, MARK, write_atomically
+from training.run.terminal import REWRITE_LINE
 from training.studies.stack_key import MULTIRUN
 
 STUDIES = ".studies"
@@ -26,9 +27,6 @@ STUDIES = ".studies"
 
 RATE_WINDOW = 1800.0
 """Seconds: the rate counts the runs that finished within them."""
-
-REWRITE_LINE = "\r\033[K"
-"""Printed before a line: overwrites the terminal's current line."""
 
 REFRESH = 2.0
 """Seconds between two updates of the progress line."""

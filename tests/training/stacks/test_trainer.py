@@ -1,5 +1,6 @@
 """Runs trained as one end with the same numbers, and leave the same files, as runs trained alone."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from datamodules.market.market_datamodule import MarketDataModule
 from training.run.fit import fit as fit_alone
 from training.run.folder.errors import DivergedError
 from training.run.folder.run_folder import Member, RunFolder
-from training.stacks import memory, trainer
+from training.stacks import epoch_lines, memory, trainer
 from training.stacks.batches import StackedBatches
 from training.stacks.stacked_run import StackedRun
 from training.studies import worker
@@ -128,6 +129,18 @@ def test_a_stack_gives_what_its_runs_give_alone(tmp_path: Path, overrides: list[
     epochs = table(stacked, "metrics")["epoch"]
     if not {"patience=null", "recipe=paper"} & {*overrides} and overrides[0] == "data=robo":
         assert epochs.nunique() > 1, "runs that all end together would not show that each has its own end"
+
+
+def test_a_stack_that_takes_long_says_in_which_epoch_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer.fit(members(tmp_path / "short", tmp_path / "cache", *TEXT, "epochs=2", runs=[(0, 0), (1, 0)]))
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(epoch_lines, "LINE_INTERVAL", 0.0)
+    trainer.fit(members(tmp_path / "long", tmp_path / "cache", *TEXT, "epochs=2", runs=[(0, 0), (1, 0)]))
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"robo bilstm baseline seed 0 fold 0 in a stack of 2: epoch 1 of at most 2 took \d+ s", first)
+    assert re.fullmatch(r".* in a stack of 2: epoch 2 of at most 2 took \d+ s, 2 of them ended", second)
 
 
 @pytest.mark.usefixtures("in_double")
