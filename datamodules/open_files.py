@@ -6,13 +6,15 @@ import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from datamodules.errors import DataError, excerpt
 from datamodules.text_files import MARKS, at_line
+
+T = TypeVar("T")
 
 LONGEST_LINE = 1 << 28
 """Bytes: a longer line is no text, and would fill the memory."""
@@ -45,9 +47,9 @@ def opened(path: Path) -> Iterator[Opened]:
     packing = path.suffix.lower()
     try:
         if packing == ".zip":
-            with zipfile.ZipFile(path) as archive:
+            with _within_zip(zipfile.ZipFile, path) as archive:
                 name = _only_member(path, archive)
-                with archive.open(name) as member:
+                with _within_zip(archive.open, name) as member:
                     yield _opened(f"{path} ({name})", name, member)
         elif packing == ".gz":
             with gzip.open(path) as packed:
@@ -61,6 +63,14 @@ def opened(path: Path) -> Iterator[Opened]:
         raise DataError(f"{path} is damaged ({excerpt(str(error))}); get it anew.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _within_zip(opener: Callable[[Any], T], what: Path | str) -> T:
+    """`opener(what)`, which reads names of files: one that is said to be UTF-8 and is not is damage, not a text's."""
+    try:
+        return opener(what)
+    except UnicodeDecodeError as error:
+        raise zipfile.BadZipFile(f"the name of a file in it is not UTF-8: {error.reason}") from error
 
 
 def _opened(file: str, name: str, stream: Any) -> Opened:

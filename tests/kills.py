@@ -90,7 +90,7 @@ def killed(scenario: Scenario, folder: Path, after: float, among: random.Random)
     victims = when_alive(process, after, lambda: scenario.victims(process, among))
     workers = cluster.workers() if scenario.cluster else []
     for each in victims:
-        if each.is_running():
+        with suppress(psutil.NoSuchProcess):
             each.kill()
     if victims:
         code = wait(process)

@@ -46,6 +46,9 @@ def delimited(delimiter: str, rows: Sequence[Mapping[str, Any]] = ROWS) -> bytes
     return text.getvalue().encode()
 
 
+NAME, OTHER_NAME = "ü.csv".encode(), b"\xf6\xf6.csv"
+
+
 def zipped(name: str, content: bytes) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -322,6 +325,8 @@ def test_what_is_wrong_is_one_line(
         ("x.csv.gz", gzip.compress(b"t,l\n1,2\n" * 99)[:30], "is damaged"),
         ("x.zip", zipped("b.csv", b""), "is empty: it has no header"),
         ("x.zip", b"no archive", "is damaged"),
+        ("x.zip", OTHER_NAME.join(zipped("ü.csv", b"t,l\n").split(NAME, 1)), "is damaged (the name of a file in it"),
+        ("x.zip", OTHER_NAME.join(zipped("ü.csv", b"t,l\n").rsplit(NAME, 1)), "is damaged (the name of a file in it"),
     ],
     ids=lambda value: "bytes" if isinstance(value, bytes) else None,  # an archive holds the time, a name must not
 )
