@@ -7,6 +7,7 @@ from analysis.claims.claims import ALTERATIONS, COMPARISONS, CountingClaim
 from analysis.claims.rules import NOT_DECIDABLE, NOT_REPRODUCED, REPRODUCED
 from analysis.published.cell_paper import LSTM_CS
 from analysis.statistics.averages import averages
+from analysis.statistics.power import FEWEST_SPLITS
 from analysis.statistics.significance import ALPHA
 
 NOTHING = dict.fromkeys(("improvement", "low", "high", "needed"), np.nan)
@@ -18,7 +19,7 @@ def judge_count(claim: CountingClaim, improved: pd.DataFrame) -> list[dict[str, 
     An item is surely better if p is below 5% after Holm's correction, surely not if its interval does not reach above
     0, and else open. The claim is reproduced if the surely better items are enough, and not too many together with the
     open ones. It is not reproduced if even with the open ones they are too few, or if they alone are too many. Else it
-    is not decidable.
+    is not decidable. Where there are fewer than FEWEST_SPLITS splits, all is open.
 
     Args:
         claim: the claim to judge.
@@ -26,6 +27,8 @@ def judge_count(claim: CountingClaim, improved: pd.DataFrame) -> list[dict[str, 
     """
     about = improved[improved["metric"].isin(claim.metrics) & (improved["model"] == LSTM_CS)]
     about = about[about["cell"].isin(claim.subjects) & about["data"].isin(claim.sets)].dropna(subset="improvement")
+    few = about["splits"] < FEWEST_SPLITS
+    about = about.assign(**{name: about[name].mask(few) for name in ("se", "low", "high", "p", "p_holm")})
     row = {"where": claim.where, "claim": claim.text, "claimed": np.nan}
     if about.empty:
         return [{**row, "of": "", **nothing(f"no pairs of runs of {', '.join(claim.subjects)}")}]
@@ -44,7 +47,8 @@ def _counted(claim: CountingClaim, rows: pd.DataFrame) -> dict[str, object]:
     sure, possible = ways.get(claim.counted, _data_sets)(claim, rows)
     yes, no, every = int(sure.sum()), int((~possible).sum()), claim.every
     names = list(dict.fromkeys(rows["data"]))
-    missing = f", {every - len(sure)} not run" if len(sure) < every else ""
+    where = " on all these sets" if claim.counted == ALTERATIONS and len(claim.sets) > 1 else ""
+    missing = f", {every - len(sure)} not run{where}" if len(sure) < every else ""
     counted = f"{yes} of {every} better, {no} not, {len(sure) - yes - no} open{missing}"
     row = nothing("") | {"sets": len(names), "data": ", ".join(names), "n": int(rows["n"].min()), "counted": counted}
     most = every if claim.most is None else claim.most

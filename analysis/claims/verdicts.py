@@ -10,9 +10,10 @@ from analysis.claims.counting import judge_count, nothing
 from analysis.claims.rules import NOT_DECIDABLE, NOT_REPRODUCED, REPRODUCED, verdict_on_bound, verdict_on_number
 from analysis.published.cell_paper import LSTM_CS, SIMPLE, alterations
 from analysis.statistics.averages import averages, relative_to_mean_baseline
-from analysis.statistics.improvements import improvements, model_improvements, with_mean_cell
+from analysis.statistics.improvements import TIMES, improvements, model_improvements, with_mean_cell
 from analysis.statistics.power import FEWEST_SPLITS, Effect, runs_needed
 from analysis.statistics.significance import ALPHA, holm, t_test
+from conf.compose import PLACEBO
 from conf.kinds import BY_SEED
 
 
@@ -77,10 +78,10 @@ def judge(claim: Claim, improved: pd.DataFrame) -> list[dict[str, object]]:
     if about.empty:
         model = "" if claim.model == LSTM_CS else f" with {claim.model}"
         return [{**row, "of": "", **nothing(f"no pairs of runs of {claim.subject}{model}")}]
-    return [{**row, "of": of, **_judged(claim, rows)} for of, rows in about.groupby("of", sort=False)]
+    return [{**row, "of": of, **_judged(claim, rows, improved)} for of, rows in about.groupby("of", sort=False)]
 
 
-def _judged(claim: Claim, rows: pd.DataFrame) -> dict[str, object]:
+def _judged(claim: Claim, rows: pd.DataFrame, improved: pd.DataFrame) -> dict[str, object]:
     scaled = relative_to_mean_baseline(rows) if claim.of_mean_scores else rows
     means = averages(scaled)
     chosen = _decisive(claim, means) if claim.subject == EVERY else means.assign(tests=1, refutes=True).iloc[0]
@@ -92,11 +93,27 @@ def _judged(claim: Claim, rows: pd.DataFrame) -> dict[str, object]:
     decided = _decided(
         claim, effect, int(scaled["splits"].min()), _folds(scaled), int(chosen["tests"]), bool(chosen["refutes"])
     )
+    noise = _noise_of_times(claim, improved)
+    if noise and decided["verdict"] != NOT_DECIDABLE and abs(mean - (claim.number if claim.bound else 0)) <= noise:
+        because = f"the placebo's time, of the same computation, differs by {noise:.0f} %"
+        decided = {"verdict": NOT_DECIDABLE, "needed": np.nan, "because": because}
     lacking = len(alterations()) - int((means["sets"] == len(claim.sets)).sum())
     if claim.subject == EVERY and decided["verdict"] == REPRODUCED and lacking:
         because = f"{lacking} of the paper's alterations missing"
         decided = {"verdict": NOT_DECIDABLE, "needed": np.nan, "because": because}
     return row | decided
+
+
+def _noise_of_times(claim: Claim, improved: pd.DataFrame) -> float:
+    """By how many percent, at most, the load of the machine and the size of stacks change the times of a claim.
+
+    It is the placebo's difference, whose computation is the baseline's; 0 for a claim about scores.
+    """
+    if claim.metric not in TIMES:
+        return 0.0
+    placebo = improved[(improved["cell"] == PLACEBO) & (improved["metric"] == claim.metric)]
+    placebo = placebo[(placebo["model"] == LSTM_CS) & placebo["data"].isin(claim.sets)]
+    return float(placebo["improvement"].abs().max()) if len(placebo) else 0.0
 
 
 def _decisive(claim: Claim, means: pd.DataFrame) -> pd.Series:
@@ -145,7 +162,7 @@ def _decided(
     missing = len(claim.sets) - len(effect.sd)
     verdict = (verdict_on_bound if claim.bound else verdict_on_number)(effect, number)
     chance = verdict == NOT_REPRODUCED and not surely
-    if not missing and verdict != NOT_DECIDABLE and not chance:
+    if not missing and verdict != NOT_DECIDABLE and not chance and splits >= FEWEST_SPLITS:
         return {**row, "verdict": verdict, "because": ""}
     first = f"{missing} of {len(claim.sets)} data sets missing; " if missing else ""
     first += f"as the best of {tests} alterations not significant; " if chance else ""
@@ -153,7 +170,7 @@ def _decided(
         one = "one pair of runs" if folds is None else "one fold of one partition"
         return {**row, "because": f"{first}{one} has no interval"}
     if splits < FEWEST_SPLITS:
-        return {**row, "because": f"{first}the spread over {splits} splits promises no number of runs"}
+        return {**row, "because": f"{first}{splits} splits are too few to say how much they vary"}
     whole = effect._replace(sd=_filled(effect.sd, missing), ratio=_filled(effect.ratio, missing))
     needed = runs_needed(whole, effect.mean - number if claim.bound else number, tests)
     if needed is None or (folds is not None and needed > folds):

@@ -19,8 +19,8 @@ def averages(improved: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> pd.Data
 
     Returns:
         A row for each model, recipe, metric and cell: sets (how many), data (their names, "hate, mlma"), improvement,
-        se, df, low, high, p; the last five are NaN if a data set has one split only. p_holm is over the
-        alterations, a placebo apart.
+        se, df, low, high, p; the last five are NaN if a data set has one split only. p_holm is as in
+        `improvements.improvements`.
     """
     used = improved[~improved["data"].isin(leave_out)].dropna(subset="improvement")
     variance = used["se"] ** 2

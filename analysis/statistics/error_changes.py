@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics.power import least_detectable
-from analysis.statistics.significance import corrected_t_test, holm_over_alterations
-from conf.compose import PLACEBO
+from analysis.statistics.significance import alterations_tested, corrected_t_test, holm_over_alterations
 from datamodules.market.windows import HELD_OUT
 
 METRICS = ("rmse", "mae")
@@ -38,9 +37,9 @@ def error_changes(errors: pd.DataFrame, group: Sequence[str]) -> pd.DataFrame:
 
     Returns:
         A row for each group, cell and metric, or none: pairs, seeds, folds; unit, units; baseline, error: mean errors;
-        change, low, high, in percent; se, of the mean logarithm; p, and p_holm over the cells of the group; tests: how
-        many they are; detectable: the least change in percent that is found with 80 % power in the strictest step of
-        Holm's correction. NaN where there is one unit alone, or an error of 0.
+        change, low, high, in percent; se, of the mean logarithm; p, and p_holm over the cells of the group, see
+        `kinds_of_cells`; tests: how many they are; detectable: the least change in percent that is found with 80 %
+        power in the strictest step of Holm's correction. NaN where there is one unit alone, or an error of 0.
     """
     pair = [*group, SEED, FOLD, "n_folds"]
     base = errors.loc[errors["cell"] == "baseline", [*pair, *METRICS]]
@@ -53,8 +52,7 @@ def error_changes(errors: pd.DataFrame, group: Sequence[str]) -> pd.DataFrame:
         return table
     family = [*group, "metric"]
     table["p_holm"] = holm_over_alterations(table, family)
-    alterations = table[table["cell"] != PLACEBO].groupby(family)["cell"].transform("size")
-    table["tests"] = alterations.reindex(table.index).fillna(1).astype(int)
+    table["tests"] = alterations_tested(table, family)
     table["detectable"] = [
         _percent(least_detectable(row["se"], row["units"] - 1, row["tests"])) for _, row in table.iterrows()
     ]

@@ -66,8 +66,8 @@ def improvements(results: pd.DataFrame, baseline: str = "baseline") -> pd.DataFr
         - baseline, score: mean scores over these pairs, as in metrics.csv (shares, seconds)
         - improvement: mean relative improvement in percent, see `paired_scores`; sd: its standard deviation over splits
         - ratio: n_test / n_train; se, low, high, p: `corrected_t_test`, NaN with one split
-        - p_holm: p adjusted by Holm (1979) over the alterations of this data, model, settings and metric; a placebo is
-          none of them, and a family of its own
+        - p_holm: p adjusted by Holm (1979) over the alterations of this data, model, settings and metric, the paper's,
+          other cells and a placebo each by themselves, see `kinds_of_cells`
         - wins, ties, losses: pairs in which the score is higher than, equal to, lower than the baseline's
 
         metric is one of COMPARED_METRICS (of seconds, more is worse), or F1, for which baseline and score are NaN.

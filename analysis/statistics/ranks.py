@@ -17,6 +17,7 @@ class Ranks:
         average: each cell's mean rank over the data sets, the best (1 = highest score) first.
         data: the data sets.
         left_out: the cells that were not run on all of them.
+        sets_left_out: the data sets on which few cells were run.
         statistic, p: chi2 and p of the Friedman test, corrected for ties; H0: all cells rank alike.
         critical_difference: cells whose average ranks differ by less are not told apart at 5%.
         alike: the diagram's bars: maximal groups of two or more neighbours in the order of ranks, each best first, no
@@ -30,21 +31,22 @@ class Ranks:
     critical_difference: float
     alike: list[list[str]]
     left_out: list[str] = field(default_factory=list)
+    sets_left_out: list[str] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:
-        """A sentence about the cells that have no rank, if any."""
-        if not self.left_out:
-            return []
-        return [f"Not ranked, since not run on all of these data sets: {', '.join(self.left_out)}."]
+        """A sentence about the cells that have no rank, and one about the data sets without ranks, if any."""
+        cells = f"Not ranked, since not run on all of these data sets: {', '.join(self.left_out)}."
+        sets = f"Left out, since few of the cells were run there: {', '.join(self.sets_left_out)}."
+        return [sentence for sentence, names in ((cells, self.left_out), (sets, self.sets_left_out)) if names]
 
 
 def ranks(results: pd.DataFrame, metric: str = "macro_f1") -> dict[tuple[str, str], Ranks]:
     """Ranks of the cells of each model and recipe, by (model, recipe).
 
-    A cell's score on a data set is its mean over seeds and folds. The placebo has no rank. A cell that was not run on
-    one of the data sets is left out; a model and recipe with fewer than two data sets, or with fewer than three cells
-    left, has no ranks.
+    A cell's score on a data set is its mean over seeds and folds. The placebo has no rank. A data set with
+    fewer than half as many cells as the median one is left out, then each cell that was not run on one of the others; a
+    model and recipe with fewer than two data sets, or with fewer than three cells left, has no ranks.
 
     Args:
         results: from `text_results.read`.
@@ -53,10 +55,13 @@ def ranks(results: pd.DataFrame, metric: str = "macro_f1") -> dict[tuple[str, st
     found = {}
     for (model, recipe), runs in results[results["cell"] != PLACEBO].groupby(["model", "recipe"], sort=False):
         every = runs.pivot_table(metric, "data", "cell", sort=False)
-        scores = every.dropna(axis="columns")
+        cells = every.notna().sum(axis="columns")
+        few = cells < cells.median() / 2
+        scores = every[~few].dropna(axis="columns")
         if len(scores) >= 2 and scores.shape[1] >= 3:
             left_out = [str(cell) for cell in every if cell not in scores]
-            found[str(model), str(recipe)] = replace(friedman(scores), left_out=left_out)
+            sets = [str(name) for name in every.index[few]]
+            found[str(model), str(recipe)] = replace(friedman(scores), left_out=left_out, sets_left_out=sets)
     return found
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from analysis.published import cell_paper
 from conf.compose import PLACEBO
 
 ALPHA = 0.05
@@ -76,5 +77,21 @@ def holm(table: pd.DataFrame, family: list[str]) -> pd.Series:
 
 
 def holm_over_alterations(table: pd.DataFrame, family: list[str]) -> pd.Series:
-    """`holm` over the cells of each family; a placebo is no alteration, and makes none of them less significant."""
-    return holm(table.assign(placebo=table["cell"] == PLACEBO), [*family, "placebo"])
+    """`holm` over the cells of each family, those of each kind by themselves, see `kinds_of_cells`."""
+    return holm(table.assign(kind=kinds_of_cells(table["cell"])), [*family, "kind"])
+
+
+def alterations_tested(table: pd.DataFrame, family: list[str]) -> pd.Series:
+    """Over how many cells `holm_over_alterations` corrects each row; no two rows of a family have the same cell."""
+    kind = kinds_of_cells(table["cell"])
+    return table.assign(kind=kind).groupby([*family, "kind"])["cell"].transform("size").where(kind != PLACEBO, 1)
+
+
+def kinds_of_cells(cells: pd.Series) -> pd.Series:
+    """Table 1, a placebo, or other: which cells are corrected together.
+
+    How many other cells were tried on a data set makes the paper's 17 no less significant, nor does a placebo, which
+    is no alteration.
+    """
+    paper = cell_paper.alterations()
+    return cells.map(lambda cell: cell if cell == PLACEBO else "Table 1" if cell in paper else "other")

@@ -88,11 +88,13 @@ def _files(parts: Mapping[Path, Files]) -> Files:
 
 
 def _facts(folder: Path) -> Iterator[tuple[str, str]]:
-    """Commit, versions, device and machine of a run's last attempt."""
+    """Commit, versions, device, machine and size of the stack (since they are recorded) of a run's last attempt."""
     attempts = recorded(folder).get("attempts", [])
     last = attempts[-1] if attempts else {}
     for key in ("commit", "device", "machine"):
         yield key, str(last.get(key) or UNKNOWN)
+    if "stack" in last:
+        yield "stack", str(last["stack"])
     for package, version in last.get("versions", {}).items():
         yield f"version of {package}", str(version)
 

@@ -37,8 +37,9 @@ HOW_JUDGED = (
     'A bound ("reduces", "no alteration"): reproduced if the whole interval lies below it, not reproduced if none '
     "does; of several alterations one has to lie above it with p < 5 % after Holm's correction over them.",
     "Pairs of runs that would decide: with 80 % power, by the variance seen here. On the same documents more runs "
-    f"lower the standard error to a floor only, so that sometimes no number decides; fewer than {FEWEST_SPLITS} splits "
-    "promise none. n: the fewest pairs on any set.",
+    "lower the standard error to a floor only, so that sometimes no number decides. n: the fewest pairs on any set.",
+    f"Fewer than {FEWEST_SPLITS} splits decide nothing. A time does not either, if it differs less than the placebo's, "
+    "whose computation is the baseline's: by that much the load of the machine and the size of stacks change times.",
 )
 
 

@@ -38,7 +38,8 @@ AVERAGE_TABLES = {
 
 HOW_ALONE = (
     "Relative improvement in percent over the baseline's runs of the same seed and fold, [95 % interval] by the "
-    "corrected t-test for repeated cross-validation; * p < 5 % after Holm's correction over the alterations."
+    "corrected t-test for repeated cross-validation; * p < 5 % after Holm's correction over the alterations of Table "
+    "1, or over the other cells."
 )
 HOW = f"Paper / ours. Ours: {HOW_ALONE[0].lower()}{HOW_ALONE[1:]}"
 """The meaning of a table's numbers beside the paper's; without these it is HOW_ALONE."""

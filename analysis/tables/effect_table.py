@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from analysis.statistics.power import least_detectable
-from analysis.statistics.significance import ALPHA
+from analysis.statistics.significance import ALPHA, alterations_tested
 from analysis.study.text_results import GROUP, in_cell_order
 from analysis.tables.formatting import estimate, number, with_recipe
 from analysis.tables.table import Table
-from conf.compose import PLACEBO
 
 NAME = "effects"
 BETTER, WORSE, OPEN, UNTESTED = "better", "worse", "no difference shown", "no test: one split"
@@ -20,8 +19,9 @@ SCORES = {"macro_f1": "macro-F1, %", "accuracy": "accuracy, %"}
 """The scores that are shown; the word is about the first."""
 
 NOTES = (
-    "Better or worse: the macro-F1 differs with p < 5 % after Holm's correction over the alterations of the same data "
-    "set, model and settings. Differences are relative, in percent of the baseline's mean, with 95 % intervals.",
+    "Better or worse: the macro-F1 differs with p < 5 % after Holm's correction over the alterations of Table 1, or "
+    "over the other cells, of the same data set, model and settings. Differences are relative, in percent of the "
+    "baseline's mean, with 95 % intervals.",
     '"No difference shown" is no proof of equality: the last column is the least difference that these runs would have '
     "told with 80 % power. More seeds and folds lower it.",
 )
@@ -37,8 +37,7 @@ def effect_table(improved: pd.DataFrame) -> Iterator[Table]:
     if rows.empty:
         return
     numbers = rows[rows["metric"] == "macro_f1"].drop(columns="metric")
-    alterations = numbers[numbers["cell"] != PLACEBO].groupby(GROUP)["cell"].transform("size")
-    numbers = numbers.assign(tests=alterations.reindex(numbers.index).fillna(1).astype(int))
+    numbers = numbers.assign(tests=alterations_tested(numbers, GROUP))
     numbers["verdict"] = [_verdict(row) for _, row in numbers.iterrows()]
     numbers["detectable"] = [_detectable(row) for _, row in numbers.iterrows()]
     accuracy = rows.loc[rows["metric"] == "accuracy", [*GROUP, "cell", "improvement", "low", "high", "p_holm"]]

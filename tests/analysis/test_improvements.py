@@ -107,6 +107,15 @@ def test_the_placebo_is_a_family_of_its_own() -> None:
     assert one(with_it, cell="placebo")["p_holm"] == one(with_it, cell="placebo")["p"]
 
 
+def test_other_cells_make_those_of_table_1_no_less_significant() -> None:
+    scores = {"baseline": [0.4, 0.5, 0.6], "C1": [0.5, 0.5, 0.7], "C2": [0.3, 0.4, 0.7]}
+    more = {"C1+H2": [0.4, 0.6, 0.6], "CIFG": [0.4, 0.4, 0.5], "c := tanh(c)": [0.3, 0.5, 0.5]}
+    both, alone = improvements(results({**scores, **more})), improvements(results(scores))
+    for cell in ("C1", "C2"):
+        assert one(both, cell=cell)["p_holm"] == one(alone, cell=cell)["p_holm"]
+    assert max(one(both, cell=cell)["p_holm"] / one(both, cell=cell)["p"] for cell in more) == pytest.approx(3)
+
+
 def test_seeds_on_one_partition_are_means_of_their_fold() -> None:
     runs = [
         results({"baseline": [0.4, 0.4], "C1": each}).assign(fold=fold)

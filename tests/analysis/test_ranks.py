@@ -89,6 +89,15 @@ def test_only_cells_that_were_run_on_all_data_sets_are_ranked() -> None:
     assert ranks(runs[0]) == {}
 
 
+def test_a_data_set_with_few_cells_takes_no_ranks_from_the_others() -> None:
+    scores = {"baseline": [0.1, 0.3], "C1": [0.5, 0.6], "C2": [0.3, 0.5], "H1": [0.2, 0.4], "H2": [0.1, 0.2]}
+    runs = [results(scores, data=data, settings=data) for data in ("hate", "mlma", "hasoc")]
+    runs.append(results({"baseline": [0.9], "C1": [0.5]}, data="ag", settings="ag"))
+    found = ranks(pd.concat(runs))["bilstm", ""]
+    assert (found.data, found.left_out) == (["hate", "mlma", "hasoc"], [])
+    assert found.notes == ["Left out, since few of the cells were run there: ag."]
+
+
 def test_the_placebo_has_no_rank() -> None:
     scores = {"baseline": [0.1, 0.3], "C1": [0.5, 0.6], "C2": [0.3, 0.5], "placebo": [0.9, 0.9]}
     runs = pd.concat([results(scores, data=data, settings=data) for data in ("hate", "mlma")])

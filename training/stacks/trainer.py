@@ -156,7 +156,7 @@ class Stack(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Restore Adam's state after an interruption, and write down what the runs are trained with."""
         for run in self.runs:
-            provenance.write(run.folder, run.config, self.task)
+            provenance.write(run.folder, run.config, self.task, len(self.runs))
         if self.first_epoch:
             (optimizer,) = trainer.optimizers
             for name, weight in self.task.net.named_parameters():

@@ -42,13 +42,19 @@ PACKAGES = (
 """Packages that can change a result; those that are not installed are left out."""
 
 
-def write(folder: RunFolder, config: DictConfig, task: "pl.LightningModule") -> None:
+def write(folder: RunFolder, config: DictConfig, task: "pl.LightningModule", stack: int = 1) -> None:
     """Write down what a run is trained with, when its training begins and its net is on its device.
 
     Keys: `data`, see `data_files.Content`, and `attempts`: one, or several if a run was interrupted and went on
     elsewhere or with another program. Each has commit (null outside of a git checkout; ends in "-dirty" if files differ
-    from it), versions, threads (at most), device, machine and backends (by layer, see `LSTM.path`). Names of users and
-    machines, paths and variables are left out.
+    from it), versions, threads (at most), device, machine, backends (by layer, see `LSTM.path`) and stack. Names of
+    users and machines, paths and variables are left out.
+
+    Args:
+        folder: of the run.
+        config: its configuration.
+        task: that is trained, on its device.
+        stack: how many runs are trained as one, since a net in a stack rounds otherwise than alone.
     """
     from cells import LSTM
     from cells.stack import StackedLSTM
@@ -65,6 +71,7 @@ def write(folder: RunFolder, config: DictConfig, task: "pl.LightningModule") -> 
         "device": _device(task),
         "machine": f"{platform.system()} {platform.machine()}",
         "backends": {name: layer.path for name, layer in layers.items()},
+        "stack": stack,
     }
     before = recorded(folder.path).get("attempts", []) if _is_begun(folder) else []
     attempts = before if attempt in before[-1:] else [*before, attempt]

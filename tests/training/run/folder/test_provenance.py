@@ -63,7 +63,7 @@ def test_a_run_says_what_made_it(train_here: Command, tmp_path: Path, dataset: P
     (attempt,) = about["attempts"]
     assert attempt["backends"] == {"lstm_1": "llvm", "lstm_2": "llvm"}
     assert attempt["versions"]["torch"] == version("torch")
-    assert (attempt["threads"], attempt["device"]) == (1, "cpu")
+    assert (attempt["threads"], attempt["device"], attempt["stack"]) == (1, "cpu", 1)
     assert (attempt["commit"] is None) != (PROJECT / ".git").exists()
     said = [text for text in (*attempt["versions"].values(), attempt["machine"], attempt["device"]) if "/" in text]
     assert said == []
@@ -77,6 +77,7 @@ def test_runs_of_a_stack_say_it_too(train_here: Command, tmp_path: Path, dataset
     assert one == other
     assert one["data"]["data"]["hash"] == sha256(dataset)
     assert list(one["attempts"][0]["backends"]) == ["lstm_1", "lstm_2"]
+    assert one["attempts"][0]["stack"] == 2
 
 
 def test_replaced_data_of_finished_runs_are_announced(train_here: Command, dataset: Path) -> None:
