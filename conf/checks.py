@@ -14,6 +14,7 @@ from cells.errors import UserError
 from conf.compose import PLACEBO, alteration_of, is_placebo
 from conf.keys import refuse_quotes
 from conf.kinds import BY_SEED, FIXED, KINDS, Kind, kind_of
+from conf.tuned import trials_and_search
 
 CHOICES = {
     "logger": ("tensorboard", "csv", "mlflow", "wandb"),
@@ -64,6 +65,9 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
         if config[key] is not None and os.fsencode(config[key]).decode("utf-8", "replace") != config[key]:
             raise UserError(f"{key}={config[key]}: give a name in UTF-8, because TensorBoard writes to no other.")
     _check_training(config)
+    _refuse_other_file(config)
+    if config.tuned is not None:
+        trials_and_search(str(config.tuned))
     _check_logger(config.logger)
     if is_placebo(config) and alteration_of(config) != Alteration():
         raise UserError(
@@ -93,6 +97,16 @@ def _check_training(config: DictConfig) -> None:
         raise UserError("test_epoch=last tests the epoch that epochs= names: add patience=null.")
     if config.monitor != "loss" and config.test_epoch == "last":
         raise UserError(f"monitor={config.monitor}: nothing looks at it with test_epoch=last, add test_epoch=best.")
+
+
+def _refuse_other_file(config: DictConfig) -> None:
+    """Refuse data.file= beside a data set that has no file of its own."""
+    data = config.get("data") or {}
+    if data.get("file") is not None and not {"url", "reader"} & set(data):
+        raise UserError(
+            f"data.file={data.file}: data={data.name} has no file; for a file of your own give data=csv "
+            f"data.file={data.file} data.text=... data.label=..., the names of its columns."
+        )
 
 
 def _check_logger(name: str) -> None:

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cells.alterations import Alteration
 from cells.errors import UserError
 from conf.compose import CONF, composed, keys_of
+from conf.faulty_files import faulty_file, how_faulty
 from conf.keys import EXPERIMENT, nearest, no_such_key, paths
 from conf.quoting import how_to_quote
 
@@ -96,6 +97,8 @@ def is_mistake(error: Exception) -> bool:
         return error.errno in PATH_ERRORS and error.filename is not None
     if isinstance(error, UnicodeEncodeError):
         return error.reason == NO_UTF_8
+    if faulty_file(error) is not None:
+        return True
     return isinstance(error, MISTAKES) or (isinstance(error, ValueError | TypeError) and _raised_by_hydra(error))
 
 
@@ -113,6 +116,8 @@ def message(error: Exception) -> str:
     elif isinstance(error, OSError) and is_mistake(error):
         path = os.fsdecode(error.filename2 or error.filename)  # of two, the second is where a file was to be put
         text = f"{path} cannot be used ({error.strerror}); {PATH_ERRORS[error.errno or 0]}."
+    elif (path := faulty_file(error)) is not None:
+        text = how_faulty(error, path)
     elif isinstance(error, UnicodeEncodeError) and is_mistake(error):
         text = f"{error.object} is no name in UTF-8, and not every library takes others; rename it."
     elif is_mistake(error):
@@ -159,6 +164,8 @@ def _explanation(error: Exception) -> str:
         return f"{wrong[1]}: this key takes no such value; python train.py --help lists the keys."
     if text.startswith("Ambiguous value") and (first := _other_mistake()):
         return first
+    if needed := re.match(r"Missing mandatory value: \S+\s+full_key: (\S+)", text):
+        return f"{needed[1]}= is missing: give it a value."
     launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", text)
     if launcher is not None and launcher[1] in EXTRAS:
         return not_installed(launcher[1])

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from analysis.statistics.improvements import improvements
 from analysis.study.results import configuration
-from training.run.folder.record import SEARCHED, TUNED, trials_and_search, without_keys
+from conf.tuned import TUNED, trials_and_search
+from training.run.folder.record import SEARCHED, without_keys
 from training.studies.trial_table import SCORE, TRIAL
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from conf.compose import CONF
-from training.run.folder.record import AS_BEFORE, SEARCHED, TUNED
+from conf.tuned import TUNED
+from training.run.folder.record import AS_BEFORE, SEARCHED
 
 BEST, PAPER = "best", "paper"
 """The recipes of conf/recipe: what a practitioner would do, which is the default, and what the cell paper does."""

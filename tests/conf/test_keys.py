@@ -274,6 +274,8 @@ def test_a_key_is_refused_or_its_value_is_in_the_configuration(key: str, sign: s
         (["-m", "hydra/launcher=submitit_local", "+hydra.launcher.foo.bar=1"], "there is no key 'hydra.launcher.foo'"),
         (["fold=0,1"], "Ambiguous value for argument 'fold=0,1'"),
         (["experiment=table06_ag", "fold=0,1", "data.instead=x"], "data=ag has it: give that as well."),
+        (["tuned=abc"], "tuned=abc: tune= sets this key, such as tune=20; leave it out."),
+        (["data.file=mine.csv"], "data.file=mine.csv: data=robo has no file; for a file of your own give data=csv"),
         (["stack=2", "fold=0,1", "foo=1"], "there is no key 'foo'"),
         (["experiment=study_small", "cell=C1,C2", "epochss=3"], "did you mean 'epochs'?"),
     ],

@@ -10,8 +10,9 @@ from omegaconf import DictConfig
 
 from cells.errors import UserError
 from conf.kinds import BY_SEED
+from conf.tuned import TUNED, tuned_by
 from training.run.folder import data_files, provenance
-from training.run.folder.record import TUNED, Record, tuned_by, validation_score
+from training.run.folder.record import Record, validation_score
 from training.run.folder.run_folder import FAILED, RunFolder
 from training.studies.grid import REPLICATE_KEYS, RunOverrides
 from training.studies.launchers import quoted

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from cells.alterations import Alteration
 from conf.compose import PLACEBO, alteration_of, is_placebo
 from conf.kinds import FIXED, TEXTS, Kind, encoder_of, kind_of
+from conf.tuned import TUNED
 from datamodules.files import known_as
 
 METRICS = "metrics.csv"
@@ -40,21 +41,6 @@ STATES = ("current", "hidden")
 PLACES = ("data_dir", "cache_dir", "runs_dir", "run_dir", "threads", "stack", "tune", "logger")
 """Keys that say where things are, who computes and where it is logged: they change no result and are not part of a
 record."""
-
-TUNED = "tuned"
-"""A key that says how the values of SEARCHED were chosen for each cell, if they were."""
-
-
-def tuned_by(trials: int, search: str) -> str:
-    """The value of TUNED."""
-    return f"{trials} trials on {search}"
-
-
-def trials_and_search(tuned: str) -> tuple[int, str]:
-    """The number of trials and the search that a value of TUNED names; reverses `tuned_by`."""
-    trials, _, search = tuned.partition(" trials on ")
-    return int(trials), search
-
 
 SEARCHED = ("lr", "batch_size", "model.embedding", "model.hidden", "model.dropout")
 """Keys that `tune=` sets: runs with TUNED may differ in them and have the same settings."""
