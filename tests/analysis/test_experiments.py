@@ -99,14 +99,14 @@ def test_an_experiment_that_was_not_run_keeps_its_file(small: Path, monkeypatch:
 
 
 @pytest.mark.slow
-def test_the_runs_of_an_experiment_are_those_that_train_py_makes() -> None:
-    rows = experiments.runs_of("gates", {"robo"})
+@pytest.mark.parametrize(("experiment", "fits", "cell"), [("gates", 180, "CIFG"), ("pairs", 1240, "C1+H2")])
+def test_the_runs_of_an_experiment_are_those_that_train_py_makes(experiment: str, fits: int, cell: str) -> None:
+    rows = experiments.runs_of(experiment, {"robo"})
     known = rows[rows["settings"] != ""]
-    assert (len(rows), len(known)) == (240, 120)
-    for cell in ("cell=CIFG", "cell.o='sigmoid(a_o) * c'"):
-        record = Record.of(composed("experiment=gates", "data=robo", cell, "seed=3", "fold=1"))
-        run = {"settings": record.settings, "cell": record.cell, "seed": 3, "fold": 1, "asked": "", "on": "robo"}
-        assert (known == pd.Series(run)).all(axis=1).sum() == 1
+    assert (len(rows), len(known)) == (fits, fits // 2)
+    record = Record.of(composed(f"experiment={experiment}", "data=robo", f"cell={cell}", "seed=3", "fold=1"))
+    run = {"settings": record.settings, "cell": record.cell, "seed": 3, "fold": 1, "asked": "", "on": "robo"}
+    assert (known == pd.Series(run)).all(axis=1).sum() == 1
 
 
 @pytest.mark.slow

@@ -33,6 +33,16 @@ def test_a_name_of_the_table(name: str) -> None:
     assert alteration.name == name
 
 
+@pytest.mark.parametrize(("gate", "name"), [("c", "H1"), ("sigmoid(c)", "H2"), ("tanh(c)", "H4")])
+def test_the_output_gate_times_a_function_of_c_is_an_alteration_of_table_1(gate: str, name: str) -> None:
+    """As h = o tanh(c); hence conf/experiment/gates.yaml has none of them."""
+    x = torch.randn(5, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    altered = LSTM(3, 4, alteration=f"o = sigmoid(a_o) * {gate}").double()
+    named = LSTM(3, 4, alteration=name).double()
+    named.load_state_dict(altered.state_dict())
+    torch.testing.assert_close(named(x), altered(x), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_name_of_a_variant(name: str) -> None:
     alteration = resolve(name)
