@@ -47,14 +47,23 @@ def files_of(runs: Path) -> Iterator[tuple[str, str]]:
     Raises:
         UserError: there are no runs.
     """
+    for name, found, planned in studies(runs):
+        if len(found):
+            before, _, keys = _parts((EXPERIMENTS / name).read_text(encoding="utf-8"))
+            yield name, before + _comment(found, planned) + keys
+
+
+def studies(runs: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Each experiment's file name, the finished runs of it, and all of its runs from `runs_of`.
+
+    Raises:
+        UserError: there are no runs.
+    """
     results = _finished(runs)
     names = {str(name) for kind in ("data", "features") if kind in results for name in results[kind].dropna()}
     for path in sorted(EXPERIMENTS.glob("*.yaml")):
         planned = runs_of(path.stem, names)
-        found = results.merge(planned, on=["settings", "cell", *REPLICATE_KEYS])
-        if len(found):
-            before, _, keys = _parts(path.read_text(encoding="utf-8"))
-            yield path.name, before + _comment(found, planned) + keys
+        yield path.name, results.merge(planned, on=["settings", "cell", *REPLICATE_KEYS]), planned
 
 
 def _parts(text: str) -> tuple[str, str, str]:
@@ -132,11 +141,16 @@ def _cost(rows: pd.DataFrame, planned: pd.DataFrame) -> str:
     counts = f"{len(rows)} of {len(planned)} fits"
     if rows.empty:
         return counts
-    seconds = rows.groupby("on")["seconds"]
-    missing = planned["on"].value_counts() - seconds.size().reindex(planned["on"].unique(), fill_value=0)
-    rest = float((missing * seconds.mean().reindex(missing.index)).sum(skipna=False)) / 3600
+    rest = remaining_hours(rows, planned)
     left = f", the others about {rest:.1f} hours" if rest >= 0.05 else ""
     return f"{counts} in results, {rows['seconds'].sum() / 3600:.1f} hours, {rows['seconds'].mean():.1f} s each{left}"
+
+
+def remaining_hours(rows: pd.DataFrame, planned: pd.DataFrame) -> float:
+    """What the runs that are not finished will take, by the means of their data sets; NaN where one has none."""
+    seconds = rows.groupby("on")["seconds"]
+    missing = planned["on"].value_counts() - seconds.size().reindex(planned["on"].unique(), fill_value=0)
+    return float((missing * seconds.mean().reindex(missing.index)).sum(skipna=False)) / 3600
 
 
 def _market(rows: pd.DataFrame) -> str:
