@@ -29,10 +29,10 @@ def of_texts(texts: Texts) -> Iterator[Table]:
     for place, (recipe, rows) in enumerate(texts.verdicts.groupby("recipe", sort=False)):
         rows = rows if place == 0 else rows[rows["sets"] > 0]
         if len(rows):
-            yield _of_recipe(str(recipe), rows.assign(metric=rows["claim"].map(_metrics())), texts.best_of_many)
+            yield _of_recipe(str(recipe), rows.assign(metric=rows["claim"].map(_metrics())), texts)
 
 
-def _of_recipe(recipe: str, rows: pd.DataFrame, best: pd.DataFrame) -> Table:
+def _of_recipe(recipe: str, rows: pd.DataFrame, texts: Texts) -> Table:
     papers = _papers()
     listed = rows.to_dict("records")
     several = rows["claim"].duplicated(keep=False)  # judged by each form of the other model
@@ -43,11 +43,16 @@ def _of_recipe(recipe: str, rows: pd.DataFrame, best: pd.DataFrame) -> Table:
             "here": [_ours(row) for row in listed],
             "n": [str(row["n"]) for row in listed],
             "verdict": rows["verdict"].to_list(),
-            "why": [reasons.of_texts({str(key): value for key, value in row.items()}, best) or "-" for row in listed],
+            "why": [_why(row, texts) or "-" for row in listed],
         }
     )
     which = f", {recipe}" if recipe else ""
     return Table("claims", f"LSTM-CS{which}: {counts(rows['verdict'])}", rows, shown, TEXTS_NOTES)
+
+
+def _why(row: Mapping[object, object], texts: Texts) -> str:
+    told = {str(key): value for key, value in row.items()}
+    return reasons.of_texts(told, texts.best_of_many, texts.not_learned, texts.encoders)
 
 
 def _claim(row: Mapping[object, object], of: str) -> str:

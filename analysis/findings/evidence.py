@@ -8,6 +8,9 @@ import pandas as pd
 
 from analysis.claims.market_verdicts import market_verdicts
 from analysis.claims.verdicts import verdicts
+from analysis.findings.beside_none import pairs_of_nets
+from analysis.findings.encoders import encoders
+from analysis.findings.not_learned import not_learned
 from analysis.findings.walking import walks
 from analysis.published.cell_paper import LSTM_CS
 from analysis.statistics.best_of_many import best_of_many
@@ -65,6 +68,16 @@ class Texts:
     def detectable(self) -> pd.DataFrame:
         """See `detectable.detectable`."""
         return detectable(self.improved)
+
+    @cached_property
+    def not_learned(self) -> pd.DataFrame:
+        """See `not_learned.not_learned`."""
+        return not_learned(self.compared)
+
+    @cached_property
+    def encoders(self) -> str:
+        """See `encoders.encoders`."""
+        return encoders(self.results)
 
     @cached_property
     def recipe(self) -> str:
@@ -126,11 +139,13 @@ class Evidence:
         texts: runs on texts.
         market: runs with the Bitcoin paper's protocol.
         walked: those that walked forward, from `walking.walks`.
+        pairs: those of them that differ in the sentiment alone, from `beside_none.pairs_of_nets`.
     """
 
     texts: Texts | None
     market: Market | None
     walked: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None
 
 
 def evidence_of(runs: Path) -> Evidence:
@@ -147,15 +162,17 @@ def evidence_of(runs: Path) -> Evidence:
     if "features" not in found:
         return Evidence(texts, None)
     predictions = market_results.read_table(runs, "predictions")
-    return Evidence(texts, _market(runs, predictions), _walked(predictions))
+    return Evidence(texts, _market(runs, predictions), *_walked(predictions))
 
 
-def _walked(predictions: pd.DataFrame) -> pd.DataFrame | None:
+def _walked(predictions: pd.DataFrame) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """The attributes walked and pairs of Evidence."""
     walked = predictions[(predictions["protocol"] == "walk_forward") & ~predictions["source"].isin(OWN_SOURCES)]
     if walked.empty:
-        return None
+        return None, None
     warned = walked[walked["warning"].notna() & walked["control"].isna()] if "warning" in walked else walked.iloc[:0]
-    return walks(walk_forward_table(walked).numbers, sorted(warned["sentiment"].dropna().unique()))
+    like_prices = sorted(warned["sentiment"].dropna().unique())
+    return walks(walk_forward_table(walked).numbers, like_prices), pairs_of_nets(walked, like_prices)
 
 
 def _market(runs: Path, predictions: pd.DataFrame) -> Market | None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.findings import about_market, about_texts, answers, claim_tables, walking
+from analysis.findings import about_market, about_texts, answers, claim_tables, not_run, walking
 from analysis.findings.evidence import Evidence, evidence_of
 from analysis.findings.finding import Finding, unanswered
+from analysis.published.cell_paper import BERT
 from analysis.report.svg_file import svg_file
 from analysis.study import market_results
 from analysis.study.archive import archive_at
@@ -24,6 +25,11 @@ from training.run.folder.faults import OWN_SOURCES
 PAGE, PICTURES = "RESULTS.md", "results"
 TABLES = f"{PICTURES}/tables.md"
 COMMAND = "python -m analysis findings results -o docs"
+
+IN_STACKS = (
+    "- Trained in [stacks](stacks.md), many nets as one (`stack=50`, which the archive does not record). Rounding in a "
+    "stack differs, so that a run alone gives other digits, of the same distribution."
+)
 
 NO_TEXTS = "there are no runs on texts"
 NO_MARKET = "there are no runs on the market with the paper's protocol"
@@ -61,6 +67,7 @@ def page_of(runs: Path) -> dict[str, str]:
     files = {f"{PICTURES}/{finding.name}.svg": svg_file(finding.figure) for finding in found if finding.figure}
     told = [part for place, finding in enumerate(found, start=1) for part in finding_text(place, finding)]
     parts = [_head(), "## Findings", *told, *_claims(evidence), *_how_sure(evidence), *_what_was_run(runs, evidence)]
+    parts += not_run.section(runs) if archive_at(runs) else []
     tables = [_tables_head(), *map(markdown, all_tables(runs))]
     return {**{name: "\n\n".join(text) + "\n" for name, text in ((PAGE, parts), (TABLES, tables))}, **files}
 
@@ -78,7 +85,7 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
         yield unanswered("persistence", "Does a net forecast Bitcoin's next close?", NO_MARKET)
     else:
         yield about_market.beats_persistence(market, evidence.walked)
-        yield about_market.sentiment_helps(market, evidence.walked)
+        yield about_market.sentiment_helps(market, evidence.walked, evidence.pairs)
 
 
 def _head() -> str:
@@ -135,7 +142,7 @@ def _what_was_run(runs: Path, evidence: Evidence) -> Iterator[str]:
     parts = []
     if evidence.texts:
         rows = evidence.texts.results
-        parts.append(_runs(rows.assign(of=rows["data"], model=_with_recipe(rows))))
+        parts.append(_runs(rows.assign(of=rows["data"], model=_named(rows, evidence.texts.encoders))))
     if evidence.market or evidence.walked is not None:
         rows = market_results.scored(runs)
         rows = rows[~rows["source"].isin(OWN_SOURCES)].sort_values(["protocol", "target", "horizon", "window"])
@@ -148,7 +155,7 @@ def _what_was_run(runs: Path, evidence: Evidence) -> Iterator[str]:
     if evidence.texts is not None and len(evidence.texts.without_result):
         yield "\n".join(_without_result(evidence.texts.without_result))
     if archived := archive_at(runs):
-        yield "\n".join(_programs(archived.provenance["runs_by"]))
+        yield "\n".join([*_programs(archived.provenance["runs_by"]), IN_STACKS])
 
 
 def _runs(rows: pd.DataFrame) -> pd.DataFrame:
@@ -176,8 +183,12 @@ def _forecasts(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _with_recipe(rows: pd.DataFrame) -> list[str]:
-    return [with_recipe(str(model), str(recipe)) for model, recipe in zip(rows["model"], rows["recipe"], strict=True)]
+def _named(rows: pd.DataFrame, encoders: str) -> list[str]:
+    """Each run's model with its recipe, and BERT's with the encoder that stands for it."""
+    pairs = zip(rows["model"], rows["recipe"], strict=True)
+    names = {(a, b): with_recipe(str(a), str(b)) for a, b in dict.fromkeys(pairs)}
+    names = {key: f"{name}: {encoders}" if key[0] == BERT else name for key, name in names.items()}
+    return [names[key] for key in zip(rows["model"], rows["recipe"], strict=True)]
 
 
 def _without_result(rows: pd.DataFrame) -> Iterator[str]:

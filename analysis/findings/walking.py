@@ -72,11 +72,16 @@ def walks_table(rows: pd.DataFrame) -> Table:
         worse=rows["worse"],
         **{"best other": [f"{row['other']} {number(row['other_relative'], 3)}" for _, row in rows.iterrows()]},
     )
-    names = sorted(rows.loc[rows["like_price"], "sentiment"].unique())
+    names = like_prices(rows)
     named = [f"By the audit of daily series these look like the price itself: {', '.join(names)}."]
     return Table(
         "walks", "Walking forward: nets, relative to persistence", rows, shown, [*NOTES, *(named if names else [])]
     )
+
+
+def like_prices(rows: pd.DataFrame) -> list[str]:
+    """The sources of sentiment among the rows of `walks` that look like the price itself."""
+    return sorted(rows.loc[rows["like_price"], "sentiment"].unique())
 
 
 def persistence(rows: pd.DataFrame) -> list[str]:
@@ -98,26 +103,6 @@ def persistence(rows: pd.DataFrame) -> list[str]:
             "a signal that is there is found."
         )
     return found
-
-
-def sentiment(rows: pd.DataFrame) -> list[str]:
-    """A sentence about all sources of sentiment, walking forward."""
-    asked = rows[(rows["target"] == "close") & rows["control"].isna() & rows["sentiment"].notna()]
-    if asked.empty:
-        return []
-    without = rows[(rows["target"] == "close") & (rows["features"] == "btc") & (rows["horizon"] == 1)]
-    shuffled = rows[rows["control"] == "shuffled"]
-    beside = [
-        f"{name} at {number(float(part['mean'].mean()), 3)}"
-        for name, part in (("none", without), ("shuffled days", shuffled))
-        if len(part)
-    ]
-    return [
-        f"Walking forward with {asked['sentiment'].nunique()} sources of sentiment, the nets are at "
-        f"{number(float(asked['mean'].min()), 3)} to {number(float(asked['mean'].max()), 3)} times persistence"
-        + (f", with {' and with '.join(beside)}." if beside else ".")
-        + f" Of {int(asked['seeds'].sum())} nets {int(asked['surely'].sum())} err significantly less than persistence."
-    ]
 
 
 def volatility(rows: pd.DataFrame) -> list[str]:

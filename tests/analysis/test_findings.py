@@ -14,9 +14,11 @@ from study_runs import write_study
 from analysis.__main__ import main
 from analysis.claims.market_claims import feature_sets
 from analysis.claims.rules import NOT_REPRODUCED, REPRODUCED
-from analysis.findings import reasons
+from analysis.findings import not_learned, not_run, reasons
 from analysis.findings.about_market import beats_persistence, sentiment_helps
 from analysis.findings.answers import ANSWER, BEGIN, END, with_answers
+from analysis.findings.beside_none import COMBINATION
+from analysis.findings.encoders import encoders
 from analysis.findings.evidence import Market, evidence_of
 from analysis.findings.page import PAGE, finding_text, findings, page_of
 from analysis.report import svg_file
@@ -47,14 +49,15 @@ def write_texts(folder: Path, gains: dict[str, float], noise: float = 0.01) -> P
     return folder
 
 
-def market(sentiment: float, days: int = 60) -> Market:
-    """Runs whose error is 0.03, and `sentiment` more with sentiment, on 60 days."""
+def market(sentiment: float, days: int = 60, of_the_lstm: float | None = None) -> Market:
+    """Runs whose error is 0.03, and `sentiment` more with sentiment, on 60 days; of the LSTM, `of_the_lstm` more."""
     random = np.random.default_rng(0)
     dates = [str(day) for day in range(days)]
     runs, predictions = [], []
     fields = itertools.product((7, 30, 90), feature_sets(), ("lstm", "cnn_lstm"), range(2))
     for folder, (window, features, model, seed) in enumerate(fields):
-        error = 0.03 + ("sent" in features) * sentiment + 0.0001 * random.standard_normal()
+        more = sentiment if model != "lstm" or of_the_lstm is None else of_the_lstm
+        error = 0.03 + ("sent" in features) * more + 0.0001 * random.standard_normal()
         about = {"folder": folder, "window": window, "features": features, "model": model, "seed": seed, **PAPER}
         runs.append({**about, "sentiment": None, "rmse": error, "relative_rmse": error / 0.02})
         errors = error * np.where(np.arange(days) % 2, 1.0, -1.0)
@@ -82,7 +85,39 @@ def test_where_one_is_better_the_page_names_it(tmp_path: Path) -> None:
 def test_whether_the_papers_best_is_chance_depends_on_the_placebo(tmp_path: Path, noise: float, chance: bool) -> None:
     answer = answer_to("Are the paper's best improvements more than chance?", write_texts(tmp_path, {}, noise))
     assert ("Not here (HATE)" in answer) == chance
-    assert ("On 1 of 1 data sets (HATE)" in answer) == (not chance)
+    assert ("On 1 of 1 data sets (HATE) it is above the 95 % quantile" in answer) == (not chance)
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.0005])
+def test_an_alteration_beyond_chance_stands_beside_the_corrected_test(tmp_path: Path, noise: float) -> None:
+    runs = write_texts(tmp_path, {"C2": 0.2} if noise < 0.01 else {}, noise)
+    answer = answer_to("Are the paper's best improvements more than chance?", runs)
+    assert ("C2 on HATE in Macro-F1 (+" in answer) == (noise < 0.01)
+    assert ("finding 1) calls 4 of these 4 significant" in answer) == (noise < 0.01)
+    assert ("none is above the quantile" in answer) == (noise > 0.01)
+
+
+def test_robo_is_left_out_with_a_reason(tmp_path: Path) -> None:
+    write_study(tmp_path, ["hate", "robo"], CELLS, 4, 3, {}, 0.01)
+    answer = answer_to("Are the paper's best improvements more than chance?", tmp_path)
+    assert "- ROBO is left out: it is a stand-in here. The paper's best, +96.03 % (H1), is above the quantile" in answer
+    assert "- ROBO: the paper's best" not in answer
+
+
+def test_cells_that_did_not_learn_are_counted() -> None:
+    fits = [("H1", 0.0), ("H1", 0.4), ("C1", 0.4), ("C1+H1", 0.0)]
+    runs = pd.DataFrame(fits, columns=["cell", "macro_f1"]).assign(data="hate", recipe="best", model="bilstm")
+    rows = not_learned.not_learned(runs)
+    (told,) = not_learned.sentences(rows)
+    assert "HATE (`recipe=best`): H1 1 of 2; 1 other cell 1 of 1." in told
+    assert list(not_learned.sentences(rows.iloc[:0])) == []
+
+
+def test_bert_is_named_with_its_encoder() -> None:
+    runs = pd.DataFrame({"model": ["bert", "bilstm"], "encoder": ["small", ""], "parameters": [22.9e6, 1e6]})
+    assert encoders(runs) == "small, 22.9 million parameters"
+    row = {"claim": "BERT is better", "recipe": "best", "verdict": REPRODUCED, "because": ""}
+    assert reasons.of_texts(row, pd.DataFrame(), None, "small") == "BERT here: small"
 
 
 @pytest.mark.parametrize(("noise", "seen"), [(0.05, False), (0.0005, True)])
@@ -98,15 +133,40 @@ def test_whether_the_papers_average_could_be_seen_depends_on_the_spread(
 @pytest.mark.parametrize(
     ("sentiment", "answer"),
     [
-        (-0.005, "Yes. The errors are smaller with it"),
-        (0.005, "No. The errors are larger with it"),
-        (0, "These runs do not tell"),
+        (-0.005, "Yes. With the paper's protocol the errors with it are smaller for the LSTM and the CNN-LSTM."),
+        (0.005, "No gain is shown. With the paper's protocol the errors with it are larger for the LSTM and"),
+        (0, "No gain is shown. With the paper's protocol the errors with it are neither surely smaller nor"),
     ],
 )
 def test_the_answer_about_sentiment_is_that_of_the_runs(sentiment: float, answer: str) -> None:
     runs = market(sentiment)
     assert sentiment_helps(runs).answer.startswith(answer)
     assert beats_persistence(runs).answer.startswith("No. All 48 combinations")
+
+
+def test_nets_that_sentiment_serves_differently_are_told_apart() -> None:
+    finding = sentiment_helps(market(0.005, of_the_lstm=-0.005))
+    assert finding.answer.startswith(
+        "Not in general. With the paper's protocol the errors with it are smaller for the "
+    )
+    assert finding.answer.endswith("smaller for the LSTM, larger for the CNN-LSTM.")
+    assert any("Of the LSTM alone the RMSE changes with it by -0.00" in told for told in finding.sentences)
+
+
+@pytest.mark.parametrize(
+    ("sentiment", "p_holm", "answer"),
+    [
+        (-0.005, 0.9, "Not in general."),
+        (-0.005, 0.01, "Yes."),
+        (0.005, 0.01, "Not in general."),
+        (0.005, 0.9, "No gain is shown."),
+    ],
+)
+def test_the_answer_about_sentiment_holds_walking_forward_too(sentiment: float, p_holm: float, answer: str) -> None:
+    net = {**dict.fromkeys(COMBINATION, ""), "seed": 0, "rmse": 0.9, "rmse_without": 1.0, "p_holm": p_holm}
+    told = sentiment_helps(market(sentiment), None, pd.DataFrame([net])).answer
+    assert told.startswith(answer)
+    assert f"smaller in 1 of 1 combinations, significantly so for {int(p_holm < 0.05)} of 1 nets." in told
 
 
 def test_a_net_that_beats_persistence_is_counted(tmp_path: Path) -> None:
@@ -163,9 +223,21 @@ def test_every_claim_of_both_papers_has_a_row(tmp_path: Path) -> None:
 def test_a_number_that_chance_reaches_is_given_as_a_reason() -> None:
     best = {"model": "bilstm", "recipe": "best", "data": "hate", "metric": "macro_f1", "paper_high": 2.0}
     row = {"recipe": "best", "data": "hate", "metric": "macro_f1", "verdict": NOT_REPRODUCED, "because": ""}
+    row["claim"] = "H1 improves the macro-F1 of hate by 1.9 %"
     assert "best of 17 placebos reaches +2.00 %" in reasons.of_texts({**row, "claimed": 1.9}, pd.DataFrame([best]))
     assert "placebos" not in reasons.of_texts({**row, "claimed": 2.1}, pd.DataFrame([best]))
     assert reasons.of_texts({**row, "claimed": 1.9, "verdict": REPRODUCED}, pd.DataFrame([best])) == ""
+
+
+def test_the_recipe_and_fits_that_did_not_learn_are_reasons() -> None:
+    best = pd.DataFrame(columns=["model", "recipe", "data", "metric", "paper_high"])
+    rows = [("hate", "best", "H1", 22, 100), ("hate", "best", "H2", 1, 100), ("robo", "best", "H1", 9, 10)]
+    unlearned = pd.DataFrame(rows, columns=not_learned.COLUMNS)
+    row = {"claim": "H1 is above H2", "recipe": "best", "data": "hate", "metric": "macro_f1", "claimed": 1}
+    row |= {"verdict": NOT_REPRODUCED, "because": ""}
+    told = reasons.of_texts(row, best, unlearned)
+    assert told == f"22 of 100 fits of H1 did not learn (macro-F1 0); {reasons.OTHER_RECIPE}"
+    assert reasons.of_texts({**row, "recipe": "paper", "data": "robo"}, best, unlearned) == "ROBO here is a stand-in"
 
 
 def test_a_figure_becomes_one_file_with_its_legend() -> None:
@@ -190,7 +262,8 @@ def test_the_command_writes_the_page_and_removes_old_pictures(tmp_path: Path) ->
     assert [name for name in written if name.endswith(".svg") and f"({name})" not in page] == []
 
 
-def test_an_archive_gives_the_page_of_its_runs(tmp_path: Path) -> None:
+def test_an_archive_gives_the_page_of_its_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(not_run, "section", lambda runs: [])  # composes every experiment
     write_study(tmp_path / "runs", ["hate"], CELLS, 2, 2, {})
     archive([tmp_path / "runs"], tmp_path / "results")
     of_runs, of_archive = page_of(tmp_path / "runs"), page_of(tmp_path / "results")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis.findings.walking import persistence, sentiment, volatility, walks, walks_table
+from analysis.findings.walking import persistence, volatility, walks, walks_table
 
 USUAL = {"features": "btc", "sentiment": None, "messages": None, "control": None, "window": 7, "horizon": 1}
 
@@ -49,14 +49,6 @@ def test_controls_make_no_net_less_sure_and_are_not_counted_among_them() -> None
     assert "1 of 1 combinations" in first
     assert "of 1 nets 1 err significantly less" in first
     assert "0.70 to 0.70 times as much as persistence" in second
-
-
-def test_sentiment_stands_beside_none_and_shuffled_days() -> None:
-    mood = {"features": "btc_sent", "sentiment": "reddit"}
-    shuffled = asked([1.03], [0.5], **mood, control="shuffled")
-    (told,) = sentiment(walks(numbers(*asked([1.01], [0.5]), *asked([1.02], [0.5], **mood), *shuffled)))
-    assert "1 sources of sentiment, the nets are at 1.020 to 1.020 times persistence" in told
-    assert "with none at 1.010 and with shuffled days at 1.030" in told
 
 
 def test_volatility_is_told_apart_from_closes() -> None:
