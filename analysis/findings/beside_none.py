@@ -1,6 +1,6 @@
 """Bitcoin, walking forward: each net with sentiment beside the same net without it, on the same days."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ def pairs_of_nets(predictions: pd.DataFrame, like_prices: Sequence[str] = ()) ->
         net = dict(zip([*COMBINATION, "seed"], key, strict=True))
         partner = without.get((_without(str(net["features"])), *key[3:]))
         if partner is not None:
-            found.append({**net, **_compared(_by_day(rows), partner, int(net["horizon"]))})
+            found.append({**net, **_compared(_by_day(rows), partner, int(str(net["horizon"])))})
     table = pd.DataFrame(found, columns=[*COMBINATION, "seed", "days", "rmse", "rmse_without", "p"])
     table = table.astype(dict.fromkeys(["rmse", "rmse_without", "p"], float))  # of no rows, too
     return table.assign(p_holm=holm(table.assign(controlled=table["control"] != ""), ["controlled"]))
@@ -64,7 +64,7 @@ def _compared(errors: "pd.Series[float]", others: "pd.Series[float]", horizon: i
     return {"days": len(both), "rmse": float(rmse), "rmse_without": float(rmse_without), "p": p}
 
 
-def counted(pairs: pd.DataFrame) -> Mapping[Hashable, int]:
+def counted(pairs: pd.DataFrame) -> Mapping[str, int]:
     """How many combinations there are, in how many the mean error over seeds is lower with sentiment, and how many
     nets err significantly less or more with it, of all.
 
