@@ -101,8 +101,8 @@ def _check_training(config: DictConfig) -> None:
 
 def _refuse_other_file(config: DictConfig) -> None:
     """Refuse data.file= beside a data set that has no file of its own."""
-    data = config.get("data") or {}
-    if data.get("file") is not None and not {"url", "reader"} & set(data):
+    data = config.get("data")
+    if data is not None and data.get("file") is not None and not {"url", "reader"} & set(data):
         raise UserError(
             f"data.file={data.file}: data={data.name} has no file; for a file of your own give data=csv "
             f"data.file={data.file} data.text=... data.label=..., the names of its columns."

@@ -116,8 +116,8 @@ def message(error: Exception) -> str:
     elif isinstance(error, OSError) and is_mistake(error):
         path = os.fsdecode(error.filename2 or error.filename)  # of two, the second is where a file was to be put
         text = f"{path} cannot be used ({error.strerror}); {PATH_ERRORS[error.errno or 0]}."
-    elif (path := faulty_file(error)) is not None:
-        text = how_faulty(error, path)
+    elif (file := faulty_file(error)) is not None:
+        text = how_faulty(error, file)
     elif isinstance(error, UnicodeEncodeError) and is_mistake(error):
         text = f"{error.object} is no name in UTF-8, and not every library takes others; rename it."
     elif is_mistake(error):

@@ -51,7 +51,8 @@ def rows_of(file: str, found: pd.DataFrame, planned: pd.DataFrame) -> Iterator[d
         found, planned: from `experiments.studies`.
     """
     name = Path(file).stem
-    for recipe, fits in planned.groupby("asked", sort=False):
+    for asked, fits in planned.groupby("asked", sort=False):
+        recipe = str(asked)
         rows = found[found["asked"] == recipe]
         also = f" recipe={recipe}" if recipe else ""
         yield {
