@@ -32,8 +32,9 @@ def improves(texts: Texts) -> Finding:
     """Whether any alteration is significantly better than the unaltered cell."""
     name, question = "improvement", "Does an altered cell classify better?"
     rows = _altered(texts.improved).dropna(subset="p_holm")
+    rows = rows[rows["splits"] >= FEWEST_SPLITS]
     if rows.empty:
-        return unanswered(name, question, "no alteration was run on two splits of a data set")
+        return unanswered(name, question, f"no alteration was run on {FEWEST_SPLITS} splits of a data set")
     above = rows[(rows["p_holm"] < ALPHA) & (rows["improvement"] > 0)]
     cells = rows["cell"].nunique()
     if above.empty:
@@ -43,7 +44,12 @@ def improves(texts: Texts) -> Finding:
     sentences = [_counted(str(recipe), part) for recipe, part in rows.groupby("recipe", sort=False)]
     if len(above):
         sentences.append(f"Better: {_listed(above)}.")
-    sentences += [*_claimed(texts), *not_learned.sentences(texts.not_learned), *_failed(texts.without_result)]
+    sentences += [
+        *_claimed(texts),
+        *not_learned.sentences(texts.not_learned),
+        *_failed(texts.without_result),
+        *_too_few(texts),
+    ]
     return Finding(name, question, answer, sentences, _improvement(texts))
 
 

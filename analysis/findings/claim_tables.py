@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from analysis.claims.claims import CLAIMS, COUNTING_CLAIMS
+from analysis.claims.claims import CLAIMS, COUNTING_CLAIMS, CountingClaim
 from analysis.claims.rules import VERDICTS
 from analysis.findings import reasons
 from analysis.findings.evidence import Market, Texts
@@ -62,7 +62,13 @@ def _claim(row: Mapping[object, object], of: str) -> str:
 def _papers() -> dict[str, str]:
     """The paper's side of the claims that are no number of percent."""
     bounds = {claim.text: f"{SIGNS[claim.bound]} {claim.number:g} %" for claim in CLAIMS if claim.bound}
-    return bounds | {claim.text: f"{claim.least} of {claim.every}" for claim in COUNTING_CLAIMS}
+    return bounds | {claim.text: _count(claim) for claim in COUNTING_CLAIMS}
+
+
+def _count(claim: CountingClaim) -> str:
+    if not claim.least:
+        return f"at most {claim.most} of {claim.every}"
+    return f"{claim.least} of {claim.every}"
 
 
 def _metrics() -> Mapping[str, str]:
