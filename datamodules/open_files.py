@@ -9,10 +9,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 from datamodules.errors import DataError, excerpt
-from datamodules.text_files import MARKS, at_line
+from datamodules.text_files import MARKS, at_line, bomb, largest_unpacked
 
 T = TypeVar("T")
 
@@ -39,10 +39,11 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened(path: Path) -> Iterator[Opened]:
-    """Open a file. Nothing is unpacked to disk, and no more than what is read to memory.
+    """Open a file. A packed one is unpacked as it is read, and no further than text or a table can be packed.
 
     Raises:
-        DataError: it is missing or cannot be read, or the archive is damaged, encrypted, or holds several files.
+        DataError: it is missing or cannot be read, or the archive is damaged, encrypted, a bomb, or holds several
+            files.
     """
     packing = path.suffix.lower()
     try:
@@ -50,10 +51,10 @@ def opened(path: Path) -> Iterator[Opened]:
             with _within_zip(zipfile.ZipFile, path) as archive:
                 name = _only_member(path, archive)
                 with _within_zip(archive.open, name) as member:
-                    yield _opened(f"{path} ({name})", name, member)
+                    yield _opened(f"{path} ({name})", name, _Limited(path, member))
         elif packing == ".gz":
             with gzip.open(path) as packed:
-                yield _opened(str(path), path.stem, packed)
+                yield _opened(str(path), path.stem, _Limited(path, packed))
         else:
             with open(path, "rb") as plain:
                 yield _opened(str(path), path.name, plain)
@@ -71,6 +72,33 @@ def _within_zip(opener: Callable[[Any], T], what: Path | str) -> T:
         return opener(what)
     except UnicodeDecodeError as error:
         raise zipfile.BadZipFile(f"the name of a file in it is not UTF-8: {error.reason}") from error
+
+
+class _Limited(io.RawIOBase):
+    """What a packed file unpacks to, up to the size that makes it a bomb.
+
+    Args:
+        path: of the packed file.
+        stream: its unpacked bytes.
+    """
+
+    def __init__(self, path: Path, stream: IO[bytes]):
+        self.path = path
+        self.stream = stream
+        self.left = largest_unpacked(path)
+
+    def readable(self) -> bool:
+        """Whether it can be read: always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, or a part of it, and return the number of bytes; 0 at the end."""
+        content = self.stream.read(len(buffer))
+        self.left -= len(content)
+        if self.left < 0:
+            raise bomb(self.path)
+        buffer[: len(content)] = content
+        return len(content)
 
 
 def _opened(file: str, name: str, stream: Any) -> Opened:

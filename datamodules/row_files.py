@@ -1,5 +1,6 @@
 """The rows of a file with a table, read one after the other: CSV, TSV, JSON lines or Parquet, also in .gz or .zip."""
 
+import errno
 import re
 import shutil
 import tempfile
@@ -203,7 +204,15 @@ def _parquet_values(path: Path, table: Any, names: Sequence[str]) -> Iterator[tu
 def _seekable(source: Opened) -> Iterator[IO[bytes]]:
     """A copy on disk of a packed file, which is read from its end; removed when the block ends."""
     with tempfile.TemporaryFile() as file:
-        shutil.copyfileobj(source.stream, file)
+        try:
+            shutil.copyfileobj(source.stream, file)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise DataError(
+                f"{source.file} finds no room in {tempfile.gettempdir()} to be unpacked; unpack it by hand, or set "
+                "TMPDIR to another folder."
+            ) from error
         file.seek(0)
         yield file
 

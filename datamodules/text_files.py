@@ -89,15 +89,28 @@ def read_member(path: Path, member: str) -> bytes:
 
 def _unpacked(path: Path) -> bytes:
     """The content of a file packed by gzip."""
-    limit = max(SMALL, MOST_EXPANSION * path.stat().st_size)
+    limit = largest_unpacked(path)
     try:
         with gzip.open(path) as packed:
             content = packed.read(limit + 1)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(f"{path} is damaged ({excerpt(str(error))}); get it anew.") from error
     if len(content) > limit:
-        raise DataError(f"{path} is refused: it would grow to more than {limit:,} bytes, which is a bomb and no text.")
+        raise bomb(path)
     return content
+
+
+def largest_unpacked(path: Path) -> int:
+    """Bytes: a packed file that becomes larger is a bomb."""
+    return max(SMALL, MOST_EXPANSION * path.stat().st_size)
+
+
+def bomb(path: Path) -> DataError:
+    """The error of a packed file that grows further than that."""
+    return DataError(
+        f"{path} is refused: it would grow to more than {largest_unpacked(path):,} bytes, which is a bomb and no text; "
+        "if it is none, unpack it by hand."
+    )
 
 
 def at_line(file: str, line: int, reason: str) -> DataError:

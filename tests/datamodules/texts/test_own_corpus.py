@@ -1,6 +1,7 @@
 """A user's own texts: every format gives the same corpus, and what is wrong with a file is one clear line."""
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -51,7 +52,7 @@ NAME, OTHER_NAME = "ü.csv".encode(), b"\xf6\xf6.csv"
 
 def zipped(name: str, content: bytes) -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("__MACOSX/._x", "what macOS adds")
         archive.writestr(name, content)
     return packed.getvalue()
@@ -336,6 +337,23 @@ def test_what_is_wrong_with_other_formats_is_one_line(
     with pytest.raises(DataError) as error:
         read(content, name, text="t", label="l")
     assert expected in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["x.csv.gz", "x.parquet.gz", "x.zip"])
+@pytest.mark.parametrize("content", [bytes(1 << 22), b"t,l\n" + b"x,a\n" * (1 << 20)], ids=["zeros", "rows"])
+def test_a_bomb_is_refused(name: str, content: bytes, read: Callable[..., Corpus]) -> None:
+    packed = zipped("a.csv", content) if name == "x.zip" else gzip.compress(content)
+    with pytest.raises(DataError, match=r"is refused: it would grow to more than 1,048,576 bytes, which is a bomb"):
+        read(packed, name, text="t", label="l")
+
+
+def test_a_full_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch, read: Callable[..., Corpus]) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(DataError, match=r"finds no room in .* to be unpacked; unpack it by hand, or set TMPDIR"):
+        read(gzip.compress(b"PAR1"), "x.parquet.gz", text="t", label="l")
 
 
 def test_an_archive_of_several_files_is_refused(read: Callable[..., Corpus]) -> None:
