@@ -153,8 +153,8 @@ def read_table(path: Path, delimiters: str = ",") -> Table:
     rows = [(line, row) for line, row in split if len(row) > 1 or row[0].strip()]
     if not rows:
         raise DataError(f"{path} is empty: it has no header.")
-    first = text.partition("\n")[0]
-    comment = first.removeprefix(COMMENT).strip() if first.startswith(COMMENT) else None
+    first = io.StringIO(text, newline=None).readline()
+    comment = " ".join(first.removeprefix(COMMENT).split()) if first.startswith(COMMENT) else None
     below = sum(line > rows[0][0] for line in lines.left_out)
     return Table(path, [name.strip() for name in rows[0][1]], rows[1:], comment, delimiter, below)
 

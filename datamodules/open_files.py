@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from datamodules.errors import DataError, excerpt
 from datamodules.text_files import MARKS, at_line, bomb, largest_unpacked
@@ -82,7 +82,7 @@ class _Limited(io.RawIOBase):
         stream: its unpacked bytes.
     """
 
-    def __init__(self, path: Path, stream: IO[bytes]):
+    def __init__(self, path: Path, stream: Any):
         self.path = path
         self.stream = stream
         self.left = largest_unpacked(path)

@@ -53,7 +53,7 @@ def load_prices(market: str, span: DateRange, data_dir: Path) -> DailyPrices:
 
 def load_symbol(instrument: Instrument, span: DateRange, data_dir: Path) -> DailyPrices:
     """Read the prices of a symbol of Yahoo's, or download them, see `load_prices`."""
-    symbol, longest_pause = instrument
+    symbol = instrument.symbol
     path = data_dir / "market" / by_hand(symbol)
     if not path.exists():
         kept = path.with_name(downloaded(symbol, span))
@@ -61,13 +61,14 @@ def load_symbol(instrument: Instrument, span: DateRange, data_dir: Path) -> Dail
             from datamodules.market import yahoo  # takes a second to import
 
             over = span.over
-            yahoo.fetch_prices(symbol, over, kept, path, lambda answer: _checked(answer, over, longest_pause))
+            yahoo.fetch_prices(symbol, over, kept, path, lambda answer: _checked(answer, over, instrument))
         path = kept
-    return _checked(path, span, longest_pause)
+    return _checked(path, span, instrument)
 
 
-def _checked(path: Path, span: DateRange, longest_pause: int) -> DailyPrices:
-    frame, notes = read_prices(path)
+def _checked(path: Path, span: DateRange, instrument: Instrument) -> DailyPrices:
+    symbol, longest_pause = instrument
+    frame, notes = read_prices(path, symbol)
     return check_prices(frame, span, path, longest_pause, notes)
 
 
@@ -84,16 +85,21 @@ class PriceFile(NamedTuple):
     notes: list[str]
 
 
-def read_prices(path: Path) -> PriceFile:
+def read_prices(path: Path, symbol: str | None = None) -> PriceFile:
     """Read a CSV file with the columns Date, Open, High, Low, Close, Adj Close, Volume; see `read_table`.
 
     Newer exports have no Adj Close. It equals Close for the three markets, which pay no dividends. A header of two
     levels, as `yfinance.download` gives it, is read as well.
 
+    Args:
+        path: of the file.
+        symbol: the ticker that such a header should name; None: any.
+
     Raises:
-        DataError: a column is missing, or a value is neither a number nor empty; names date and column.
+        DataError: the header names another ticker, a column is missing, or a value is neither a number nor empty; names
+            date and column.
     """
-    table = one_level(read_table(path))
+    table = one_level(read_table(path), symbol)
     missing = [column for column in ("Date", *COLUMNS) if column not in table.names and column != "Adj Close"]
     if missing:
         raise DataError(

@@ -201,6 +201,21 @@ def test_a_comment_in_latin_1_is_in_the_note(data_dir: Path) -> None:
     assert note.endswith("2015-03-01 to 2015-03-10, Tägliche Kurse.")
 
 
+def test_of_a_file_with_line_ends_of_old_the_first_line_alone_is_the_comment(data_dir: Path) -> None:
+    path = data_dir / "market" / "BTC-USD.csv"
+    path.write_bytes((b"# daily\tprices\n" + path.read_bytes()).replace(b"\n", b"\r"))
+    assert load_prices("btc", MARCH, data_dir).note.endswith("2015-03-01 to 2015-03-10, daily prices.")
+
+
+def test_the_prices_of_another_ticker_are_refused(data_dir: Path) -> None:
+    path = data_dir / "market" / "BTC-USD.csv"
+    table = pd.read_csv(path, index_col="Date")
+    table.columns = pd.MultiIndex.from_product([table.columns, ["ETH-USD"]], names=["Price", "Ticker"])
+    table.to_csv(path)
+    with pytest.raises(DataError, match=r"BTC-USD.csv holds the prices of ETH-USD, and should hold those of BTC-USD"):
+        load_prices("btc", MARCH, data_dir)
+
+
 @pytest.mark.parametrize("levels", [["Price", "Ticker"], ["Ticker", "Price"]])
 @pytest.mark.parametrize("adjusted", [True, False])
 def test_the_two_levels_of_yfinance_are_read(data_dir: Path, levels: list[str], adjusted: bool) -> None:
