@@ -40,7 +40,7 @@ def section(runs: Path) -> Iterator[str]:
                 "experiment": missing["named"],
                 "fits": [f"{found:,} of {planned:,}" for found, planned in fits],
                 "hours that the others take": [number(hours, 1) for hours in missing["hours"]],
-                "command": missing["command"],
+                "arguments of train.py": missing["command"],
             }
         )
         yield markdown(Table("not_run", "Fits in results, of those planned", missing, shown, NOTES))
@@ -61,5 +61,5 @@ def rows_of(file: str, found: pd.DataFrame, planned: pd.DataFrame) -> Iterator[d
         yield {
             **{"named": f"{name}{f' ({recipe})' if recipe else ''}", "found": len(rows), "planned": len(fits)},
             "hours": experiments.remaining_hours(rows, fits) if len(rows) else float("nan"),
-            "command": f"`python train.py experiment={name}{also}`",
+            "command": f"`experiment={name}{also}`",
         }

@@ -20,6 +20,6 @@ def test_a_row_for_each_recipe_with_what_the_others_take(monkeypatch: pytest.Mon
     heading, complete, table = not_run.section(Path())
     assert heading == "## What was not run"
     assert complete == "Complete: whole."
-    assert "| small (best) | 3 of 5 | 2.0 | `python train.py experiment=small recipe=best` |" in table
-    assert "| small (paper) | 0 of 4 | - | `python train.py experiment=small recipe=paper` |" in table
+    assert "| small (best) | 3 of 5 | 2.0 | `experiment=small recipe=best` |" in table
+    assert "| small (paper) | 0 of 4 | - | `experiment=small recipe=paper` |" in table
     assert "whole" not in table

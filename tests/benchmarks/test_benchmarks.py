@@ -215,4 +215,5 @@ def test_the_peak_is_the_memory_that_the_calls_take() -> None:
     def ready(mib: int) -> Calls:
         return Calls(lambda: None, lambda: bytes(os.urandom(1)) * (mib << 20))
 
-    assert 28 < (peak(lambda: ready(5), lambda: ready(30)) or 0) < 34
+    # more than 32 MiB: less may come from memory that earlier tests gave back to malloc and not to the system
+    assert 38 < (peak(lambda: ready(5), lambda: ready(40)) or 0) < 44
