@@ -12,12 +12,9 @@ def faulty_file(error: Exception) -> str | None:
     """The configuration file that could not be read because of one of FAULTS; None for any other error."""
     if not isinstance(error, FAULTS):
         return None
-    reading = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if _reads_a_file(frame.f_code.co_filename)]
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    reading = [frame for frame in frames if frame.f_code.co_filename == file_config_source.__file__]
     return str(reading[-1].f_locals.get("full_path")) if reading else None
-
-
-def _reads_a_file(module: str) -> bool:
-    return module == file_config_source.__file__
 
 
 def how_faulty(error: Exception, path: str) -> str:

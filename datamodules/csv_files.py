@@ -154,9 +154,14 @@ def read_table(path: Path, delimiters: str = ",") -> Table:
     if not rows:
         raise DataError(f"{path} is empty: it has no header.")
     first = io.StringIO(text, newline=None).readline()
-    comment = " ".join(first.removeprefix(COMMENT).split()) if first.startswith(COMMENT) else None
+    comment = _printable(first.removeprefix(COMMENT)) if first.startswith(COMMENT) else None
     below = sum(line > rows[0][0] for line in lines.left_out)
     return Table(path, [name.strip() for name in rows[0][1]], rows[1:], comment, delimiter, below)
+
+
+def _printable(text: str) -> str:
+    """The text on one line, without characters that would steer a terminal."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))
 
 
 def _rows(

@@ -51,10 +51,10 @@ def opened(path: Path) -> Iterator[Opened]:
             with _within_zip(zipfile.ZipFile, path) as archive:
                 name = _only_member(path, archive)
                 with _within_zip(archive.open, name) as member:
-                    yield _opened(f"{path} ({name})", name, _Limited(path, member))
+                    yield _opened(f"{path} ({name})", name, _Limited(path, member, archive.getinfo(name).compress_size))
         elif packing == ".gz":
             with gzip.open(path) as packed:
-                yield _opened(str(path), path.stem, _Limited(path, packed))
+                yield _opened(str(path), path.stem, _Limited(path, packed, path.stat().st_size))
         else:
             with open(path, "rb") as plain:
                 yield _opened(str(path), path.name, plain)
@@ -75,17 +75,18 @@ def _within_zip(opener: Callable[[Any], T], what: Path | str) -> T:
 
 
 class _Limited(io.RawIOBase):
-    """What a packed file unpacks to, up to the size that makes it a bomb.
+    """The unpacked bytes of a file, up to the number that makes it a bomb.
 
     Args:
-        path: of the packed file.
+        path: of the packed file, or of the archive that holds it.
         stream: its unpacked bytes.
+        packed: the number of its packed ones: what else an archive holds lets it grow no further.
     """
 
-    def __init__(self, path: Path, stream: Any):
+    def __init__(self, path: Path, stream: Any, packed: int):
         self.path = path
         self.stream = stream
-        self.left = largest_unpacked(path)
+        self.limit = self.left = largest_unpacked(packed)
 
     def readable(self) -> bool:
         """Whether it can be read: always."""
@@ -96,7 +97,7 @@ class _Limited(io.RawIOBase):
         content = self.stream.read(len(buffer))
         self.left -= len(content)
         if self.left < 0:
-            raise bomb(self.path)
+            raise bomb(self.path, self.limit)
         buffer[: len(content)] = content
         return len(content)
 

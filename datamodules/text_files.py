@@ -89,26 +89,26 @@ def read_member(path: Path, member: str) -> bytes:
 
 def _unpacked(path: Path) -> bytes:
     """The content of a file packed by gzip."""
-    limit = largest_unpacked(path)
+    limit = largest_unpacked(path.stat().st_size)
     try:
         with gzip.open(path) as packed:
             content = packed.read(limit + 1)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(f"{path} is damaged ({excerpt(str(error))}); get it anew.") from error
     if len(content) > limit:
-        raise bomb(path)
+        raise bomb(path, limit)
     return content
 
 
-def largest_unpacked(path: Path) -> int:
-    """Bytes: a packed file that becomes larger is a bomb."""
-    return max(SMALL, MOST_EXPANSION * path.stat().st_size)
+def largest_unpacked(packed: int) -> int:
+    """Bytes: so many packed ones that become more are a bomb."""
+    return max(SMALL, MOST_EXPANSION * packed)
 
 
-def bomb(path: Path) -> DataError:
-    """The error of a packed file that grows further than that."""
+def bomb(path: Path, limit: int) -> DataError:
+    """The error of a packed file that grows further than `limit` bytes."""
     return DataError(
-        f"{path} is refused: it would grow to more than {largest_unpacked(path):,} bytes, which is a bomb and no text; "
+        f"{path} is refused: it would grow to more than {limit:,} bytes, which is a bomb and no text; "
         "if it is none, unpack it by hand."
     )
 
@@ -119,7 +119,7 @@ def at_line(file: str, line: int, reason: str) -> DataError:
 
 
 def _refuse_bomb(path: Path, entry: zipfile.ZipInfo) -> None:
-    if entry.file_size > SMALL and entry.file_size > MOST_EXPANSION * entry.compress_size:
+    if entry.file_size > largest_unpacked(entry.compress_size):
         raise DataError(
             f"{path} is refused: its {excerpt(entry.filename)} would grow from {entry.compress_size:,} to "
             f"{entry.file_size:,} bytes, which is a zip bomb and no text."

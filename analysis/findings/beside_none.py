@@ -85,7 +85,7 @@ def _means(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def sentences(pairs: pd.DataFrame, like_prices: Sequence[str]) -> list[str]:
-    """What the pairs say, of the sentiment and of shuffled sentiment."""
+    """Sentences on the pairs with sentiment, and on those with shuffled sentiment."""
     real, shuffled = pairs[pairs["control"] == ""], pairs[pairs["control"] != ""]
     if real.empty:
         return []

@@ -147,7 +147,7 @@ def _cost(rows: pd.DataFrame, planned: pd.DataFrame) -> str:
 
 
 def remaining_hours(rows: pd.DataFrame, planned: pd.DataFrame) -> float:
-    """What the runs that are not finished will take, by the means of their data sets; NaN where one has none."""
+    """Hours of the runs that are not finished, by the means of their data sets; NaN where one has none."""
     seconds = rows.groupby("on")["seconds"]
     missing = planned["on"].value_counts() - seconds.size().reindex(planned["on"].unique(), fill_value=0)
     return float((missing * seconds.mean().reindex(missing.index)).sum(skipna=False)) / 3600

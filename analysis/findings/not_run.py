@@ -13,10 +13,7 @@ NOTES = (
     "A command continues its folder `runs`: finished fits are kept. Fits that failed count as missing. Hours: of the "
     "fits that are missing, by the mean of those of their data set; a dash where one of these has none, for which the "
     "experiment's file estimates its cost. Tables 10 to 16 are made of the fits of the other tables, so that the hours "
-    "are no sum. Most finished fits were trained in stacks: give `stack=50` as well.",
-    "In no experiment, and not run or in part: AG's partial training file (`data.instead=text/ag/train_partial.csv` "
-    "beside `experiment=table06_ag`), the encoder on MLMA (`model=bert data=mlma`), and the comparison of tuned cells "
-    "([Tuning](studies.md#tuning)).",
+    "are no sum. With `stack=50` as well, many fits are trained as one.",
 )
 
 

@@ -26,9 +26,9 @@ PAGE, PICTURES = "RESULTS.md", "results"
 TABLES = f"{PICTURES}/tables.md"
 COMMAND = "python -m analysis findings results -o docs"
 
-IN_STACKS = (
-    "- Trained in [stacks](stacks.md), many nets as one (`stack=50`, which the archive does not record). Rounding in a "
-    "stack differs, so that a run alone gives other digits, of the same distribution."
+NO_STACKS = (
+    "- Which runs were trained in [stacks](stacks.md), many nets as one, is not recorded. Rounding in a stack differs, "
+    "so that a run alone gives other digits."
 )
 
 NO_TEXTS = "there are no runs on texts"
@@ -155,7 +155,8 @@ def _what_was_run(runs: Path, evidence: Evidence) -> Iterator[str]:
     if evidence.texts is not None and len(evidence.texts.without_result):
         yield "\n".join(_without_result(evidence.texts.without_result))
     if archived := archive_at(runs):
-        yield "\n".join([*_programs(archived.provenance["runs_by"]), IN_STACKS])
+        runs_by = archived.provenance["runs_by"]
+        yield "\n".join([*_programs(runs_by), *([] if "stack" in runs_by else [NO_STACKS])])
 
 
 def _runs(rows: pd.DataFrame) -> pd.DataFrame:

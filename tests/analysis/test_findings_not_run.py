@@ -1,4 +1,4 @@
-"""What experiments ask for and the runs do not have, on the page of results."""
+"""The section of the page of results on fits that experiments ask for and that were not run."""
 
 from pathlib import Path
 

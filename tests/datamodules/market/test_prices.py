@@ -203,7 +203,7 @@ def test_a_comment_in_latin_1_is_in_the_note(data_dir: Path) -> None:
 
 def test_of_a_file_with_line_ends_of_old_the_first_line_alone_is_the_comment(data_dir: Path) -> None:
     path = data_dir / "market" / "BTC-USD.csv"
-    path.write_bytes((b"# daily\tprices\n" + path.read_bytes()).replace(b"\n", b"\r"))
+    path.write_bytes((b"# daily\tprices\x1b\a\n" + path.read_bytes()).replace(b"\n", b"\r"))
     assert load_prices("btc", MARCH, data_dir).note.endswith("2015-03-01 to 2015-03-10, daily prices.")
 
 

@@ -5,6 +5,7 @@ import errno
 import gzip
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -345,6 +346,15 @@ def test_a_bomb_is_refused(name: str, content: bytes, read: Callable[..., Corpus
     packed = zipped("a.csv", content) if name == "x.zip" else gzip.compress(content)
     with pytest.raises(DataError, match=r"is refused: it would grow to more than 1,048,576 bytes, which is a bomb"):
         read(packed, name, text="t", label="l")
+
+
+def test_what_else_an_archive_holds_lets_a_bomb_grow_no_further(read: Callable[..., Corpus]) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("__MACOSX/padding", os.urandom(1 << 18))
+        archive.writestr("a.csv", b"t,l\n" + b"x,a\n" * (1 << 20))
+    with pytest.raises(DataError, match="would grow to more than 1,048,576 bytes, which is a bomb"):
+        read(packed.getvalue(), "x.zip", text="t", label="l")
 
 
 def test_a_full_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch, read: Callable[..., Corpus]) -> None:
