@@ -5,6 +5,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
+from conf.faulty_files import refuse_unreadable_folder
 from conf.keys import plain, refuse_hydras_keys
 from conf.mistakes import one_line_errors
 from training.run.termination import terminable
@@ -26,6 +27,7 @@ def main() -> None:
     imply_multirun(sys.argv, (*STACK_KEYS, *TUNE_KEYS))
     with one_line_errors("Interrupted; the same command goes on after the last epoch that was written."), terminable():
         refuse_hydras_keys(sys.argv[1:])
+        refuse_unreadable_folder(sys.argv[1:])
         compose_and_work()
 
 

@@ -1,9 +1,15 @@
-"""Faults in the YAML files that Hydra reads, such as an experiment of the user's own."""
+"""Faults in the YAML files that Hydra reads, such as an experiment of the user's own, and in their folder."""
 
+import os
 import traceback
+from collections.abc import Sequence
+from pathlib import Path
 
 import yaml
 from hydra._internal.core_plugins import file_config_source
+from hydra._internal.utils import get_args_parser
+
+from conf.permissions import refuse_denied
 
 FAULTS = (yaml.YAMLError, UnicodeDecodeError)
 
@@ -25,3 +31,9 @@ def how_faulty(error: Exception, path: str) -> str:
     line = f", line {mark.line + 1}" if mark is not None else ""
     fault = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
     return f"{path}{line}: not valid YAML ({fault}); correct it."
+
+
+def refuse_unreadable_folder(arguments: Sequence[str]) -> None:
+    """Raise PermissionError if the folder of --config-dir may not be read: Hydra takes it for an empty one."""
+    if folder := get_args_parser().parse_known_args(arguments)[0].config_dir:
+        refuse_denied(Path(folder), os.R_OK)

@@ -33,6 +33,9 @@ NAMES = ("data.name", "model.name", "features.name", "sentiment.name", "messages
 """Keys that name the chosen file: with another value, the same run would have another folder. Where a user's file gives
 the name, another may be typed."""
 
+TARGET = "_target_"
+"""Hydra's key for the code that a file stands for: with another value, too, the same run would have another folder."""
+
 NUMBERS = (
     "patience", "preprocess.tfidf_terms", "preprocess.max_words", "cell.zoneout", "cell.recurrent_dropout",
     "series.season",
@@ -242,6 +245,9 @@ def _compare(found: Mapping[Any, Any], defined: Mapping[Any, Any], above: str, k
             continue
         if key not in defined:
             raise UserError(no_such_key(path, known))
+        if key == TARGET and key in found and found[key] != defined[key]:
+            group = path.partition(".")[0]
+            raise UserError(f"{path}={_shown(found[key])}: a file names its code, choose another file with {group}=.")
         if key not in found:
             raise UserError(f"~{path}: every run needs {path!r}, give it a value instead.")
         below, there = defined[key], found[key]

@@ -48,6 +48,13 @@ class Kind(ABC):
         """Keys of a composed configuration that change nothing in a run of this kind."""
         return {key for kind in KINDS if kind is not self for key in kind.keys}
 
+    def unread(self, config: Config) -> dict[str, Any]:
+        """Keys that change nothing in a run with these settings, each with the value that its record has nevertheless.
+
+        Records of older versions have the key, so that it cannot be left out as those in `unused` are.
+        """
+        return {}
+
     def parts(self, config: Config) -> tuple[int, ...]:
         """The numbers that decide which samples are in which part, where all other settings are the same."""
         return (config["fold"],)
@@ -137,6 +144,10 @@ class Market(Kind):
     def unused(self, config: Config) -> set[str]:
         """See `Kind`; sentiment and messages too, where they are not among the features."""
         return super().unused(config) | {"stopping", "newest", *(set(DAILY) - set(config["features"]["series"]))}
+
+    def unread(self, config: Config) -> dict[str, Any]:
+        """See `Kind`; the paper's protocol has one split, so that `n_folds` stays at what the YAML files give it."""
+        return {"n_folds": 4 if is_own(config) else 10} if config["protocol"] == "paper" else {}
 
     def check(self, config: DictConfig) -> None:
         """See `Kind`."""

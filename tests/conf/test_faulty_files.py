@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from unprivileged import unprivileged
 
 from conf.faulty_files import faulty_file
 
@@ -28,6 +29,19 @@ def test_a_faulty_experiment_is_one_line(
     file.write_bytes(b"# @package _global_\n" + content)
     assert says in refused("--config-dir=mine", *many, "experiment=own", "data=robo")
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("option", ["--config-dir=mine", "-cd=mine"])
+@pytest.mark.parametrize("below", ["", "/experiment"])
+def test_a_folder_that_may_not_be_read_is_named(
+    refused: Callable[..., str], tmp_path: Path, option: str, below: str
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine").chmod(0)
+    with unprivileged():
+        error = refused(f"{option}{below}", "data=robo")
+    (tmp_path / "mine").chmod(0o755)
+    assert f"mine{below} cannot be used (Permission denied)" in error
 
 
 def test_what_no_file_of_hydra_brought_is_no_faulty_file() -> None:

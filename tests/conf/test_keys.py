@@ -50,6 +50,12 @@ REFUSED = [
     ("preprocess=${stack}", "preprocess=${stack}: set the keys below it"),
     ("preprocess={stm: true}", "'preprocess.stm', did you mean 'preprocess.stem'"),
     ("data.corpus=null", "data.corpus=null: set the keys below it, data.corpus._target_"),
+    (
+        "data.corpus._target_=os.system",
+        "_target_=os.system: a file names its code, choose another file with",
+    ),
+    ("model._target_=models.tfidf.TfIdf", "names its code, choose another file with model="),
+    ("~data.corpus._target_", "~data.corpus._target_: every run needs"),
     ("~lr", "~lr: every run needs 'lr'"),
     ("~preprocess.stem", "~preprocess.stem: every run needs"),
     ("~stopping", "'stopping' here, a feature set has it"),

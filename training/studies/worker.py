@@ -1,6 +1,7 @@
 """The worker: does the runs of one job, except finished ones. A run that fails stops no other run of the command."""
 
 import logging
+import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from conf.checks import check
 from conf.compose import in_multirun
 from conf.keys import check_expanded, check_keys, refuse_hydras_keys_of_files
 from conf.mistakes import exit_on_mistake, is_mistake, message, report
+from conf.permissions import refuse_denied
 from training.run import startup, termination
 from training.run.folder import provenance
 from training.run.folder.errors import DiskFullError, HeldError, MemoryFullError, is_disk_full, is_memory_full
@@ -65,6 +67,7 @@ def _work_alone(config: DictConfig) -> None:
         _wait_for_holder(folder)
         if folder.is_finished():
             break
+        refuse_denied(folder.path, os.W_OK)  # without it that would be told after the data are ready
         try:
             _train([member])
             return

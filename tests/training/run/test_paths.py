@@ -69,6 +69,15 @@ def test_a_folder_that_cannot_be_used_is_one_line(
     assert str(place) in error
 
 
+@pytest.mark.parametrize("key", ["runs_dir", "run_dir"])
+def test_a_folder_that_may_not_be_written_is_told_before_the_data_are_ready(place: Path, key: str) -> None:
+    read_only(place)
+    with unprivileged():
+        done = train_here_in(place.parent, "data=robo", *TINY, f"{key}={place}/below")
+    assert one_line_error(done).startswith(f"Error: {place} cannot be used (Permission denied)")
+    assert done.stdout == ""
+
+
 @pytest.mark.parametrize("command", [("features=btc",), ("data=hate",)])
 @pytest.mark.parametrize("below", ["", "/below"])
 @pytest.mark.parametrize("key", ["data_dir", "cache_dir"])

@@ -107,7 +107,9 @@ class Record:
         for group, key in FILES:
             if isinstance(name := (resolved.get(group) or {}).get(key), str):
                 resolved[group] = {**resolved[group], key: known_as(name, Path(config.data_dir))}
-        left_out = {*PLACES, *kind_of(config).unused(config)}
+        kind = kind_of(config)
+        resolved |= kind.unread(config)
+        left_out = {*PLACES, *kind.unused(config)}
         for key, value in AS_BEFORE.items():
             _leave_out(resolved, key.split("."), value)
         resolved |= {key: _one_spelling(value) for key, value in resolved.items() if key != "cell"}  # that has one

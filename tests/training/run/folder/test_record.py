@@ -276,6 +276,16 @@ def test_the_seed_of_the_partition_is_recorded_where_there_is_one() -> None:
     assert fixed.settings not in (record("split=fixed").settings, record().settings)
 
 
+@pytest.mark.parametrize(
+    "series", [("features=btc",), ("features=csv", "series.file=a", "series.date=b", "series.target=c")]
+)
+def test_the_one_split_of_the_papers_protocol_is_the_same_run_with_any_number_of_folds(series: tuple[str, ...]) -> None:
+    first, other = (record(*series, "window=7", "protocol=paper", *folds) for folds in ((), ("n_folds=5",)))
+    assert other == first
+    walked = (record(*series, "window=7", "protocol=walk_forward", f"n_folds={folds}", "fold=0") for folds in (5, 6))
+    assert len(set(each.fingerprint for each in walked)) == 2
+
+
 def test_a_record_of_older_versions_has_one_partition() -> None:
     old = Record({key: value for key, value in record().values.items() if key != "split"} | {"split_seed": 0})
     assert old.data_columns["partition"] == "fixed"
