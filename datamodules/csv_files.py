@@ -2,6 +2,7 @@
 
 import csv
 import io
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ MISSING = frozenset(
 LONGEST_FIELD = 1 << 28
 """Characters. Python's own limit is 131,072, which documents exceed; behind a quote that nobody closes comes the rest
 of a file, which may not fit into the memory."""
+
+LONGEST_COMMENT = 400
+"""Characters of a comment above a header that are shown."""
 
 LARGEST = 1e15
 """A price, volume or mood beyond it is a fault of the file; the squares of much larger ones are infinite in a net."""
@@ -160,8 +164,9 @@ def read_table(path: Path, delimiters: str = ",") -> Table:
 
 
 def _printable(text: str) -> str:
-    """The text on one line, without characters that would steer a terminal."""
-    return "".join(filter(str.isprintable, " ".join(text.split())))
+    """The beginning of the text on one line, without characters that would steer a terminal."""
+    line = textwrap.shorten(text[: 2 * LONGEST_COMMENT], LONGEST_COMMENT, placeholder=" ...")
+    return "".join(filter(str.isprintable, line))
 
 
 def _rows(

@@ -1,10 +1,12 @@
 """The texts that a command line gives: its arguments, the lines of a file, or those of standard input."""
 
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cells.errors import UserError
+from datamodules.text_files import MARKS
 
 STANDARD_INPUT = ["-"]
 """The arguments that ask for the lines of standard input: the same as giving no arguments."""
@@ -30,7 +32,7 @@ def read(texts: Sequence[str], file: Path | None) -> Iterator[str]:
     name = file or "standard input"
     empty = True
     try:
-        with open(file or sys.stdin.fileno(), encoding="utf-8-sig") as lines:  # some editors write a byte-order mark
+        with open(file or sys.stdin.fileno(), "rb") as content, io.TextIOWrapper(content, _encoding(content)) as lines:
             for number, line in enumerate(lines, 1):
                 empty = False
                 if "\0" in line:
@@ -39,6 +41,13 @@ def read(texts: Sequence[str], file: Path | None) -> Iterator[str]:
     except OSError as error:
         raise UserError(f"{name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{name} is not UTF-8 ({error.reason}); convert it first.") from error
+        encoding = error.encoding.upper().removesuffix("-LE").removesuffix("-BE")
+        raise UserError(f"{name} is not {encoding} ({error.reason}); convert it to UTF-8.") from error
     if empty:
         raise UserError(f"{name} is empty, there is nothing to label; give one text per line.")
+
+
+def _encoding(content: io.BufferedReader) -> str:
+    """The encoding that a byte-order mark names; UTF-8, before which some editors write one too, if none does."""
+    start = content.peek(4)
+    return next((name for mark, name in MARKS if start.startswith(mark)), "utf-8-sig")

@@ -30,8 +30,11 @@ def examples(count: int) -> Callable[[Callable[..., None]], Callable[..., None]]
     return (lambda test: seed(SEED)(how(test))) if FACTOR else how
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-timeout looks at its option
 def pytest_configure(config: pytest.Config) -> None:
-    config.option.hypothesis_show_statistics |= FACTOR > 0
+    if FACTOR:
+        config.option.hypothesis_show_statistics = True
+        config.option.timeout = 0  # a soak takes hours
 
 
 def pytest_report_header() -> str:

@@ -1,7 +1,7 @@
 """A CSV file with a column of dates and columns of numbers: read, checked, and put on a regular calendar."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,9 @@ from datamodules.series.dates import EXAMPLES, read_times
 DELIMITERS = ",;\t|"
 DECIMAL_COMMAS = ";"
 """Between fields separated by it, a number such as 1.234,56 is one in the European way."""
+
+_GROUPED = re.compile(r"\s*[+-]?[1-9]\d{0,2}\.\d{3}\s*")
+"""A number with a decimal point that could also be one of thousands."""
 
 _EUROPEAN = re.compile(r"\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?\s*")
 
@@ -112,6 +115,7 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
     )
     if european := [name for name in names if texts[name] != given[name]]:
         notes.append(f"decimal commas in {excerpt(', '.join(european))}")
+    notes += _doubtful_points(table, {name: texts[name] for name in names if name not in european})
     values = pd.DataFrame({name: _numbers(path, lines, name, texts[name]) for name in names}, times)
     ids = np.array(table.names_in(columns.id) if columns.id else [""] * len(times))
     inside = _within(times, start, end)
@@ -158,6 +162,15 @@ def _with_points(table: Table, texts: Sequence[str | None]) -> list[str | None]:
     if not all(map(_EUROPEAN.fullmatch, there)):
         return list(texts)
     return [text and text.replace(".", "").replace(",", ".") for text in texts]
+
+
+def _doubtful_points(table: Table, columns: Mapping[str, Sequence[str | None]]) -> Iterator[str]:
+    """Phrases about columns in which every point could separate thousands, as it does where commas are decimal."""
+    for name, texts in columns.items() if table.delimiter == DECIMAL_COMMAS else ():
+        pointed = [text for text in texts if text is not None and "." in text]
+        if pointed and all(map(_GROUPED.fullmatch, pointed)):
+            number = pointed[0].strip()
+            yield f"{excerpt(name)} with decimal points as in {number} (remove those that separate thousands)"
 
 
 def _parsed(texts: Sequence[str | None]) -> np.ndarray:

@@ -151,7 +151,7 @@ def _write(path: Path, how: Scoring, folder: Path, result: Path) -> None:
         raise DataError(f"{path} has no readable tweet, but {broken:,} broken lines.")
     tweets, duplicates = int(table["tweets"].sum()), int(table["duplicates"].sum())
     notes = {
-        "tweets with bytes that are not UTF-8": not_utf8,
+        "tweets with bytes that are not UTF-8 or NUL": not_utf8,
         "times in other zones converted to UTC": converted,
         "times without a zone taken as UTC": assumed,
     }

@@ -55,7 +55,7 @@ class ChunkContent(NamedTuple):
     Attributes:
         tweets: its whole rows.
         broken: the number of lines that belong to no tweet.
-        not_utf8: the number of tweets that have bytes which are not UTF-8; these are read as U+FFFD.
+        not_utf8: the number of tweets that have bytes which are not UTF-8, or a NUL; these are read as U+FFFD.
         converted: the number of tweets with a time in a zone other than UTC; their days are those in UTC.
         assumed: the number of tweets with a time without a zone, which is taken as UTC.
     """
@@ -74,7 +74,7 @@ _DATE = (  # as `days.utc_days` reads them
     r"(?P<day>\d{4}-\d\d-\d\d)"
     rf"(?:[T ](?P<time>\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(?: ?(?P<zone>Z|UTC|GMT|{_ZONE}))?)?,"
 )
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_TEXT = re.compile("[\ud800-\udfff\0]")
 _QUOTED = r'"(?P<quoted>[^"]*(?:""[^"]*)*)"'
 _NUMBERED = r'"?\d+"?;[^;\n]*;[^;\n]*;'  # start of a row of tweets.csv, whole or broken
 
@@ -158,9 +158,10 @@ def read_chunk(path: Path, chunk: Chunk) -> ChunkContent:
         if tweet is None:
             broken += _lines(row.group())
             continue
-        if _SURROGATE.search(tweet.text):
+        if _NO_TEXT.search(tweet.text):
             not_utf8 += 1
-            tweet = tweet._replace(text=tweet.text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+            found = tweet.text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            tweet = tweet._replace(text=found.replace("\0", "\ufffd"))
         assumed += row["time"] is not None and row["zone"] is None
         converted += row["zone"] is not None and not is_utc(row["zone"])
         tweets.append(tweet)

@@ -19,6 +19,16 @@ def table_of(tmp_path: Path, content: bytes, *columns: str) -> dict[str, list[st
     return read_table(path).texts(columns)
 
 
+def test_of_a_long_comment_the_beginning_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"# {'long ' * 100_000}\ndate,mood\n")
+    comment = read_table(path).comment
+    assert comment is not None
+    assert len(comment) <= 400
+    assert comment.startswith("long long")
+    assert comment.endswith(" long ...")
+
+
 def test_a_line_is_a_comment_by_its_first_character(tmp_path: Path) -> None:
     content = b'# above\ndate,note,mood\n2015-03-01,#bitcoin,1\n# between\n2015-03-02,"two\n# lines, ""quoted""",2\n'
     assert table_of(tmp_path, content, "mood", "note") == {

@@ -135,7 +135,7 @@ def test_a_daily_csv_of_a_header_or_of_empty_fields_has_no_value(tmp_path: Path)
 def test_the_note_counts_tweets_that_are_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "mbsa.csv").write_bytes(MBSA.read_bytes().replace(b"Today SUX", b"Tod\xe4y SUX"))
     series = Tweets("tag", "mbsa.csv", "tag").load(Folders(tmp_path, tmp_path), NO_PRICES)
-    assert series.note.endswith("3 broken lines skipped, 1 tweets with bytes that are not UTF-8.")
+    assert series.note.endswith("3 broken lines skipped, 1 tweets with bytes that are not UTF-8 or NUL.")
 
 
 @pytest.mark.processes

@@ -316,6 +316,16 @@ def test_a_byte_order_mark_is_no_part_of_the_text(predict: Predict) -> None:
     assert marked == plain != ""
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_file_in_the_encoding_that_its_byte_order_mark_names(predict: Predict, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "texts.txt").write_text("go up\r\nau café\n", encoding=encoding, newline="")
+    read = predict("sigmoid", "--json", "--file", str(tmp_path / "texts.txt"))
+    assert read.stdout == predict("sigmoid", "--json", "go up", "au café").stdout != ""
+    (tmp_path / "cut.txt").write_bytes("go up\n".encode(encoding)[:-1])
+    done = predict("sigmoid", "--file", str(tmp_path / "cut.txt"))
+    assert_one_line_error(done, f"cut.txt is not {encoding.upper()}")
+
+
 @pytest.mark.processes
 def test_help_answers_without_importing_torch(tmp_path: Path) -> None:
     done = subprocess.run(

@@ -204,6 +204,11 @@ def test_a_point_is_a_decimal_point_where_no_number_has_a_comma(tmp_path: Path) 
     found = read_series(path, Columns("day", "units"))
     assert found.series[0].values["units"].iloc[0] == 1.001
     assert "commas" not in found.notes[0]
+    assert "units with decimal points as in 1.001 (remove those that separate thousands)" in found.notes[0]
+    path.write_text(path.read_text().replace("1.007", "1.07"))
+    assert "thousands" not in read_series(path, Columns("day", "units")).notes[0]
+    path.write_text(path.read_text().replace("1.07", "1.007").replace(";", ","))
+    assert "thousands" not in read_series(path, Columns("day", "units")).notes[0]
 
 
 @pytest.mark.parametrize(

@@ -201,12 +201,12 @@ def test_times_in_other_zones_are_counted(tmp_path: Path) -> None:
 def test_tweets_with_bytes_that_are_not_utf8_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "mbsa.csv"
     good, latin, surrogate = "caf\u00e9 \ufffd".encode(), "caf\u00e9".encode("latin-1"), b"\xed\xa0\x80"
-    rows = b"".join(b"2018-01-01," + text + b",Positive\n" for text in (good, latin, surrogate))
+    rows = b"".join(b"2018-01-01," + text + b",Positive\n" for text in (good, latin, surrogate, b"a\0b"))
     path.write_bytes(b"Date,text,Sentiment\n" + rows)
     (chunk,) = chunks(path, 1000)
     found, broken, not_utf8, *_ = read_chunk(path, chunk)
-    assert [tweet.text for tweet in found] == ["caf\u00e9 \ufffd", "caf\ufffd", "\ufffd\ufffd\ufffd"]
-    assert (broken, not_utf8) == (0, 2)
+    assert [tweet.text for tweet in found] == ["caf\u00e9 \ufffd", "caf\ufffd", "\ufffd\ufffd\ufffd", "a\ufffdb"]
+    assert (broken, not_utf8) == (0, 3)
 
 
 def test_utf16_is_named(tmp_path: Path) -> None:
