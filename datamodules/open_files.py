@@ -140,7 +140,7 @@ def _decoded(line: bytes, encoding: str, file: str, number: int) -> str:
             f"the byte {line[error.start]:#04x} is not {encoding.upper()}; name the file's encoding, such as "
             "data.encoding=cp1252 for one from Windows",
         ) from error
-    except LookupError as error:
+    except (LookupError, UnicodeError, TypeError) as error:  # such as "undefined", and null
         raise DataError(
             f"data.encoding={encoding}: there is no such encoding; utf-8, cp1252 and latin-1 are."
         ) from error

@@ -11,6 +11,9 @@ from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error,
 from datamodules.market.fold import Fold
 from datamodules.market.windows import Floats
 
+LARGEST = 1e150
+"""A forecast whose square is a finite number."""
+
 
 def forecast_errors(fold: Fold, forecasts: Floats, chosen: NDArray[np.int64]) -> dict[str, float]:
     """Errors of scaled forecasts `[n]` of the samples `chosen [n]`.
@@ -20,8 +23,13 @@ def forecast_errors(fold: Fold, forecasts: Floats, chosen: NDArray[np.int64]) ->
         rmse_dollars, mae_dollars: the same of the closes in dollars; of volatilities, rmse_percent and mae_percent; of
             a series of the user's own, rmse_original and mae_original.
         mape: mean absolute error as a percentage of the truth; inf where a value is 0.
+
+    Raises:
+        OverflowError: a forecast or its square is infinite in the target's unit.
     """
     values, truth = fold.unscaled(forecasts, chosen), fold.truth[chosen]
+    if not (np.abs(values) < LARGEST).all():
+        raise OverflowError(f"a forecast in {fold.panel.unit} is beyond {LARGEST:g}")
     return {
         "rmse": root_mean_squared_error(fold.targets[chosen], forecasts),
         "mae": mean_absolute_error(fold.targets[chosen], forecasts),

@@ -76,9 +76,13 @@ class Fold:
         return self.scaled(self.last)
 
     def unscaled(self, forecasts: Floats, chosen: NDArray[np.int64]) -> Floats:
-        """Convert scaled forecasts of the samples `chosen` to the unit of the panel's target; all `[n]`."""
+        """Convert scaled forecasts of the samples `chosen` to the unit of the panel's target; all `[n]`.
+
+        Of a net that has diverged they may be infinite: a log-return of 1,000 is.
+        """
         unscaled = self.target_scaler.inverse_transform(np.asarray(forecasts, float).reshape(-1, 1))[:, 0]
-        return self.protocol.from_target(unscaled, self.last[chosen])
+        with np.errstate(over="ignore"):
+            return self.protocol.from_target(unscaled, self.last[chosen])
 
     def scaled(self, values: Floats) -> Floats:
         """Convert values of the panel's target, one for each sample `[S]`, to scaled forecasts; see `unscaled`."""

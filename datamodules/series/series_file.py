@@ -26,6 +26,13 @@ _EUROPEAN = re.compile(r"\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?\s*")
 OTHERS = {**dict.fromkeys((".json", ".jsonl", ".ndjson"), "JSON"), ".parquet": "Parquet"}
 """Formats of texts that are none of series, by the end of a file's name."""
 
+PERIODS = {
+    "Y": re.compile(r"\d{4}"),
+    "Q": re.compile(r"\d{4}-? ?[Qq]\d"),
+    "M": re.compile(r"\d{4}[-/.]\d\d?|[A-Za-z]{3,9}[- ]\d{4}|\d{4}[- ][A-Za-z]{3,9}"),
+}
+"""The forms of dates that name more than a day, by pandas' letter for how much."""
+
 SHOWN = 3  # dates or columns listed in one message
 
 
@@ -85,7 +92,7 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
     Args:
         path: see `csv_files.read_table`.
         columns: the columns to read.
-        start, end: the first and the last day; None: the file's.
+        start, end: the first and the last day, or another period, which is read whole; None: the file's.
 
     Raises:
         DataError: the file cannot be read, lacks a column, holds something that is no date or number, a row without an
@@ -103,7 +110,8 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
     texts |= table.texts(list(inputs))
     names = [columns.target, *(name for name in inputs if name != columns.target)]
     given = {name: texts[name] for name in names}
-    texts |= {name: _with_points(table, given[name]) for name in names}
+    commas = _has_decimal_commas(table)
+    texts |= {name: _with_points(given[name], commas) for name in names}
     times, notes = read_times(texts[columns.date])
     lines = np.array([line for line, _ in table.rows])
     _refuse(
@@ -114,7 +122,7 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
         f"is no date such as {EXAMPLES} (column {columns.date})",
     )
     if european := [name for name in names if texts[name] != given[name]]:
-        notes.append(f"decimal commas in {excerpt(', '.join(european))}")
+        notes.append(f"decimal commas and points between thousands in {excerpt(', '.join(european))}")
     notes += _doubtful_points(table, {name: texts[name] for name in names if name not in european})
     values = pd.DataFrame({name: _numbers(path, lines, name, texts[name]) for name in names}, times)
     ids = np.array(table.names_in(columns.id) if columns.id else [""] * len(times))
@@ -146,20 +154,28 @@ def _refuse_unknown(table: Table, columns: Columns) -> None:
 def _numeric(table: Table, taken: Sequence[str]) -> list[str]:
     """The columns that hold numbers alone and have a name of their own."""
     names = [name for name in table.names if _distinct(table, name) and name not in taken]
-    texts = table.texts(names)
-    return [name for name in names if any(texts[name]) and np.isfinite(_parsed(_with_points(table, texts[name]))).all()]
+    texts, commas = table.texts(names), _has_decimal_commas(table)
+    return [
+        name for name in names if any(texts[name]) and np.isfinite(_parsed(_with_points(texts[name], commas))).all()
+    ]
 
 
 def _distinct(table: Table, name: str) -> bool:
     return bool(name) and table.names.count(name) == 1
 
 
-def _with_points(table: Table, texts: Sequence[str | None]) -> list[str | None]:
-    """Numbers with decimal commas as Python writes them; other texts, and columns without a comma, as they are."""
-    there = [text for text in texts if text is not None]
-    if table.delimiter != DECIMAL_COMMAS or not any("," in text for text in there):
-        return list(texts)
-    if not all(map(_EUROPEAN.fullmatch, there)):
+def _has_decimal_commas(table: Table) -> bool:
+    """Whether the file writes numbers in the European way: it has a column of them with a decimal comma somewhere."""
+    if table.delimiter != DECIMAL_COMMAS:
+        return False
+    columns = table.texts([name for name in table.names if _distinct(table, name)]).values()
+    there = [[text for text in column if text is not None] for column in columns]
+    return any(any("," in text for text in texts) and all(map(_EUROPEAN.fullmatch, texts)) for texts in there)
+
+
+def _with_points(texts: Sequence[str | None], commas: bool) -> list[str | None]:
+    """Numbers of a file with decimal commas as Python writes them; other columns as they are."""
+    if not commas or not all(text is None or _EUROPEAN.fullmatch(text) for text in texts):
         return list(texts)
     return [text and text.replace(".", "").replace(",", ".") for text in texts]
 
@@ -206,12 +222,16 @@ def _within(times: pd.DatetimeIndex, start: str | None, end: str | None) -> np.n
         (given,), _ = read_times([str(day)])
         if pd.isna(given):
             raise DataError(f"{key}={day}: write a date such as 2014-09-18.")
-        if key == "start":
-            inside &= times >= given
-        else:
-            whole_day = len(str(day).strip()) <= len("2014-09-18")
-            inside &= times < given + pd.Timedelta(days=1) if whole_day else times <= given
+        inside &= times >= given if key == "start" else times <= _last_moment(str(day).strip(), given)
     return inside
+
+
+def _last_moment(end: str, begins: pd.Timestamp) -> pd.Timestamp:
+    """The end of the year, quarter, month or day that `end` names, or the time of day that it tells."""
+    if ":" in end:
+        return begins
+    span = next((name for name, form in PERIODS.items() if form.fullmatch(end)), "D")
+    return begins.to_period(span).end_time
 
 
 def _calendar(

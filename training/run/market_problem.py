@@ -16,7 +16,7 @@ from conf.kinds import MARKET
 from datamodules.market.market_datamodule import MarketDataModule
 from datamodules.market.windows import Floats
 from forecasting import figures
-from forecasting.accuracy import compare_with_persistence, forecast_errors
+from forecasting.accuracy import LARGEST, compare_with_persistence, forecast_errors
 from forecasting.baselines import BASELINES
 from forecasting.conformal import intervals
 from forecasting.importance import integrated_gradients, permutation_importance
@@ -136,7 +136,7 @@ class MarketProblem(Problem):
 
     def _refuse_overflow(self, forecasts: Floats) -> None:
         for split, chosen in self.fold.parts.items():
-            if not np.isfinite(forecasts[chosen]).all():
+            if not (np.abs(self.fold.unscaled(forecasts[chosen], chosen)) < LARGEST).all():
                 raise UserError(
                     f"the net overflows on the {split} part, although the losses were finite numbers; try a smaller lr "
                     "or another cell."

@@ -1,5 +1,6 @@
 """The tasks of a stack: those of `training.run` with a leading K."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -132,12 +133,20 @@ class StackedForecast(StackedTask):
         """Each net's errors, by name; none of a net that has diverged."""
         forecasts, rows, real = (torch.cat(column, 1).cpu() for column in zip(*self._seen, strict=True))
         self._seen = []
-        own = zip(self.errors, forecasts.double(), rows, real, strict=True)
-        found = (
-            errors(values[there].numpy(), days[there].numpy()) if values[there].isfinite().all() else {}
-            for errors, values, days, there in own
-        )
+        own = zip(forecasts.double(), rows, real, strict=True)
+        found = [self._errors(k, values[there], days[there]) for k, (values, days, there) in enumerate(own)]
         return [{f"val/{name}": value for name, value in of_net.items()} for of_net in found]
+
+    def _errors(self, k: int, forecasts: Tensor, rows: Tensor) -> dict[str, float]:
+        if not forecasts.isfinite().all():
+            return {}
+        try:
+            return self.errors[k](forecasts.numpy(), rows.numpy())
+        except OverflowError:  # an error is infinite, although the loss, which is of scaled values, is not
+            losses = torch.zeros(len(self.errors), device=self.device)
+            losses[k] = math.inf
+            self.divergences.note(losses)
+            return {}
 
 
 def _by_net(values: dict[str, Tensor]) -> list[dict[str, float]]:

@@ -173,8 +173,35 @@ def test_semicolons_decimal_commas_and_gzip_are_read(tmp_path: Path) -> None:
     found = read_series(path, Columns("Tag", "Menge"))
     np.testing.assert_allclose(found.series[0].values["Menge"], 1000 + table["units"].round(2), atol=0.01)
     np.testing.assert_allclose(found.series[0].values["Preis"], table["price"], atol=0.001)
-    assert "decimal commas in Menge, Preis" in found.notes[0]
+    assert "decimal commas and points between thousands in Menge, Preis" in found.notes[0]
     assert found.notes[1] == "Columns that hold more than numbers are not used: Stadt."
+
+
+def test_beside_decimal_commas_a_point_separates_thousands(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [f"2020-01-{k:02};1.{k:03};{k},5;{k}.5" for k in range(1, 30)] + ["2020-01-30;682;1,5;1.5"]
+    path.write_text("\n".join(["day;units;price;other", *rows]))
+    values = read_series(path, Columns("day", "units")).series[0].values
+    assert values["units"].tolist() == [*range(1001, 1030), 682]
+    assert values["other"].tolist() == [*(k + 0.5 for k in range(1, 30)), 1.5]
+    path.write_text(path.read_text().replace(";", "|").replace(",", "."))
+    assert read_series(path, Columns("day", "units")).series[0].values["units"].iloc[0] == 1.001
+
+
+@pytest.mark.parametrize(
+    ("frequency", "end", "last"),
+    [
+        ("ME", "2020-06", "2020-06"), ("ME", "2020Q2", "2020-06"), ("ME", "2020", "2020-12"),
+        ("D", "2020-06", "2020-06-30"), ("D", "2020", "2020-12-31"), ("D", "Jun 2020", "2020-06-30"),
+        ("QE", "2030Q2", "2030Q2"), ("h", "2020-06-01", "2020-06-01 23:00"),
+        ("h", "Jun 1 2020", "2020-06-01 23:00"), ("h", "2020-06-01 12:00", "2020-06-01 12:00"),
+    ],
+)  # fmt: skip
+def test_the_end_is_that_of_the_period_that_it_names(frequency: str, end: str, last: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    sales(9_000 if frequency == "h" else 600, frequency=frequency).to_csv(path, index=False)
+    found = read_series(path, Columns("day", "units"), end=end)
+    assert f"to {last}" in found.notes[0]
 
 
 @pytest.mark.parametrize(("index", "frequency"), [("Date", "D"), ("Datetime", "h")])

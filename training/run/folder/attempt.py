@@ -47,9 +47,7 @@ class Attempt:
             HeldError: another process goes on making files.
             OSError: the folder cannot be written.
         """
-        for other in sorted(self._run.glob(f"{PREFIX}*")):
-            if other != self._own and not _is_removed(other):
-                raise HeldError(self._run, holder(self._run))
+        end_attempts(self._run, self._own)
 
     @contextmanager
     def replacing(self, path: Path) -> Iterator[Path]:
@@ -75,6 +73,13 @@ class Attempt:
         """End this attempt."""
         with suppress(OSError):
             _is_removed(self._own)
+
+
+def end_attempts(run: Path, but: Path | None = None) -> None:
+    """End all attempts at a run but the one in the folder `but`; see `Attempt.end_others`."""
+    for other in sorted(run.glob(f"{PREFIX}*")):
+        if other != but and not _is_removed(other):
+            raise HeldError(run, holder(run))
 
 
 def _is_removed(folder: Path) -> bool:

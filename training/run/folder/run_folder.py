@@ -9,10 +9,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from cells.errors import UserError
 from datamodules.files import replacing
-from training.run.folder.attempt import Attempt, is_marked
+from training.run.folder.attempt import Attempt, end_attempts, is_marked
 from training.run.folder.damage import DAMAGE
 from training.run.folder.errors import DiskFullError, HeldError, is_disk_full
-from training.run.folder.leases import Lease, holder
+from training.run.folder.leases import LEASE_FILE, Lease, holder
 from training.run.folder.record import Record
 
 CONFIG, MARK, FAILED = "config.yaml", "finished", "failed"
@@ -110,7 +110,7 @@ class RunFolder:
         return sorted(found)
 
     def is_finished(self) -> bool:
-        """Whether all results of this configuration are there. If so, checkpoints to resume from are removed.
+        """Whether all results of this configuration are there. If so, what a killed process left is removed.
 
         Raises:
             UserError: the folder belongs to another configuration.
@@ -118,8 +118,9 @@ class RunFolder:
         self._refuse_another_configuration()
         if not (self._marked or self._mark.is_file()):
             return False
-        with suppress(OSError):  # others may look at a finished run, too
+        with suppress(OSError, HeldError):  # others may look at a finished run, too
             self._remove_checkpoints_to_resume_from()  # a process that was killed right after its mark has left them
+            self._remove_traces_of_training()
         return True
 
     @property
@@ -218,6 +219,15 @@ class RunFolder:
     def _remove_checkpoints_to_resume_from(self) -> None:
         for path in (self.last_checkpoint, self.stack_checkpoint):
             path.unlink(missing_ok=True)
+
+    def _remove_traces_of_training(self) -> None:
+        """Remove the lease of a dead process, which names the machine, and its attempt."""
+        lease = Lease(self.path)
+        if (self.path / LEASE_FILE).exists() and lease.take():
+            try:
+                end_attempts(self.path)
+            finally:
+                lease.release()
 
     def _write_mark(self) -> None:
         while not self._marked:

@@ -1,5 +1,6 @@
 """The task of a forecaster: loss and errors. A task knows nothing of data sets, files or configurations."""
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from training.run.folder.errors import DivergedError
 from training.run.tasks.epoch_mean import EpochMean
 
 Errors = Callable[[NDArray[np.float64], NDArray[np.int64]], dict[str, float]]
-"""Forecasts `[n]` of the samples with the numbers `[n]` -> errors by name."""
+"""Forecasts `[n]` of the samples with the numbers `[n]` -> errors by name; raises OverflowError if one is infinite."""
 
 
 class ForecastBatch(Protocol):
@@ -64,10 +65,17 @@ class Forecast(pl.LightningModule):
         self._validated.append((forecasts, batch.rows))
 
     def on_validation_epoch_end(self) -> None:
-        """Log both losses and the validation errors of the epoch that is ending."""
+        """Log both losses and the validation errors of the epoch that is ending.
+
+        Raises:
+            DivergedError: an error is infinite, although the loss, which is of scaled values, is not.
+        """
         forecasts, rows = (on_cpu(torch.cat(column)).numpy() for column in zip(*self._validated, strict=True))
         self._validated = []
-        errors = self.errors(forecasts.astype(np.float64), rows)
+        try:
+            errors = self.errors(forecasts.astype(np.float64), rows)
+        except OverflowError as error:
+            raise DivergedError(math.inf, self.current_epoch, self.lr) from error
         self.log_dict({f"val/{name}": value for name, value in errors.items()})
         for name, loss in (("train", self.train_loss), ("val", self.val_loss)):
             self.log(f"{name}/loss", loss.compute())

@@ -1,6 +1,8 @@
 """The folder of a run: when it is claimed, finished, refused, and written."""
 
+import multiprocessing
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -85,6 +87,33 @@ def test_a_finished_run_keeps_no_checkpoint_to_resume_from(tmp_path: Path) -> No
         path.write_text("")
     assert folder(tmp_path).is_finished()
     assert list(run.checkpoints.iterdir()) == []
+
+
+def test_a_finished_run_keeps_no_trace_of_a_process_that_was_killed_after_its_mark(tmp_path: Path) -> None:
+    killed = multiprocessing.get_context("fork").Process(target=killed_after_its_mark, args=(tmp_path,))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    assert socket.gethostname() in (tmp_path / "running").read_text()
+    assert folder(tmp_path).is_finished()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "finished"]
+
+
+def killed_after_its_mark(path: Path) -> None:
+    run = folder(path)
+    run.claim()
+    run._remove_checkpoints_to_resume_from = lambda: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+    run.finish()
+
+
+def test_what_a_living_process_is_finishing_is_left_to_it(tmp_path: Path) -> None:
+    run = folder(tmp_path)
+    run.claim()
+    run.write("finished", "")
+    assert folder(tmp_path).is_finished()
+    assert holder(tmp_path) == (socket.gethostname(), os.getpid())
+    run.write("late.csv", "")  # its attempt is there
+    run.release()
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
