@@ -1,6 +1,11 @@
 """Train one net with one cell on texts or a market: `python train.py cell=C1 data=mlma`; --help explains every key."""
 
+import signal
 import sys
+
+STARTING = __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+if STARTING:  # until main() can answer in one line, Ctrl-C ends the program without one
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import hydra
 from omegaconf import DictConfig
@@ -23,6 +28,8 @@ def compose_and_work(config: DictConfig) -> list[RunOutcome]:
 
 def main() -> None:
     """Run the command line; -m and experiment= make many jobs, see `training.studies.sweeper`."""
+    if STARTING:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv[1:] = overrides_together(spelled_out([plain(argument) for argument in sys.argv[1:]]))
     imply_multirun(sys.argv, (*STACK_KEYS, *TUNE_KEYS))
     with one_line_errors("Interrupted; the same command goes on after the last epoch that was written."), terminable():

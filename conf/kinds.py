@@ -114,10 +114,10 @@ def _check_columns(key: str, value: object, several: bool) -> None:
     each = list(value) if several and OmegaConf.is_list(value) else [value]  # type: ignore[call-overload]
     names = [isinstance(column, str) and column != "" for column in each]
     numbers = [type(column) is int and column > 0 for column in each]
-    if value is not None and not (each and (all(names) or all(numbers))):
+    if value is not None and not (each and (all(names) or all(numbers)) and len({*each}) == len(each)):
         raise UserError(
-            f"{key}={value}: name a column{', or several as [title,body]' if several else ''}; numbers, from 1, are "
-            "for files without a header."
+            f"{key}={value}: name a column{', or several as [title,body], each once' if several else ''}; numbers, "
+            "from 1, are for files without a header."
         )
 
 

@@ -80,8 +80,9 @@ def trained(*arguments: str) -> Callable[[Path], int]:
 
 
 def results(folder: Path) -> Iterable[Path]:
+    without = ("events.out.tfevents.", ".studies")  # their names or contents tell the time
     runs = (folder / "runs").rglob("*")
-    return [path for path in runs if path.suffix in (".csv", ".ckpt", ".yaml") or path.name == "finished"]
+    return [path for path in runs if not any(part.startswith(without) for part in path.relative_to(folder).parts)]
 
 
 def caches(folder: Path) -> Iterable[Path]:

@@ -8,6 +8,7 @@ work and not into their imports.
 import argparse
 import csv
 import hashlib
+import json
 import os
 import random
 import re
@@ -27,7 +28,6 @@ from killed_commands import SCENARIOS, Scenario, cluster, command_line, on_clust
 
 from conf.mistakes import one_line_errors
 
-IGNORED = ("running", "failed")
 STOPPED = {signal.SIGTERM: (143, -signal.SIGTERM), signal.SIGINT: (130,)}
 """The exit codes of a command that was stopped; it may have ended before the signal."""
 
@@ -40,10 +40,14 @@ Disturb = Callable[[Scenario, Path, float, random.Random], bool]
 
 
 class Tally(NamedTuple):
-    """How often a command was killed, and how often it ended before the kill."""
+    """How often a command was killed, how often it ended before the kill, and how many ends went on from an epoch.
+
+    Of a stack, no line says that it goes on.
+    """
 
     kills: int
     too_late: int
+    resumed: int
 
 
 def start(scenario: Scenario, folder: Path) -> psutil.Process:
@@ -170,7 +174,7 @@ def bits(scenario: Scenario, folder: Path) -> dict[str, str]:
     return {
         re.sub(r"(?<=tweets_vader_)\w+", "", str(path.relative_to(folder))): hashlib.sha256(_content(path)).hexdigest()
         for path in sorted(scenario.files(folder))
-        if path.is_file() and path.name not in IGNORED
+        if path.is_file()
     }
 
 
@@ -180,6 +184,9 @@ def _content(path: Path) -> bytes:
     if path.name == "metrics.csv":
         with open(path, newline="") as file:
             return repr([{**row, "seconds": ""} for row in csv.DictReader(file)]).encode()
+    if path.name == "provenance.json":
+        made = json.loads(path.read_text())
+        return repr({**made, "attempts": made["attempts"][-1]}).encode()  # there is one for each start
     return path.read_bytes()
 
 
@@ -200,7 +207,7 @@ def try_kills(scenario: Scenario, kills: int, seed: int, folder: Path, how: Dist
     finish(scenario, whole)
     lasts, expected = time.monotonic() - began, bits(scenario, whole)
     assert expected
-    done = too_late = rounds = 0
+    done = too_late = rounds = resumed = 0
     while done < kills:
         rounds += 1
         broken = folder / f"broken{rounds}"
@@ -211,10 +218,11 @@ def try_kills(scenario: Scenario, kills: int, seed: int, folder: Path, how: Dist
             else:
                 too_late += 1
         finish(scenario, broken)
+        resumed += "resuming" in output_of(broken).read_text()
         found = bits(scenario, broken)
         differing = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
         assert not differing, f"{scenario.name}, round {rounds}: {differing}"
-    return Tally(done, too_late)
+    return Tally(done, too_late, resumed)
 
 
 def main() -> None:
@@ -233,7 +241,10 @@ def main() -> None:
             try:
                 with serving(), on_cluster() if scenario.cluster else nullcontext():
                     tally = try_kills(scenario, given.kills, given.seed, Path(folder), how)
-                print(f"{scenario.name}: {tally.kills} {name}, {tally.too_late} too late", flush=True)
+                print(
+                    f"{scenario.name}: {tally.kills} {name}, {tally.too_late} too late, {tally.resumed} resumed",
+                    flush=True,
+                )
             except AssertionError as error:
                 failed += 1
                 print(f"{scenario.name}: FAILED {error}", flush=True)

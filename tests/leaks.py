@@ -52,6 +52,10 @@ class Held(NamedTuple):
             return cls(round(memory, 1), process.num_fds(), process.num_threads(), len(process.children()))
 
 
+MOST = Held(memory=64.0, files=0, threads=0, children=0)
+"""How much each may grow: a process keeps the compiled code of each formula, of some 200 in two hours."""
+
+
 def held_after(commands: dict[str, tuple[str, ...]], end: float, most: int | None, output: Path) -> list[Held]:
     """Give the commands in turn until the time is over, and write down what is held after each round of them."""
     rows, began = list[Held](), time.monotonic()
@@ -81,6 +85,12 @@ def growth(rows: list[Held]) -> Held:
 
     first, last = middle(counted[:tenth]), middle(counted[-tenth:])
     return Held(*(round(after - before, 1) for before, after in zip(first, last, strict=True)))  # type: ignore[arg-type]
+
+
+def leaked(rows: list[Held]) -> list[str]:
+    """Everything that grew by more than may be, with how much."""
+    grown = growth(rows)
+    return [f"{name} +{grew}" for name, grew, most in zip(Held._fields, grown, MOST, strict=True) if grew > most]
 
 
 def plot(table: Path, picture: Path) -> None:
@@ -113,7 +123,8 @@ def main() -> None:
     print(f"{len(rows)} rounds of {len(commands)} commands; growth after the first {WARM_UP}: {growth(rows)}")
     if given.plot:
         plot(given.output, given.plot)
-    sys.exit()
+    if piled_up := leaked(rows):
+        sys.exit(f"leaked: {', '.join(piled_up)}")
 
 
 if __name__ == "__main__":

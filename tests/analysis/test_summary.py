@@ -48,6 +48,8 @@ def test_a_copied_run_is_refused(tmp_path: Path) -> None:
 FAULTS = {
     "a score is not a number": (r",0\.8,", ",nan,", "metrics.csv has nan for top1 in the test row"),
     "a score is infinite": (r",0\.8,", ",inf,", "metrics.csv has inf for top1 in the test row"),
+    "a score is no share": (r",0\.8,", ",1.8,", "metrics.csv has '1.8' for top1 in the test row"),
+    "a score is negative": (r",0\.8,", ",-0.8,", "metrics.csv has '-0.8' for top1 in the test row"),
     "a score is empty": (r",0\.8,", ",,", "metrics.csv has '' for top1 in the test row"),
     "a score is a text": (r",0\.8,", ",0.8x,", "metrics.csv has '0.8x' for top1 in the test row"),
     "the seconds are a text": (r",10,", ",fast,", "metrics.csv has 'fast' for seconds in the val row"),

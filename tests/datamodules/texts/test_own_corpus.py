@@ -279,6 +279,10 @@ WRONG = [
     ),
     (b"a,b\n1,\x002\n", {"text": "a", "label": "b"}, "line 2: a NUL character"),
     (b"a,b\n1,2\n", {"text": "a", "label": "b", "encoding": "utf-9"}, "data.encoding=utf-9: there is no such encoding"),
+    *(
+        (b"a,b\n1,2\n", {"text": "a", "label": "b", "encoding": odd}, f"data.encoding={odd}: there is no such encoding")
+        for odd in ("undefined", "punycode", None)
+    ),
     (b"", {"text": "a", "label": "b"}, "is empty: it has no header"),
 ]
 

@@ -58,6 +58,7 @@ def test_a_missing_file_names_where_it_was_looked_for(refused: Callable[..., str
         (("data=hf", "data.path=x", "data.text=t"), "give data.label= as well"),
         ((*OWN, "data.file=nix.csv"), "data.file=nix.csv: there is no such file, looked for /"),
         ((*OWN, "data.file=x.csv", "data.text=0"), "data.text=0: name a column, or several"),
+        ((*OWN, "data.file=x.csv", "data.label=[p,p]"), "data.label=['p', 'p']: name a column, or several as"),
         ((*OWN, "data.file=x.csv", "data.group=[a,b]"), "data.group=['a', 'b']: name a column"),
         ((*OWN, "data.file=x.csv", "data.name=a/b"), "data.name=a/b: give a name of letters"),
         (("data=robo", "data.name=other"), "data.name=other: it is the name of a file"),

@@ -1,11 +1,12 @@
 """Seeds and checkpoints that let a resumed run end with the numbers of an uninterrupted one."""
 
+import zipfile
 from pathlib import Path
 
 import lightning.pytorch as pl
 import pytest
 import torch
-from checkpoint_bits import checkpoint_bits
+from checkpoint_bits import bits, checkpoint_bits
 from conftest import train_here_in
 from interrupting import interrupted_here
 from lightning.pytorch.callbacks import EarlyStopping
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from training.run import resume
+from training.run.folder import checkpoints
+from training.run.folder.checkpoints import DamagedError
 from training.run.folder.record import Record
 from training.run.folder.run_folder import RunFolder
 from training.run.resume import MONITORED, SeededEpochs, SharedCheckpointIO, StayStopped
@@ -90,6 +93,47 @@ def test_one_fault_does_not_take_both_checkpoints_of_an_epoch(tmp_path: Path) ->
     files.save_checkpoint({"global_step": 14}, last)  # a worse epoch, which model.ckpt does not keep
     assert [torch.load(path)["global_step"] for path in (model, last)] == [7, 14]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "model.ckpt"]
+
+
+@pytest.mark.usefixtures("nothing_drawn")
+@pytest.mark.parametrize("name", ["last", "model"])
+def test_a_checkpoint_that_torch_alone_would_misread_leads_to_the_same_numbers(tmp_path: Path, name: str) -> None:
+    """A bit of the archive's directory is flipped, which no checksum covers."""
+    command = ("cell=C1", "epochs=3", "data=robo", "model.embedding=4", "model.hidden=4", "lr=1.0", "patience=null")
+    assert train_here_in(tmp_path, *command, "runs_dir=whole").returncode == 0
+    interrupted_here(tmp_path, *command, "runs_dir=broken", epoch=2)
+    ((broken,), (whole,)) = (list((tmp_path / each).rglob("checkpoints")) for each in ("broken", "whole"))
+    assert checkpoints.read(whole / "model.ckpt")["epoch"] < 2  # the interrupted run has it already
+    misread(broken / f"{name}.ckpt")
+    resumed = train_here_in(tmp_path, *command, "runs_dir=broken")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "resuming" in resumed.stdout
+    found, expected = (checkpoints.read(each / "model.ckpt")["state_dict"] for each in (broken, whole))
+    assert bits(found) == bits(expected)
+    assert (broken.parent / "predictions.csv").read_bytes() == (whole.parent / "predictions.csv").read_bytes()
+
+
+def misread(path: Path) -> None:
+    """Flip the first bit of a checkpoint's directory that makes torch read it otherwise, or not at all."""
+    content = path.read_bytes()
+    expected = checkpoint_bits(path)
+    with zipfile.ZipFile(path) as archive:
+        start = archive.start_dir
+    for place in range(8 * start, 8 * len(content)):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        try:
+            checkpoints.read(path)
+        except DamagedError:
+            continue
+        try:
+            torch.load(path, weights_only=True)
+        except RuntimeError:
+            return
+        if checkpoint_bits(path) != expected:
+            return
+    raise AssertionError("every damage is seen, or harmless")
 
 
 @pytest.mark.usefixtures("nothing_drawn")

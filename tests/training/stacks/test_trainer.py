@@ -206,6 +206,20 @@ def test_a_net_that_overflows_later_fails_in_a_stack_as_alone(tmp_path: Path) ->
     assert all("began in layer" in reason for reason in reasons)
 
 
+def test_a_net_whose_forecasts_are_infinite_as_prices_fails_in_a_stack_as_alone(tmp_path: Path) -> None:
+    """The losses are of log-returns, and finite."""
+    given = [*MARKET, "protocol=walk_forward", "n_folds=3", "lr=1e6"]
+    alone = members(tmp_path / "alone", tmp_path / "cache", *given, runs=[(0, 0), (1, 0)])
+    stacked = members(tmp_path / "stacked", tmp_path / "cache", *given, runs=[(0, 0), (1, 0)])
+    for member in alone:
+        with pytest.raises(DivergedError, match=r"^the loss is inf in epoch 0; try a smaller lr \(now 1000000.0\)"):
+            fit_alone(*member)
+    trainer.fit(stacked)
+    assert [(run.folder.path / "failed").read_text().partition(";")[0] for run in stacked] == [
+        "the loss is inf in epoch 0", "the loss is inf in epoch 0",
+    ]  # fmt: skip
+
+
 def test_too_little_memory_makes_several_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = members(tmp_path, tmp_path / "cache", *TEXT, "epochs=1", runs=[(seed, 0) for seed in range(5)])
     sizes: list[int] = []

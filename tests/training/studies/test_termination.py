@@ -81,6 +81,16 @@ LAUNCHERS = {  # and a part of its workers' command lines
 
 
 @pytest.mark.processes
+def test_ctrl_c_while_the_program_is_imported_prints_nothing(tmp_path: Path) -> None:
+    (tmp_path / "hydra.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, PROJECT / "train.py", "data=robo"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("launcher", "how"),
     [

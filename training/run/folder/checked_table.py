@@ -29,6 +29,9 @@ ALWAYS = (
 ERRORS = ("rmse", "mae")
 """How the names of columns begin that hold errors in some unit."""
 
+SHARES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "direction")
+"""Scores that are shares, from 0 to 1."""
+
 LONGEST_LINE = 100_000
 """Characters; the csv module refuses longer values, unless its limit was raised."""
 
@@ -136,6 +139,12 @@ def is_number(text: str, always: bool, infinite: bool) -> bool:
         return False
     # int("1_0") and float("١") are Python's alone, and pandas writes a NaN as nothing
     return text.isascii() and "_" not in text and not math.isnan(value) and (infinite or not math.isinf(value))
+
+
+def is_possible(name: str, text: str) -> bool:
+    """Whether a score, which is a number or empty, can have this value: a share is from 0 to 1, no error is below 0."""
+    value = float(text or 0)
+    return value >= 0 and (value <= 1 or name not in SHARES) if name in SHARES or name.startswith(ERRORS) else True
 
 
 def shown(text: str) -> str:

@@ -13,6 +13,7 @@ from training.run.folder.checked_table import (
     always,
     check,
     is_number,
+    is_possible,
     read,
     refuse_missing,
     shown,
@@ -134,7 +135,8 @@ def _check_metrics(folder: Path, metrics: Table, kind: Kind, needed: Collection[
     finite = {*FINITE_SCORES[kind.group], *NUMBERS}
     for name in (*(name for name in NUMBERS if name in first), *names[names.index("split") + 1 :]):
         for row in metrics.rows:
-            if not is_number(row[name], name in finite or always(name), name in MAY_BE_INFINITE):
+            number = is_number(row[name], name in finite or always(name), name in MAY_BE_INFINITE)
+            if not (number and is_possible(name, row[name])):
                 raise Fault(f"{METRICS} has {shown(row[name])} for {name} in the {row['split']} row")
 
 

@@ -89,6 +89,7 @@ def test_a_finished_run_keeps_no_checkpoint_to_resume_from(tmp_path: Path) -> No
     assert list(run.checkpoints.iterdir()) == []
 
 
+@pytest.mark.processes
 def test_a_finished_run_keeps_no_trace_of_a_process_that_was_killed_after_its_mark(tmp_path: Path) -> None:
     killed = multiprocessing.get_context("fork").Process(target=killed_after_its_mark, args=(tmp_path,))
     killed.start()
