@@ -2,8 +2,8 @@
 
 Processes are threads of which one runs at a time. Whoever looks at the disk, sleeps or waits hands over to the
 simulation, which draws who goes on and when. The files are real, in a folder of the memory disk; the simulation adds
-time: slow calls, lost renewals, attributes that a machine remembers for too long, stopped and killed processes, clocks
-that jump. The same seed gives the same course of events.
+time: slow calls, lost renewals, attributes and lists of names that a machine remembers for too long, stopped and killed
+processes, clocks that jump. The same seed gives the same course of events.
 """
 
 import errno
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -36,11 +36,15 @@ class Killed(BaseException):
 
 @dataclass
 class Machine:
-    """A machine: its clock is `ahead` of the true time; `seen` is what it remembers of files, and since when."""
+    """A machine: its clock is `ahead` of the true time.
+
+    `seen` is what it remembers of files and `listed` the names that it remembers of folders, both with since when.
+    """
 
     name: str
     ahead: float
     seen: dict[str, tuple[float, os.stat_result | None]] = field(default_factory=dict)
+    listed: dict[str, tuple[float, list[str]]] = field(default_factory=dict)
 
 
 @dataclass
@@ -241,11 +245,9 @@ class Simulation:
         self.hand_over(self.random.uniform(1, 20) if slow else self.random.expovariate(1000))
         here.looks -= 1
 
-    def remembered(self, path: str) -> tuple[float, os.stat_result | None] | None:
-        machine = self.here.process.machine
-        seen = machine.seen.get(path)
-        stale = not self.calm and self.random.random() < self._stale
-        return seen if seen and stale and self.now - seen[0] < REMEMBERED else None
+    def believes(self, since: float) -> bool:
+        """Whether the machine here answers with what it remembers since then."""
+        return not self.calm and self.random.random() < self._stale and self.now - since < REMEMBERED
 
 
 def _look(simulation: Simulation, real: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
@@ -254,8 +256,8 @@ def _look(simulation: Simulation, real: Callable[..., os.stat_result]) -> Callab
             return real(path, *given, **named)
         simulation.delay()
         key, seen = os.fspath(path), simulation.here.process.machine.seen
-        before = simulation.remembered(key)
-        if before is None:
+        before = seen.get(key)
+        if before is None or not simulation.believes(before[0]):
             try:
                 before = simulation.now, real(path, *given, **named)
             except FileNotFoundError:
@@ -266,6 +268,52 @@ def _look(simulation: Simulation, real: Callable[..., os.stat_result]) -> Callab
         return before[1]
 
     return look
+
+
+class Entry(NamedTuple):
+    """The part of `os.DirEntry` that the code here uses, of a name that may be gone."""
+
+    name: str
+    path: str
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+        return os.path.isdir(self.path)
+
+    def is_file(self, *, follow_symlinks: bool = True) -> bool:
+        return os.path.isfile(self.path)
+
+
+class Entries(list[Entry]):
+    """What `os.scandir` returns."""
+
+    def __enter__(self) -> "Entries":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def _listing(simulation: Simulation, real: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    def listing(path: Any = ".") -> list[str]:
+        if not simulation.on_disk(path):
+            return real(path)
+        simulation.delay()
+        key, listed = os.fspath(path), simulation.here.process.machine.listed
+        if key not in listed or not simulation.believes(listed[key][0]):
+            listed[key] = simulation.now, real(path)
+        return listed[key][1]
+
+    return listing
+
+
+def _scanning(simulation: Simulation, real: Callable[..., Any]) -> Callable[..., Any]:
+    listing = _listing(simulation, os.listdir)
+
+    def scanning(path: Any = ".") -> Any:
+        if not simulation.on_disk(path):
+            return real(path)
+        return Entries(Entry(name, os.path.join(path, name)) for name in listing(path))
+
+    return scanning
 
 
 def _change(simulation: Simulation, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -284,8 +332,13 @@ def _change(simulation: Simulation, real: Callable[..., Any]) -> Callable[..., A
 
 
 def _refresh(simulation: Simulation, path: str) -> None:
-    """A machine that changes a folder is told the folder's new state, as by NFS, or that of the changed name alone."""
-    seen, folder = simulation.here.process.machine.seen, os.path.dirname(path)
+    """A machine that changes a folder is told the folder's new state, as by NFS, or that of the changed name alone.
+
+    It lists the names there anew in any case, since the folder's time has changed.
+    """
+    machine, folder = simulation.here.process.machine, os.path.dirname(path)
+    machine.listed.pop(folder, None)
+    seen = machine.seen
     for key in [key for key in seen if key == path or (simulation.tells_folders and os.path.dirname(key) == folder)]:
         del seen[key]
 
@@ -373,6 +426,8 @@ def simulated(simulation: Simulation) -> Iterator[None]:
             patch.setattr(os, name, _look(simulation, getattr(os, name)))
         for name in CHANGES:
             patch.setattr(os, name, _change(simulation, getattr(os, name)))
+        patch.setattr(os, "scandir", _scanning(simulation, os.scandir))
+        patch.setattr(os, "listdir", _listing(simulation, os.listdir))
         patch.setattr(os, "open", _opening(simulation, os.open))
         patch.setattr(os, "utime", _touch(simulation))
         patch.setattr(os, "close", within(os.close, close))

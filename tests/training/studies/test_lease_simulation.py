@@ -56,7 +56,7 @@ def test_a_mark_that_can_be_made_twice_is_found(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10's pathlib keeps the real functions of os")
 def test_a_claim_that_believes_what_its_machine_remembers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_folder, "is_marked", lambda mark: mark.is_file())
-    assert "has results of another attempt" in failure(range(70, 300))
+    assert "has results of another attempt" in failure(range(60, 300))
 
 
 def test_a_process_that_writes_after_it_lost_its_run_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

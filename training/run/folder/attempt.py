@@ -4,7 +4,8 @@ A process may stand still and lose its lease between its last look at it and the
 file in a folder of its own and renames it from there, and whoever takes the run over removes that folder first: after
 that nothing of the old attempt arrives any more, whatever its process believes. Here only the answers of the file
 system to changes count (mkdir, rmdir, rename), which it gives itself: a look at a name is answered by what a machine
-remembers, on a network's disk for half a minute and longer.
+remembers, on a network's disk for half a minute and longer. The list of other attempts is asked for right after this
+machine has made its own, which has it ask the disk.
 """
 
 import errno
