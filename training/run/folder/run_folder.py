@@ -37,6 +37,17 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def _flush_names(*folders: Path) -> None:
+    """Have the names in folders on the disk too, where the system can: a new name is not there with its file."""
+    for folder in folders if hasattr(os, "O_DIRECTORY") else ():
+        with suppress(OSError):  # not every network's disk takes it
+            number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(number)
+            finally:
+                os.close(number)
+
+
 def _refuse_unreadable(error: OSError) -> None:
     if isinstance(error, PermissionError):  # another error: the folder is gone by now
         raise error
@@ -211,7 +222,9 @@ class RunFolder:
         (self.path / FAILED).unlink(missing_ok=True)
         if self.tested_checkpoint.exists():
             _flush(self.tested_checkpoint)
+        _flush_names(self.checkpoints, self.path)
         self._write_mark()
+        _flush_names(self.path)
         self._remove_checkpoints_to_resume_from()
         self.is_over = True
         self.release()

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,34 @@ def test_a_finished_run_keeps_no_checkpoint_to_resume_from(tmp_path: Path) -> No
         path.write_text("")
     assert folder(tmp_path).is_finished()
     assert list(run.checkpoints.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which file is flushed")
+def test_results_are_on_the_disk_before_the_mark_and_the_mark_before_checkpoints_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut leaves a run that is whole, or one that can be resumed."""
+    done = []
+    replace, unlink = os.replace, Path.unlink
+
+    def name(path: object) -> str:
+        return str(path).removeprefix(f"{tmp_path}").strip("/") or "."
+
+    monkeypatch.setattr(os, "fsync", lambda number: done.append(name(Path(f"/proc/self/fd/{number}").readlink())))
+    monkeypatch.setattr(os, "replace", lambda old, new: (done.append(f"-> {name(new)}"), replace(old, new))[1])
+    monkeypatch.setattr(Path, "unlink", lambda path, **more: (done.append(f"no {name(path)}"), unlink(path, **more)))
+    run = folder(tmp_path)
+    run.claim()
+    run.checkpoints.mkdir()
+    run.tested_checkpoint.write_text("")
+    run.write("metrics.csv", "")
+    done.clear()
+    run.finish()
+    steps = [each for each in done if not each.startswith((".attempt", "no .attempt", "no running"))]
+    assert steps == [
+        "no failed", "checkpoints/model.ckpt", "checkpoints", ".", "-> finished", ".",
+        "no checkpoints/last.ckpt", "no checkpoints/stack.ckpt",
+    ]  # fmt: skip
 
 
 @pytest.mark.processes
