@@ -47,7 +47,7 @@ soak: $(VENV)/.dev  ## simulated schedules of leases, kills, faults (as root), f
 	PYTHONPATH=. $(BIN)/python tests/kills.py 20 --stop
 	for fault in disk clock two network; do PYTHONPATH=. $(BIN)/python tests/faults.py 20 $$fault || exit 1; done
 	LSTM_CS_SOAK=1000 $(BIN)/python -m pytest -n 0 tests/cells/test_fuzz_formulas.py -k test_formulas
-	LSTM_CS_SOAK=1000 $(BIN)/python -m pytest -n 0 tests/conf/test_fuzz_overrides.py
+	LSTM_CS_SOAK=834 $(BIN)/python -m pytest -n 0 tests/conf/test_fuzz_overrides.py
 	LSTM_CS_SOAK=450 $(BIN)/python -m pytest -n 0 tests/datamodules/test_fuzz.py
 	LSTM_CS_SOAK=230 $(BIN)/python -m pytest -n 0 tests/datamodules/test_fuzz_own_files.py
 	LSTM_CS_SOAK=100 $(BIN)/python -m pytest -n 0 tests/datamodules/test_fuzz_caches.py tests/datamodules/test_fuzz_hub_datasets.py tests/inference/test_fuzz_predict.py

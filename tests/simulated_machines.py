@@ -282,6 +282,9 @@ class Entry(NamedTuple):
     def is_file(self, *, follow_symlinks: bool = True) -> bool:
         return os.path.isfile(self.path)
 
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        return os.stat(self.path, follow_symlinks=follow_symlinks)
+
 
 class Entries(list[Entry]):
     """What `os.scandir` returns."""
