@@ -1,5 +1,6 @@
 """Writing files so that they appear whole or not at all."""
 
+import errno
 import hashlib
 import os
 import re
@@ -7,6 +8,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The numbers of errors that say that a disk or a quota is full."""
 
 ELSEWHERE = "elsewhere"
 """Stands for the folder of a file that is named by an absolute path and not below data_dir."""
@@ -20,6 +24,10 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno in FULL and error.filename is None:
+            error.filename = str(path)  # a write notices that the disk is full, and knows no name
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -52,9 +52,9 @@ def to_torchscript(net: nn.Module, path: Path, facts: Mapping[str, Any]) -> None
     check_works(type(net).__name__)
     with _export_errors(net, "TorchScript"):
         scripted = torch.jit.script(_for_inference(net))
+    content = scripted.save_to_buffer(_extra_files={FACTS: json.dumps(facts)})
     with replacing(path) as temporary:
-        temporary.touch()  # raises an OSError where torch's own error would name no file
-        scripted.save(str(temporary), _extra_files={FACTS: json.dumps(facts)})
+        temporary.write_bytes(content)  # on a full disk torch's own writer ends the process
 
 
 def to_onnx(net: nn.Module, path: Path, facts: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Finished runs with a fault in one of their tables: they are named, and count in no mean."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -70,6 +71,24 @@ def test_a_value_that_would_change_or_stop_a_table_is_named(
     rows = pd.read_csv(path, dtype=str, keep_default_na=False)
     rows.loc[rows.index[-1], column] = value
     rows.to_csv(path, index=False)
+    assert f"finished, but its {says}" in summary(runs)
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new", "says"),
+    [
+        ("metrics", ",rmse,", ",seed,", "metrics.csv has two columns seed"),
+        ("baselines", ",rmse,", ",mae,", "baselines.csv has two columns mae"),
+        ("predictions", "truth", "tr\0th", "predictions.csv has a NUL character"),
+        ("metrics", "(.*)\n(.*)\n(.*)\n$", r"\1\n\3\n\2\n", "metrics.csv ends with the val row"),
+        ("intervals", r"0\.9", "-0.9", "intervals.csv has '-0.9' for level in line"),
+    ],
+)
+def test_a_table_that_cannot_be_right_is_named(runs: Path, table: str, old: str, new: str, says: str) -> None:
+    path = runs / "0" / f"{table}.csv"
+    content, found = re.subn(old, new, path.read_text(), count=1)
+    assert found == 1, content
+    path.write_text(content)
     assert f"finished, but its {says}" in summary(runs)
 
 

@@ -18,7 +18,14 @@ from conf.mistakes import exit_on_mistake, is_mistake, message, report
 from conf.permissions import refuse_denied
 from training.run import startup, termination
 from training.run.folder import provenance
-from training.run.folder.errors import DiskFullError, HeldError, MemoryFullError, is_disk_full, is_memory_full
+from training.run.folder.errors import (
+    DiskFullError,
+    HeldError,
+    MemoryFullError,
+    full_folder,
+    is_disk_full,
+    is_memory_full,
+)
 from training.run.folder.leases import LeaseWatcher, holder
 from training.run.folder.run_folder import FAILED, Member, RunFolder
 from training.run.termination import end_with_launcher, terminable
@@ -107,7 +114,7 @@ def _train(members: Sequence[Member]) -> None:
         raise
     except Exception as error:
         if is_disk_full(error):
-            raise DiskFullError(members[0].folder.path) from error
+            raise DiskFullError(full_folder(error, members[0].folder.path)) from error
         told = MemoryFullError(error) if is_memory_full(error) else error
         for member in members:
             if not member.folder.is_over:

@@ -129,6 +129,25 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+def test_the_full_disk_of_the_caches_is_named(tmp_path: Path, small_disk: Path) -> None:
+    (small_disk / "fill").write_bytes(b"x" * 278_528)
+    done = train_here_in(tmp_path, "data=robo", "epochs=1", f"cache_dir={small_disk}/cache")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: the disk of {small_disk}"), done.stderr
+
+
+def test_an_export_onto_a_full_disk_is_one_line(tmp_path: Path, small_disk: Path) -> None:
+    tiny = ("data=robo", "model.embedding=4", "model.hidden=4", "epochs=1")
+    assert train_here_in(tmp_path, *tiny).returncode == 0
+    (small_disk / "fill").write_bytes(b"x" * 278_528)
+    (run,) = (mark.parent for mark in tmp_path.rglob("finished"))
+    command = [sys.executable, "-m", "inference.export", str(run), "-o", str(small_disk / "model.pt")]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "model.pt cannot be written (No space left on device)" in done.stderr
+    assert [path.name for path in small_disk.iterdir()] == ["fill"]
+
+
 def test_a_full_disk_ends_the_study_with_one_line(tmp_path: Path, small_disk: Path) -> None:
     command = (*FOUR[:-1], "epochs=1", f"runs_dir={small_disk}")
     done = train_in(tmp_path, *command)

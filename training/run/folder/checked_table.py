@@ -29,8 +29,14 @@ ALWAYS = (
 ERRORS = ("rmse", "mae")
 """How the names of columns begin that hold errors in some unit."""
 
-SHARES = ("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "direction")
-"""Scores that are shares, from 0 to 1."""
+SHARES = (
+    *("accuracy", "top1", "macro_f1", "micro_f1", "weighted_f1", "direction"),
+    *("dm_p", "direction_p", "level", "coverage"),
+)
+"""Columns of shares and probabilities, from 0 to 1."""
+
+LENGTHS = (*ERRORS, "half_width", "width")
+"""How the names of columns begin that hold nothing below 0."""
 
 LONGEST_LINE = 100_000
 """Characters; the csv module refuses longer values, unless its limit was raised."""
@@ -82,6 +88,10 @@ def read(path: Path) -> Table:
         raise Fault(f"{path.name} is {'no CSV' if text.strip() else 'missing or empty'}") from error
     if not rows:
         raise Fault(f"{path.name} is missing or empty")
+    if "\0" in text:
+        raise Fault(f"{path.name} has a NUL character")
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise Fault(f"{path.name} has two columns {twice[0]}")
     whole = [_whole(path.name, header, row, line) for line, row in enumerate(rows, 2)]
     if not text.endswith("\n"):
         raise Fault(f"{path.name} does not end with a whole line")
@@ -109,7 +119,8 @@ def check(table: Table, needed: Collection[str]) -> None:
     refuse_missing(table, needed)
     for line, row in enumerate(table.rows, 2):
         for name, text in row.items():
-            if not (_is_word(name, text) if name in WORDS else is_number(text, always(name), name in MAY_BE_INFINITE)):
+            right = _is_word(name, text) if name in WORDS else is_number(text, always(name), name in MAY_BE_INFINITE)
+            if not (right and is_possible(name, text)):
                 raise Fault(f"{table.name} has {shown(text)} for {name} in line {line}")
 
 
@@ -142,9 +153,10 @@ def is_number(text: str, always: bool, infinite: bool) -> bool:
 
 
 def is_possible(name: str, text: str) -> bool:
-    """Whether a score, which is a number or empty, can have this value: a share is from 0 to 1, no error is below 0."""
-    value = float(text or 0)
-    return value >= 0 and (value <= 1 or name not in SHARES) if name in SHARES or name.startswith(ERRORS) else True
+    """Whether a column can have this number, or nothing: a share is from 0 to 1, no error is below 0."""
+    if name in WORDS or not text:
+        return True
+    return 0 <= float(text) <= 1 if name in SHARES else float(text) >= 0 or not name.startswith(LENGTHS)
 
 
 def shown(text: str) -> str:

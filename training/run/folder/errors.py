@@ -1,9 +1,10 @@
 """Errors of a run that a user can put right."""
 
-import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 from cells.errors import UserError
+from datamodules.files import FULL
 from training.run.folder.leases import Holder
 
 
@@ -72,10 +73,22 @@ def is_memory_full(error: BaseException) -> bool:
 
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether an error, or one that led to it, says that a disk or a quota is full."""
+    return any(_says_disk_full(each) for each in _led_to(error))
+
+
+def full_folder(error: BaseException, otherwise: Path) -> Path:
+    """A folder on the disk that is full: that of the file which an error names, or `otherwise` where none does."""
+    names = [each.filename for each in _led_to(error) if isinstance(each, OSError) and _says_disk_full(each)]
+    return next((Path(name).parent for name in names if isinstance(name, str)), otherwise)
+
+
+def _led_to(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        if isinstance(error, RuntimeError) and "unexpected pos" in str(error):  # torch.save's words for it
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False
+
+
+def _says_disk_full(error: BaseException) -> bool:
+    if isinstance(error, RuntimeError) and "unexpected pos" in str(error):  # torch.save's words for it
+        return True
+    return isinstance(error, OSError) and error.errno in FULL

@@ -1,6 +1,7 @@
 """The faults of a finished run's tables: damage that would otherwise pass as a result, or stop all others."""
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -128,6 +129,8 @@ def _check_metrics(folder: Path, metrics: Table, kind: Kind, needed: Collection[
             raise Fault(f"{METRICS} has no row of the {part} part")
         if splits.count(part) > 1:
             raise Fault(f"{METRICS} has the {part} row {splits.count(part)} times")
+    if splits[-1] != _parts(kind, first)[-1]:
+        raise Fault(f"{METRICS} ends with the {splits[-1]} row")
     refuse_missing(metrics, needed)
     if len(metrics_lines(folder)) != len(metrics.rows) + 1:
         raise Fault(f"{METRICS} has a line break in a value")
@@ -175,6 +178,7 @@ def _check_together(tables: Mapping[str, Table], scored: Mapping[str, str]) -> N
     predictions = list(tables["predictions.csv"].of_part(scored["split"]))
     if not predictions:
         raise Fault(f"predictions.csv has no row of the {scored['split']} part")
+    _check_errors(predictions, scored)
     named = [name for name in predictions[0] if name not in ("day", "series", "split", "truth", "source")]
     whole = {name for name in named if all(row[name] for row in predictions)} - {"prediction"}
     if "baselines.csv" in tables:
@@ -185,6 +189,18 @@ def _check_together(tables: Mapping[str, Table], scored: Mapping[str, str]) -> N
         table = tables["intervals.csv"]
         _check_forecasts(table, set(table.column("forecast")), {*whole, "prediction"}, {*named})
         _check_intervals(table)
+
+
+def _check_errors(predictions: Sequence[Mapping[str, str]], scored: Mapping[str, str]) -> None:
+    """Check that the forecasts have the RMSE that metrics.csv tells, which those that are left of more have not."""
+    name = next((name for name in scored if name.startswith("rmse_")), None)
+    if name is None:
+        return
+    rmse = math.sqrt(
+        sum((float(row["truth"]) - float(row["prediction"])) ** 2 for row in predictions) / len(predictions)
+    )
+    if not math.isclose(rmse, float(scored[name]), rel_tol=1e-6):
+        raise Fault(f"predictions.csv has forecasts with a {name} of {rmse:.6g}, and {METRICS} has {scored[name]:.12}")
 
 
 def _check_forecasts(table: Table, found: set[str], expected: set[str], known: set[str]) -> None:
