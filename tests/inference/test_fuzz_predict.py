@@ -13,6 +13,7 @@ from soak import examples
 from within_limits import within_limits
 
 from cells.errors import UserError
+from datamodules.text_files import MARKS
 from inference.load import load
 from inference.saved_run import Request, SavedRun
 
@@ -59,7 +60,9 @@ def test_files(run: SavedRun, seed: int, as_json: bool, tmp_path: Path) -> None:
         return
     if as_json:
         answers = [json.loads(line) for line in lines]
-        assert [answer["text"] for answer in answers] == path.read_text("utf-8-sig").split("\n")[: len(answers)]
+        marked = [encoding for mark, encoding in MARKS if path.read_bytes().startswith(mark)]
+        texts = path.read_text([*marked, "utf-8-sig"][0]).split("\n")
+        assert [answer["text"] for answer in answers] == texts[: len(answers)]
         return
     assert all(map(shown, lines))
 
