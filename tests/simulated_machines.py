@@ -287,7 +287,7 @@ class Entry(NamedTuple):
 
 
 class Entries(list[Entry]):
-    """What `os.scandir` returns."""
+    """The entries of a folder, as `os.scandir` gives them."""
 
     def __enter__(self) -> "Entries":
         return self

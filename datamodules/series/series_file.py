@@ -1,7 +1,7 @@
 """A CSV file with a column of dates and columns of numbers: read, checked, and put on a regular calendar."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,16 +13,9 @@ from datamodules.errors import DataError, excerpt
 from datamodules.frequency import Frequency, frequency_of
 from datamodules.market.two_levels import one_level
 from datamodules.series.dates import EXAMPLES, read_times
+from datamodules.series.numbers import distinct, doubtful_points, has_decimal_commas, parsed, with_points
 
 DELIMITERS = ",;\t|"
-DECIMAL_COMMAS = ";"
-"""Between fields separated by it, a number such as 1.234,56 is one in the European way."""
-
-_GROUPED = re.compile(r"\s*[+-]?[1-9]\d{0,2}\.\d{3}\s*")
-"""A number with a decimal point that could also be one of thousands."""
-
-_EUROPEAN = re.compile(r"\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?\s*")
-
 OTHERS = {**dict.fromkeys((".json", ".jsonl", ".ndjson"), "JSON"), ".parquet": "Parquet"}
 """Formats of texts that are none of series, by the end of a file's name."""
 
@@ -105,13 +98,13 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
         raise DataError(f"{path} has a header and no row below it{comments}: name another file with series.file=.")
     chosen = list(dict.fromkeys([columns.date, columns.target, *(columns.inputs or ()), *filter(None, [columns.id])]))
     texts = table.texts(chosen)
-    inputs = _numeric(table, chosen) if columns.inputs is None else columns.inputs
+    commas = has_decimal_commas(table)
+    inputs = _numeric(table, chosen, commas) if columns.inputs is None else columns.inputs
     unused = _unused(table, [*chosen, *inputs]) if columns.inputs is None else []
     texts |= table.texts(list(inputs))
     names = [columns.target, *(name for name in inputs if name != columns.target)]
     given = {name: texts[name] for name in names}
-    commas = _has_decimal_commas(table)
-    texts |= {name: _with_points(given[name], commas) for name in names}
+    texts |= {name: with_points(given[name], commas) for name in names}
     times, notes = read_times(texts[columns.date])
     lines = np.array([line for line, _ in table.rows])
     _refuse(
@@ -123,7 +116,7 @@ def read_series(path: Path, columns: Columns, start: str | None = None, end: str
     )
     if european := [name for name in names if texts[name] != given[name]]:
         notes.append(f"decimal commas and points between thousands in {excerpt(', '.join(european))}")
-    notes += _doubtful_points(table, {name: texts[name] for name in names if name not in european})
+    notes += doubtful_points(table, {name: texts[name] for name in names if name not in european})
     values = pd.DataFrame({name: _numbers(path, lines, name, texts[name]) for name in names}, times)
     ids = np.array(table.names_in(columns.id) if columns.id else [""] * len(times))
     inside = _within(times, start, end)
@@ -151,55 +144,18 @@ def _refuse_unknown(table: Table, columns: Columns) -> None:
             )
 
 
-def _numeric(table: Table, taken: Sequence[str]) -> list[str]:
+def _numeric(table: Table, taken: Sequence[str], commas: bool) -> list[str]:
     """The columns that hold numbers alone and have a name of their own."""
-    names = [name for name in table.names if _distinct(table, name) and name not in taken]
-    texts, commas = table.texts(names), _has_decimal_commas(table)
-    return [
-        name for name in names if any(texts[name]) and np.isfinite(_parsed(_with_points(texts[name], commas))).all()
-    ]
-
-
-def _distinct(table: Table, name: str) -> bool:
-    return bool(name) and table.names.count(name) == 1
-
-
-def _has_decimal_commas(table: Table) -> bool:
-    """Whether the file writes numbers in the European way: it has a column of them with a decimal comma somewhere."""
-    if table.delimiter != DECIMAL_COMMAS:
-        return False
-    columns = table.texts([name for name in table.names if _distinct(table, name)]).values()
-    there = [[text for text in column if text is not None] for column in columns]
-    return any(any("," in text for text in texts) and all(map(_EUROPEAN.fullmatch, texts)) for texts in there)
-
-
-def _with_points(texts: Sequence[str | None], commas: bool) -> list[str | None]:
-    """Numbers of a file with decimal commas as Python writes them; other columns as they are."""
-    if not commas or not all(text is None or _EUROPEAN.fullmatch(text) for text in texts):
-        return list(texts)
-    return [text and text.replace(".", "").replace(",", ".") for text in texts]
-
-
-def _doubtful_points(table: Table, columns: Mapping[str, Sequence[str | None]]) -> Iterator[str]:
-    """Phrases about columns in which every point could separate thousands, as it does where commas are decimal."""
-    for name, texts in columns.items() if table.delimiter == DECIMAL_COMMAS else ():
-        pointed = [text for text in texts if text is not None and "." in text]
-        if pointed and all(map(_GROUPED.fullmatch, pointed)):
-            number = pointed[0].strip()
-            yield f"{excerpt(name)} with decimal points as in {number} (remove those that separate thousands)"
-
-
-def _parsed(texts: Sequence[str | None]) -> np.ndarray:
-    """The numbers of the texts that are there; NaN for what is none."""
-    there = pd.Series([text for text in texts if text is not None], dtype=object)
-    return pd.to_numeric(there, errors="coerce").to_numpy(float)
+    names = [name for name in table.names if distinct(table, name) and name not in taken]
+    texts = table.texts(names)
+    return [name for name in names if any(texts[name]) and np.isfinite(parsed(with_points(texts[name], commas))).all()]
 
 
 def _numbers(path: Path, lines: np.ndarray, column: str, texts: Sequence[str | None]) -> np.ndarray:
     """A column of numbers, NaN where a value is missing."""
     there = np.array([text is not None for text in texts])
     values = np.full(len(texts), np.nan)
-    values[there] = _parsed(texts)
+    values[there] = parsed(texts)
     if not there.any():
         raise DataError(f"{path}: the column {column} is empty, choose another one.")
     wrong = there & ~(np.abs(values) <= LARGEST)
@@ -294,8 +250,8 @@ def _unused(table: Table, used: Sequence[str]) -> Iterator[str]:
     """The lines about the columns that are not used, if there are any."""
     others = [name for name in dict.fromkeys(table.names) if name not in used]
     reasons = {
-        "hold more than numbers": [name for name in others if _distinct(table, name)],
-        "have no name, or share it with another,": [name for name in others if not _distinct(table, name)],
+        "hold more than numbers": [name for name in others if distinct(table, name)],
+        "have no name, or share it with another,": [name for name in others if not distinct(table, name)],
     }
     for reason, names in reasons.items():
         if names:

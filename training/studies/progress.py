@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from cells.errors import UserError
 from training.run.folder.damage import DAMAGE
+from training.run.folder.durable import write_atomically
 from training.run.folder.errors import DiskFullError, is_disk_full
 from training.run.folder.leases import holder
-from training.run.folder.run_folder import FAILED, MARK, write_atomically
+from training.run.folder.run_folder import FAILED, MARK
 from training.run.terminal import REWRITE_LINE
 from training.studies.stack_key import MULTIRUN
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cells.errors import UserError
-from training.run.folder.run_folder import write_atomically
+from training.run.folder.durable import write_atomically
 from training.studies.search_space import Settings
 
 TUNING = "tuning"

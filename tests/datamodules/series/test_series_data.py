@@ -184,6 +184,9 @@ def test_beside_decimal_commas_a_point_separates_thousands(tmp_path: Path) -> No
     values = read_series(path, Columns("day", "units")).series[0].values
     assert values["units"].tolist() == [*range(1001, 1030), 682]
     assert values["other"].tolist() == [*(k + 0.5 for k in range(1, 30)), 1.5]
+    path.write_text(path.read_text().replace(";1.001;", ";0.001;"))  # no thousands begin with 0
+    assert read_series(path, Columns("day", "units")).series[0].values["units"].iloc[:2].tolist() == [0.001, 1.002]
+    path.write_text(path.read_text().replace(";0.001;", ";1.001;"))
     path.write_text(path.read_text().replace(";", "|").replace(",", "."))
     assert read_series(path, Columns("day", "units")).series[0].values["units"].iloc[0] == 1.001
 

@@ -8,8 +8,9 @@ from lease_schedules import MEMORY_DISK, play
 
 from training.run.folder import leases, run_folder
 from training.run.folder.attempt import Attempt
+from training.run.folder.durable import write_atomically
 from training.run.folder.leases import LeaseWatcher
-from training.run.folder.run_folder import RunFolder, write_atomically
+from training.run.folder.run_folder import RunFolder
 
 pytestmark = pytest.mark.skipif(not MEMORY_DISK.is_dir(), reason=f"there is no memory disk {MEMORY_DISK}")
 

@@ -11,41 +11,12 @@ from cells.errors import UserError
 from datamodules.files import replacing
 from training.run.folder.attempt import Attempt, end_attempts, is_marked
 from training.run.folder.damage import DAMAGE
+from training.run.folder.durable import flush, flush_names, write_through
 from training.run.folder.errors import DiskFullError, HeldError, is_disk_full
 from training.run.folder.leases import LEASE_FILE, Lease, holder
 from training.run.folder.record import Record
 
 CONFIG, MARK, FAILED = "config.yaml", "finished", "failed"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file, whole or not at all; it is on the disk afterwards."""
-    with replacing(path) as temporary:
-        _write_through(temporary, text)
-
-
-def _write_through(path: Path, text: str) -> None:
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush(path: Path) -> None:
-    """Have a file on the disk, whatever becomes of the machine."""
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _flush_names(*folders: Path) -> None:
-    """Have the names in folders on the disk too, where the system can: a new name is not there with its file."""
-    for folder in folders if hasattr(os, "O_DIRECTORY") else ():
-        with suppress(OSError):  # not every network's disk takes it
-            number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(number)
-            finally:
-                os.close(number)
 
 
 def _refuse_unreadable(error: OSError) -> None:
@@ -201,7 +172,7 @@ class RunFolder:
     def write(self, name: str, text: str) -> None:
         """Write a file of the run, as `replacing`; it is on the disk afterwards."""
         with self.replacing(self.path / name) as temporary:
-            _write_through(temporary, text)
+            write_through(temporary, text)
 
     def check_lease(self) -> None:
         """Refuse to go on if another process took the run over or finished it: this one stood still for too long.
@@ -221,10 +192,10 @@ class RunFolder:
         self.check_lease()
         (self.path / FAILED).unlink(missing_ok=True)
         if self.tested_checkpoint.exists():
-            _flush(self.tested_checkpoint)
-        _flush_names(self.checkpoints, self.path)
+            flush(self.tested_checkpoint)
+        flush_names(self.checkpoints, self.path)
         self._write_mark()
-        _flush_names(self.path)
+        flush_names(self.path)
         self._remove_checkpoints_to_resume_from()
         self.is_over = True
         self.release()

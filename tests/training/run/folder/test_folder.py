@@ -11,9 +11,10 @@ import pytest
 from unprivileged import unprivileged
 
 from cells.errors import UserError
+from training.run.folder.durable import write_atomically
 from training.run.folder.leases import holder
 from training.run.folder.record import Record
-from training.run.folder.run_folder import RunFolder, write_atomically
+from training.run.folder.run_folder import RunFolder
 
 
 def folder(path: Path, **run: object) -> RunFolder:
